@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 
 # --------------------------------------------------------------------------------------------------------------
@@ -225,8 +225,7 @@ def date_prefix(file_key: str, event_time: datetime) -> str:
     match = _LEADING_DATE.match(file_key.rsplit("/", 1)[-1])
     if match:
         try:
-            datetime.strptime(match.group(1), "%Y-%m-%d")
-            return match.group(1)
+            return date.fromisoformat(match.group(1)).isoformat()
         except ValueError:
             pass  # 2026-13-45-x.ndjson leads with digits, not with a date
     return event_time.astimezone(timezone.utc).strftime("%Y-%m-%d")
@@ -418,9 +417,7 @@ def read_document(body: bytes, expected_format: str, newest_version: int, where:
     return document
 
 
-def bad_line_record(
-    source: str, byte_offset: int, line_number: int | None, reason: str, raw: bytes
-) -> dict[str, Any]:
+def bad_line_record(source: str, byte_offset: int, line_number: int | None, reason: str, raw: bytes) -> dict[str, Any]:
     """One quarantined line, as it is stored (one JSON object a line).
 
     source: s3:// URI or path. byte_offset: of the line's first byte in the file. line_number: from 1, None where a

@@ -1,0 +1,124 @@
+"""Rows to one Parquet file, in bounded memory; and what a finished file's footer says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glue_job import schema
+from glue_job.schema import ListOf, Struct, Type
+from ndjctl.contracts import MIB, PARQUET_METADATA_KEY, RESCUED_COLUMN, SOURCE_COLUMN
+
+BATCH_ROWS = 10_000
+BATCH_INPUT_BYTES = 4 * MIB
+ROW_GROUP_ROWS = 128 * 1024
+ROW_GROUP_BYTES = 128 * MIB
+"""Of Arrow memory, which is what the writer holds at most. Whichever limit comes first ends a row group."""
+
+_SCALARS = {
+    schema.BOOL: pa.bool_(),
+    schema.INT64: pa.int64(),
+    schema.DOUBLE: pa.float64(),
+    schema.STRING: pa.string(),
+    schema.UNKNOWN: pa.string(),
+}
+
+
+def arrow_type(column: Type) -> pa.DataType:
+    if isinstance(column, Struct):
+        return pa.struct([pa.field(field.name, arrow_type(field.type)) for field in column.fields])
+    if isinstance(column, ListOf):
+        return pa.list_(arrow_type(column.element))
+    return _SCALARS[column.kind]
+
+
+def arrow_schema(root: Struct, metadata: Mapping[str, Any]) -> pa.Schema:
+    """The data columns, then SOURCE_COLUMN and RESCUED_COLUMN. metadata: JSON object, kept in the file's footer."""
+    fields = [pa.field(field.name, arrow_type(field.type)) for field in root.fields]
+    fields.append(pa.field(SOURCE_COLUMN, pa.dictionary(pa.int32(), pa.string())))
+    fields.append(pa.field(RESCUED_COLUMN, pa.string()))
+    return pa.schema(fields, metadata={PARQUET_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+class PartWriter:
+    """Takes rows as glue_job.conform makes them. sink: binary file object. sources: the URIs that rows come from.
+
+    close() writes what is left and the footer; without it there is no Parquet file. rows: written so far, those still
+    in memory included.
+    """
+
+    def __init__(self, sink: Any, root: Struct, sources: Sequence[str], metadata: Mapping[str, Any]) -> None:
+        self._schema = arrow_schema(root, metadata)
+        self._row_type = arrow_type(root)
+        self._sources = pa.array(sources, pa.string())
+        self._writer = pq.ParquetWriter(sink, self._schema, version="2.6", compression="zstd", write_statistics=True)
+        self._rows: list[dict[str, Any]] = []
+        self._rescued: list[str | None] = []
+        self._row_sources: list[int] = []
+        self._input_bytes = 0
+        self._batches: list[pa.RecordBatch] = []
+        self._batches_bytes = 0
+        self._batches_rows = 0
+        self.rows = 0
+
+    def add(self, row: dict[str, Any], rescued: str | None, source: int, input_bytes: int) -> None:
+        """source: index into `sources`. input_bytes: size of the line, by which memory is judged."""
+        self._rows.append(row)
+        self._rescued.append(rescued)
+        self._row_sources.append(source)
+        self._input_bytes += input_bytes
+        self.rows += 1
+        if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
+            self._end_batch()
+
+    def _end_batch(self) -> None:
+        columns = pa.array(self._rows, self._row_type).flatten()
+        columns.append(pa.DictionaryArray.from_arrays(pa.array(self._row_sources, pa.int32()), self._sources))
+        columns.append(pa.array(self._rescued, pa.string()))
+        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        self._batches.append(batch)
+        self._batches_bytes += batch.nbytes
+        self._batches_rows += batch.num_rows
+        self._rows, self._rescued, self._row_sources, self._input_bytes = [], [], [], 0
+        if self._batches_rows >= ROW_GROUP_ROWS or self._batches_bytes >= ROW_GROUP_BYTES:
+            self._end_row_group()
+
+    def _end_row_group(self) -> None:
+        table = pa.Table.from_batches(self._batches, self._schema)
+        self._batches, self._batches_bytes, self._batches_rows = [], 0, 0
+        self._writer.write_table(table, row_group_size=table.num_rows)
+
+    def close(self) -> None:
+        if self._rows:
+            self._end_batch()
+        if self._batches:
+            self._end_row_group()
+        self._writer.close()
+
+
+class Footer(NamedTuple):
+    """metadata: the JSON object that the file was written with; empty if it carries none."""
+
+    rows: int
+    metadata: dict[str, Any]
+
+
+def footer_bytes(tail: bytes) -> int:
+    """Size of the footer at the end of a Parquet file, of which `tail` is at least the last 8 bytes.
+
+    Raises ValueError if it is no Parquet.
+    """
+    if tail[-4:] != b"PAR1":
+        raise ValueError("it does not end like a Parquet file")
+    return int.from_bytes(tail[-8:-4], "little") + 8
+
+
+def parse_footer(footer: bytes) -> Footer:
+    """footer: the last footer_bytes() of a file. Raises ValueError."""
+    found = pq.read_metadata(pa.BufferReader(footer))
+    metadata = json.loads((found.metadata or {}).get(PARQUET_METADATA_KEY.encode(), b"{}"))
+    return Footer(found.num_rows, metadata)

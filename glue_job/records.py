@@ -1,0 +1,194 @@
+"""A line to its record: strict JSON, one object, nothing that would be changed by being read.
+
+The fast way is Python's own decoder with hooks that notice what it lets pass. Only a line that fails is looked at a
+second time, slowly, to say what is wrong with it and where.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+MAX_NESTING = 100
+"""Objects and lists within each other that a record may have, itself included."""
+
+_MAX_INTEGER_DIGITS = 309
+"""The largest double has 309 digits before the point. Also keeps int() away from its own limit."""
+
+_TOO_DEEP = f"nested deeper than {MAX_NESTING} levels"
+_EXPLAINED_CHARACTERS = 8 * 1024 * 1024
+"""Longer lines are not looked at twice: it would take seconds and memory, for a position."""
+
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_SHOWN_CHARACTERS = 60
+
+
+class BadLine(ValueError):
+    """The line is no record; str() is the one-line reason, with the position in it."""
+
+
+_OUT_OF_RANGE = "a number is beyond the range of a double"
+
+
+class _Suspect(ValueError):
+    """Raised by a hook of the decoder, which knows what is wrong but not where."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _Suspect("a key is twice in an object")
+    return result
+
+
+def _integer(text: str) -> int:
+    if len(text) >= _MAX_INTEGER_DIGITS and not _is_held(text):
+        raise _Suspect(_OUT_OF_RANGE)
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _Suspect(_OUT_OF_RANGE)
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise _Suspect(f"{text} is no JSON number")
+
+
+def _is_held(number: str) -> bool:
+    """Whether a JSON number is within the range of a double."""
+    return not math.isinf(float(number))
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant, strict=True
+)
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """The record of a line (without its end): dict, list, str, int, float, bool and None, integers exact.
+
+    Raises BadLine for anything but one JSON object in valid UTF-8; for NaN, Infinity and numbers beyond the range of a
+    double; for a key twice in an object; for lone surrogates; for nesting beyond MAX_NESTING.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadLine(f"invalid UTF-8 at byte {error.start + 1}: {error.reason}") from None
+    try:
+        record = _DECODER.decode(text)
+    except RecursionError:
+        raise BadLine(_explain(text) or _TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        raise BadLine(_explain(text) or _decoder_reason(text, error)) from None
+    except _Suspect as suspect:
+        raise BadLine(_explain(text) or str(suspect)) from None
+    if type(record) is not dict:
+        raise BadLine(f"expected a JSON object, found {_name(record)} at character {_first_character(text)}")
+    if text.count("{") + text.count("[") > MAX_NESTING and _depth_exceeds(record, MAX_NESTING):
+        raise BadLine(_explain(text) or _TOO_DEEP)
+    if _SURROGATE_ESCAPE.search(text) and _has_lone_surrogate(record):
+        raise BadLine(_explain(text) or "lone surrogate in a string")
+    return record
+
+
+def _name(value: Any) -> str:
+    names = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "a boolean"}
+    return names.get(type(value), "null")
+
+
+def _first_character(text: str) -> int:
+    return len(text) - len(text.lstrip(" \t\r\n")) + 1
+
+
+def _decoder_reason(text: str, error: json.JSONDecodeError) -> str:
+    at = f"at character {error.pos + 1}"
+    if error.msg == "Extra data":
+        return f"more than one JSON value on the line: the first ends before the one {at}"
+    if error.pos >= len(text):
+        return f"not valid JSON: the line ends at character {len(text)} in the middle of a value"
+    if text[error.pos] == "\0":
+        return f"not valid JSON: NUL byte {at}"
+    return f"not valid JSON {at}: {error.msg}"
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _has_lone_surrogate(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+# --------------------------------------------------------------------------------------------------------------
+# The second, slow look at a bad line
+
+_TOKEN = re.compile(
+    r'[ \t\r\n]+|(?P<string>"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*")|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)'
+    r"|(?P<constant>NaN|-?Infinity)|(?P<open>[{\[])|(?P<close>[}\]])|(?P<other>.)",
+    re.DOTALL | re.ASCII,
+)
+
+
+def _explain(text: str) -> str | None:
+    """The first thing in `text` that the decoder itself would not name well, or None if there is none: the decoder's
+    own message is then the better one. Stops at the first place that is not even a token."""
+    if len(text) > _EXPLAINED_CHARACTERS:
+        return None
+    keys: list[set[str] | None] = []  # one entry for every open container, None for a list
+    expects_key = False
+    for token in _TOKEN.finditer(text):
+        kind, word, at = token.lastgroup, token.group(), f"at character {token.start() + 1}"
+        if kind == "constant":
+            return f"{word} {at} is no JSON number"
+        if kind == "number" and not _is_held(word):
+            return f"the number {_shown(word)} {at} is beyond the range of a double"
+        if kind == "string":
+            try:
+                content = json.loads(word)
+            except ValueError:
+                return None
+            if _has_lone_surrogate(content):
+                return f"lone surrogate in the string {at}"
+            if expects_key and keys and keys[-1] is not None:
+                if content in keys[-1]:
+                    return f"duplicate key {_shown(json.dumps(content))} {at}"
+                keys[-1].add(content)
+            expects_key = False
+        elif kind == "open":
+            keys.append(set() if word == "{" else None)
+            expects_key = word == "{"
+            if len(keys) > MAX_NESTING:
+                return f"{_TOO_DEEP} {at}"
+        elif kind == "close":
+            if not keys or (keys.pop() is None) != (word == "]"):
+                return None
+        elif kind == "other":
+            if word == ",":
+                expects_key = bool(keys) and keys[-1] is not None
+            elif word not in ":truefalsn":
+                return None
+    return None
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"

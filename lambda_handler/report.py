@@ -1,0 +1,60 @@
+"""What an invocation did to manifests and runs, as it is returned to whoever invoked the sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ndjctl.contracts import ABANDONED, DONE, READY, STARTED
+
+_CLOSED = (DONE, ABANDONED)
+
+
+class Report:
+    """Gathers results; `pending` counts the files that the index still showed as pending."""
+
+    def __init__(self) -> None:
+        self.pending = 0
+        self.cut_short = False
+        self._states: dict[str, str] = {}
+        self._created: list[str] = []
+        self._started: list[dict[str, str]] = []
+        self._repaired: list[str] = []
+        self._failed: list[dict[str, Any]] = []
+
+    def seen(self, manifest_id: str, state: str) -> None:
+        self._states[manifest_id] = state
+
+    def created(self, manifest_id: str, files: int) -> None:
+        self._created.append(manifest_id)
+        self._states[manifest_id] = READY
+        self.pending = max(0, self.pending - files)
+
+    def started(self, manifest_id: str, run_id: str) -> None:
+        self._started.append({"manifest_id": manifest_id, "run_id": run_id})
+        self._states[manifest_id] = STARTED
+
+    def repaired(self, manifest_id: str, state: str) -> None:
+        """The manifest was stuck or its run had ended, and it is now in `state`."""
+        self._repaired.append(manifest_id)
+        self._states[manifest_id] = state
+
+    def failed(self, manifest_id: str, error: str, given_up: bool) -> None:
+        """given_up: no attempt is left; else the sweep will try again."""
+        self._failed.append({"manifest_id": manifest_id, "error": error, "given_up": given_up})
+
+    def as_dict(self) -> dict[str, Any]:
+        """waiting: manifests ready for a run. open: manifests not closed, those included. done: nothing is pending or
+        open, and nothing was left out for want of time."""
+        states = list(self._states.values())
+        open_manifests = sum(state not in _CLOSED for state in states)
+        return {
+            "manifests_created": self._created,
+            "runs_started": self._started,
+            "repaired": self._repaired,
+            "failed": self._failed,
+            "waiting": states.count(READY),
+            "open": open_manifests,
+            "pending": self.pending,
+            "cut_short": self.cut_short,
+            "done": not (open_manifests or self.pending or self.cut_short),
+        }

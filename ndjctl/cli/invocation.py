@@ -1,0 +1,225 @@
+"""What every command has in common: the options of all, and one boundary where errors become sentences and codes."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from ndjctl.aws import translated
+from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, NdjctlError, UsageError, WorkFailed
+from ndjctl.output import ConsoleOutput, JsonOutput, Output
+
+DATA_DIR_VARIABLE = "NDJ_DATA_DIR"
+
+EnvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--env", "-e", help="Environment: local, dev, prod or a profile of yours. Also NDJ_ENV.", metavar="ENV"
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Override one setting, for example --set job.workers=12. May be repeated.", metavar="PATH=VALUE"
+    ),
+]
+PresetOption = Annotated[
+    str | None, typer.Option("--preset", help="Capacity preset: light, medium or heavy.", metavar="NAME")
+]
+ProfileDirOption = Annotated[
+    Path | None, typer.Option("--profile-dir", help="Folder with <env>.yaml; wins over ./profiles.", metavar="DIR")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that every command takes, before or after its name."""
+
+    env: str | None = None
+    assignments: tuple[str, ...] = ()
+    preset: str | None = None
+    profile_dir: Path | None = None
+    json: bool = False
+
+    def over(self, outer: Options) -> Options:
+        """These, and what they leave open from the options before the command's name."""
+        return Options(
+            env=self.env or outer.env,
+            assignments=outer.assignments + self.assignments,
+            preset=self.preset or outer.preset,
+            profile_dir=self.profile_dir or outer.profile_dir,
+            json=self.json or outer.json,
+        )
+
+
+class Interrupted(NdjctlError):
+    """Ctrl-C. str() says what goes on without us."""
+
+    exit_code = EXIT_INTERRUPTED
+    kind = "interrupted"
+
+
+class Bug(NdjctlError):
+    exit_code = EXIT_BUG
+    kind = "bug"
+
+
+class Invocation:
+    """One command under way: its options, its output, and what they open."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.out: Output = JsonOutput() if options.json else ConsoleOutput()
+        self.interrupted_note = "Interrupted."
+
+    @cached_property
+    def env(self) -> str:
+        return self.options.env or os.environ.get("NDJ_ENV") or "local"
+
+    @cached_property
+    def loaded(self) -> Any:
+        from ndjctl.profiles import load_profile
+
+        return load_profile(
+            self.env,
+            profile_dir=self.options.profile_dir,
+            working_dir=Path.cwd(),
+            preset=self.options.preset,
+            assignments=self.options.assignments,
+        )
+
+    @cached_property
+    def data_dir(self) -> Path:
+        """Where the tool keeps its own data. Raises UsageError when it cannot be made."""
+        given = os.environ.get(DATA_DIR_VARIABLE)
+        if given:
+            path = Path(given).expanduser().absolute()
+        else:
+            from platformdirs import user_data_path
+
+            path = user_data_path("ndjctl", appauthor=False)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise UsageError(
+                f"The data folder {path} cannot be made ({error.strerror}): set {DATA_DIR_VARIABLE} to one that can."
+            ) from error
+        return path
+
+    @cached_property
+    def cloud(self) -> Any:
+        """The environment's cloud, started first where it is the embedded one."""
+        from ndjctl.providers import open_cloud
+
+        return open_cloud(self.loaded.profile, self.data_dir, self.out.note)
+
+    def option_text(self) -> str:
+        """How to name this environment on a command line: ' --env dev', or nothing for the default."""
+        return "" if self.env == "local" else f" --env {self.env}"
+
+
+Command = Callable[..., None]
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Command], Command]:
+    """Registers a function that takes an Invocation and its own options, and gives it the common ones."""
+
+    def register(function: Command) -> Command:
+        hints = get_type_hints(function, include_extras=True)
+        own = [
+            parameter.replace(annotation=hints[parameter.name])
+            for parameter in list(inspect.signature(function).parameters.values())[1:]
+        ]
+        common = [
+            inspect.Parameter(label, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for label, annotation, default in _COMMON
+        ]
+        context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+        def invoke(ctx: typer.Context, **values: Any) -> None:
+            options = options_from(values).over(ctx.find_root().obj or Options())
+            _run(Invocation(options), function, values)
+
+        keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        signature = inspect.Signature([context, *keyword_only, *common])
+        invoke.__signature__ = signature  # type: ignore[attr-defined]
+        invoke.__annotations__ = {p.name: p.annotation for p in [context, *own, *common]}
+        invoke.__doc__ = function.__doc__
+        invoke.__name__ = function.__name__
+        app.command(name)(invoke)
+        return function
+
+    return register
+
+
+_COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("env", EnvOption, None),
+    ("assignments", SetOption, None),
+    ("preset", PresetOption, None),
+    ("profile_dir", ProfileDirOption, None),
+    ("json", JsonOption, False),
+)
+
+
+def options_from(values: dict[str, Any]) -> Options:
+    """Takes the common options out of `values`."""
+    taken = {label: values.pop(label) for label, _, _ in _COMMON}
+    return replace(Options(**{**taken, "assignments": tuple(taken["assignments"] or ())}))
+
+
+def _run(invocation: Invocation, function: Command, values: dict[str, Any]) -> None:
+    try:
+        with translated(invocation.env):
+            function(invocation, **values)
+            return
+    except NdjctlError as error:
+        failure: NdjctlError = error
+    except KeyboardInterrupt:
+        failure = Interrupted(invocation.interrupted_note)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    except OSError as error:
+        failure = _from_os(error) or _bug(invocation, error)
+    except typer.Exit:
+        raise
+    except Exception as error:
+        failure = _bug(invocation, error)
+    invocation.out.error(failure)
+    raise typer.Exit(failure.exit_code)
+
+
+def _from_os(error: OSError) -> NdjctlError | None:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkFailed(f"The disk is full{where}: free some space and run the command again; nothing is lost.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UsageError(f"{error.strerror}{where}: make it accessible, or set {DATA_DIR_VARIABLE} to another folder.")
+    return None
+
+
+def _bug(invocation: Invocation, error: Exception) -> Bug:
+    where = ""
+    try:
+        log = invocation.data_dir / "bug.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)) + "\n")
+        where = f" with {log}"
+    except (OSError, NdjctlError):
+        where = ""
+    text = " ".join(str(error).split())[:200]
+    return Bug(f"This is a bug in ndjctl ({type(error).__name__}: {text}): please report it{where}.")

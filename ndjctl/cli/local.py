@@ -1,0 +1,69 @@
+"""`ndjctl local`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ndjctl.cli.invocation import Invocation, command
+from ndjctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from ndjctl.embedded.cloud import EmbeddedCloud
+
+app = typer.Typer(no_args_is_help=True, help="The embedded cloud on this machine.")
+
+
+def start(invocation: Invocation) -> None:
+    """Start the embedded cloud; nothing happens if it runs."""
+    from ndjctl.output.cloud import status_view
+
+    invocation.out.show(status_view(_cloud(invocation).ensure_started(invocation.out.note)))
+
+
+def stop(invocation: Invocation) -> None:
+    """Stop the embedded cloud and keep all that is in it."""
+    from ndjctl.output.cloud import status_view
+
+    invocation.out.show(status_view(_cloud(invocation).stop(invocation.out.note)))
+
+
+def status(invocation: Invocation) -> None:
+    """Show whether the embedded cloud runs, where it answers and where it keeps its data."""
+    from ndjctl.output.cloud import status_view
+
+    invocation.out.show(status_view(_cloud(invocation).status()))
+
+
+def reset(
+    invocation: Invocation,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the embedded cloud and delete everything in it.
+
+    Asks first on a terminal.
+    """
+    from ndjctl.output.cloud import status_view
+
+    cloud = _cloud(invocation)
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete everything in {cloud.data_dir}?", err=True):
+        raise UsageError("Nothing was deleted.")
+    cloud.reset(invocation.out.note)
+    invocation.out.show(status_view(cloud.status()))
+
+
+def _cloud(invocation: Invocation) -> EmbeddedCloud:
+    from ndjctl.embedded.provider import embedded_cloud
+
+    profile = invocation.loaded.profile
+    if profile.cloud != "embedded":
+        raise UsageError(
+            f"The environment {invocation.env} is not an embedded cloud: leave out --env, or use '--env local'."
+        )
+    return embedded_cloud(profile, invocation.data_dir)
+
+
+for function in (start, stop, status, reset):
+    command(app, function.__name__)(function)

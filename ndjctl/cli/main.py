@@ -1,0 +1,69 @@
+"""The command `ndjctl`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ndjctl import __version__
+from ndjctl.cli import config, deploy, local, output, run
+from ndjctl.cli.invocation import (
+    EnvOption,
+    JsonOption,
+    PresetOption,
+    ProfileDirOption,
+    SetOption,
+    options_from,
+)
+
+app = typer.Typer(
+    name="ndjctl",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help=(
+        "Turns NDJSON files on S3 into Parquet, on AWS or on this machine.\n\n"
+        "Start with 'ndjctl run': it makes a sample, runs the whole pipeline on an embedded cloud and proves it."
+    ),
+)
+run.register(app)
+deploy.register(app)
+app.add_typer(output.app, name="output")
+app.add_typer(config.app, name="config")
+app.add_typer(local.app, name="local")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"ndjctl {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    env: EnvOption = None,
+    assignments: SetOption = None,
+    preset: PresetOption = None,
+    profile_dir: ProfileDirOption = None,
+    json: JsonOption = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    ctx.obj = options_from(
+        {"env": env, "assignments": assignments, "preset": preset, "profile_dir": profile_dir, "json": json}
+    )
+
+
+def run_app() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    run_app()

@@ -1,0 +1,70 @@
+"""Opens the embedded cloud as any other: a session with its own credentials, and its two endpoints."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ndjctl.aws import Cloud
+from ndjctl.embedded.cloud import CloudStatus, EmbeddedCloud
+from ndjctl.errors import WorkFailed
+from ndjctl.settings import Profile
+
+if TYPE_CHECKING:
+    import boto3
+
+SPARE_BYTES = 256 * 1024 * 1024
+
+
+def embedded_cloud(profile: Profile, data_dir: Path) -> EmbeddedCloud:
+    """The embedded cloud of a profile; it has a folder of its own under the tool's data folder."""
+    return EmbeddedCloud(
+        data_dir / profile.environment, port=profile.embedded.port, glue_port=profile.embedded.glue_port
+    )
+
+
+def open_embedded(profile: Profile, data_dir: Path, say: Callable[[str], None]) -> Cloud:
+    """The embedded cloud, started if it was not."""
+    status = embedded_cloud(profile, data_dir).ensure_started(say)
+    return cloud_of(status, profile)
+
+
+def cloud_of(status: CloudStatus, profile: Profile) -> Cloud:
+    """Clients for a running embedded cloud."""
+    folder = Path(status.data_dir)
+    return Cloud(
+        session=_session(profile.region),
+        region=profile.region,
+        suffix=profile.suffix,
+        endpoint_url=status.endpoint_url,
+        glue_endpoint_url=status.glue_endpoint_url,
+        check_room=lambda size_bytes: _check_room(folder, size_bytes),
+    )
+
+
+def _session(region: str) -> boto3.Session:
+    """A session that knows nothing of the user's own AWS: no profile, no files, no variables."""
+    import boto3
+    import botocore.session
+    from botocore.configprovider import ConstantProvider
+
+    core = botocore.session.get_session()
+    store: Any = core.get_component("config_store")
+    for variable, value in (("profile", None), ("config_file", "/dev/null"), ("credentials_file", "/dev/null")):
+        store.set_config_provider(variable, ConstantProvider(value))
+    core.set_credentials("test", "test")
+    return boto3.Session(botocore_session=core, region_name=region)
+
+
+def _check_room(folder: Path, size_bytes: int) -> None:
+    """Input is kept once and once more while its parts are put together; the Parquet is smaller than either."""
+    needed = size_bytes * 2 + SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise WorkFailed(
+            f"The disk is too full: {folder} has {free / 2**20:,.0f} MiB free, and "
+            f"{size_bytes / 2**20:,.1f} MiB of input need about {needed / 2**20:,.0f} MiB: "
+            f"free some space, or set NDJ_DATA_DIR to a larger disk."
+        )

@@ -1,0 +1,88 @@
+"""Reads the tracking table: what became of files. Never scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ndjctl.contracts import AT_REST, Attr
+from ndjctl.errors import CloudError
+
+BATCH_GET_LIMIT = 100  # of the service
+
+FileId = tuple[str, str]
+"""(date_prefix, S3 key): a file's primary key in the ledger."""
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file item. Texts are empty and numbers None where the ledger does not say yet."""
+
+    date: str
+    key: str
+    status: str
+    etag: str = ""
+    size_bytes: int | None = None
+    manifest_id: str = ""
+    manifest_uri: str = ""
+    reason: str = ""
+    quarantine_key: str = ""
+    error: str = ""
+    run_id: str = ""
+
+    @property
+    def at_rest(self) -> bool:
+        return self.status in AT_REST
+
+
+class Ledger:
+    def __init__(self, dynamodb: Any, table: str, sleep: Callable[[float], None]) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._sleep = sleep
+
+    def get(self, ids: Iterable[FileId]) -> dict[FileId, FileRecord]:
+        """The records of those of `ids` that the ledger has, read consistently."""
+        found: dict[FileId, FileRecord] = {}
+        remaining = iter(dict.fromkeys(ids))
+        while batch := list(islice(remaining, BATCH_GET_LIMIT)):
+            for item in self._batch_get(batch):
+                record = _record(item)
+                found[record.date, record.key] = record
+        return found
+
+    def _batch_get(self, ids: list[FileId]) -> Iterator[Mapping[str, Any]]:
+        keys = [{Attr.DATE_PREFIX: {"S": date}, Attr.FILE_KEY: {"S": key}} for date, key in ids]
+        request: dict[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        pause_s = 0.05
+        for _ in range(10):
+            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            yield from answer["Responses"].get(self._table, [])
+            request = answer.get("UnprocessedKeys") or {}
+            if not request:
+                return
+            self._sleep(pause_s)
+            pause_s = min(2 * pause_s, 2.0)
+        raise CloudError(f"The table {self._table} throttles reads; try again in a minute.")
+
+
+def _record(item: Mapping[str, Any]) -> FileRecord:
+    def text(name: str) -> str:
+        return str(item.get(name, {}).get("S", ""))
+
+    size = item.get(Attr.SIZE_BYTES, {}).get("N")
+    return FileRecord(
+        date=text(Attr.DATE_PREFIX),
+        key=text(Attr.FILE_KEY),
+        status=text(Attr.STATUS),
+        etag=text(Attr.ETAG),
+        size_bytes=None if size is None else int(size),
+        manifest_id=text(Attr.BATCH_ID),
+        manifest_uri=text(Attr.MANIFEST_PATH),
+        reason=text(Attr.REASON),
+        quarantine_key=text(Attr.QUARANTINE_KEY),
+        error=text(Attr.ERROR),
+        run_id=text(Attr.RUN_ID),
+    )

@@ -1,0 +1,148 @@
+"""How far long work is: moving bars on a terminal, a line now and then elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from types import TracebackType
+
+from ndjctl.output.base import console, one_line
+
+LINE_EVERY_S = 10.0
+
+_STATUS_ORDER = ("unseen", "pending", "manifested", "processing", "completed", "failed", "quarantined")
+
+
+def progress(total_bytes: int, files: int) -> TerminalProgress | LineProgress:
+    """The form that suits this process's stderr. Both are context managers and run reporters."""
+    if sys.stderr.isatty():
+        return TerminalProgress(total_bytes, files)
+    return LineProgress(total_bytes, files, time.monotonic)
+
+
+class TerminalProgress:
+    def __init__(self, total_bytes: int, files: int) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}", markup=False),
+            TimeElapsedColumn(),
+            console=console(stderr=True),
+            transient=True,
+        )
+        self._total_bytes, self._files = total_bytes, files
+        self._sent = 0
+        self._lock = Lock()
+        self._task = self._bars.add_task("starting", total=None, detail="")
+
+    def __enter__(self) -> TerminalProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def phase(self, name: str) -> None:
+        total = {"upload": self._total_bytes, "pipeline": self._files}.get(name)
+        self._bars.reset(self._task, total=total, description=_PHASES.get(name, name), detail="")
+
+    def bytes_done(self, phase: str, count: int) -> None:
+        if phase != "sent":
+            return
+        with self._lock:
+            self._sent += count
+            self._bars.update(
+                self._task, completed=self._sent, detail=f"{size(self._sent)} of {size(self._total_bytes)}"
+            )
+
+    def statuses(self, counts: Counter[str]) -> None:
+        self._bars.update(self._task, completed=_resting(counts), detail=told(counts))
+
+    def note(self, text: str) -> None:
+        self._bars.console.print(one_line(text), soft_wrap=True)
+
+
+class LineProgress:
+    def __init__(self, total_bytes: int, files: int, clock: Callable[[], float]) -> None:
+        self._total_bytes, self._files, self._clock = total_bytes, files, clock
+        self._sent = 0
+        self._said_at = clock()
+        self._lock = Lock()
+
+    def __enter__(self) -> LineProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def phase(self, name: str) -> None:
+        self.note(f"{_PHASES.get(name, name)} ({self._files} files, {size(self._total_bytes)})")
+
+    def bytes_done(self, phase: str, count: int) -> None:
+        if phase != "sent":
+            return
+        with self._lock:
+            self._sent += count
+            if self._is_due():
+                self.note(f"  {size(self._sent)} of {size(self._total_bytes)} sent")
+
+    def statuses(self, counts: Counter[str]) -> None:
+        if self._is_due():
+            self.note(f"  {told(counts)}")
+
+    def note(self, text: str) -> None:
+        sys.stderr.write(one_line(text) + "\n")
+        sys.stderr.flush()
+
+    def _is_due(self) -> bool:
+        now = self._clock()
+        if now - self._said_at < LINE_EVERY_S:
+            return False
+        self._said_at = now
+        return True
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """A spinner on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with console(stderr=True).status(text):
+        yield
+
+
+_PHASES = {
+    "upload": "uploading",
+    "pipeline": "waiting for the pipeline",
+    "proof": "proving the result from the outputs",
+}
+
+
+def _resting(counts: Counter[str]) -> int:
+    return counts["completed"] + counts["failed"] + counts["quarantined"]
+
+
+def told(counts: Counter[str]) -> str:
+    """Counts by status in the order of the pipeline: '2 pending, 3 completed'."""
+    return ", ".join(f"{counts[status]} {status}" for status in _STATUS_ORDER if counts[status])
+
+
+def size(size_bytes: float) -> str:
+    """Bytes for people, in units of 1024: '640 B', '3.4 MiB'."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} TiB"

@@ -1,0 +1,120 @@
+"""How stored output looks: parts by date, and the first rows of one as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from ndjctl.output.base import View, one_line
+from ndjctl.output.progress import size
+from ndjctl.outputs import DateSummary, Head
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+CELL_CHARS = 40
+
+
+def listing_view(bucket: str, dates: Sequence[DateSummary]) -> View:
+    document = {
+        "bucket": bucket,
+        "parts": sum(len(d.parts) for d in dates),
+        "rows": sum(d.rows for d in dates),
+        "bytes": sum(d.size_bytes for d in dates),
+        "dates": [
+            {
+                "date": d.date,
+                "rows": d.rows,
+                "bytes": d.size_bytes,
+                "parts": [{"uri": p.uri, "rows": p.rows, "bytes": p.size_bytes} for p in d.parts],
+            }
+            for d in dates
+        ],
+    }
+
+    def render() -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        if not dates:
+            return Text(f"Nothing is in s3://{bucket}/parquet/ yet.")
+        table = Table(box=None, pad_edge=False)
+        table.add_column("part", overflow="fold")
+        table.add_column("rows", justify="right")
+        table.add_column("size", justify="right")
+        for day in dates:
+            for part in day.parts:
+                table.add_row(Text(one_line(part.uri)), f"{part.rows:,}", size(part.size_bytes))
+        rows, total = sum(d.rows for d in dates), sum(d.size_bytes for d in dates)
+        parts = sum(len(d.parts) for d in dates)
+        return Group(table, Text(f"{parts:,} parts, {rows:,} rows, {size(total)}", style="bold"))
+
+    return View(document, render)
+
+
+def head_view(head: Head) -> View:
+    document = {"part": head.uri, "columns": list(head.columns), "rows": [_plain(row) for row in head.rows]}
+
+    def render() -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        if head.uri is None:
+            return Text("There is no output yet: 'ndjctl run' makes some.")
+        shown = _widest(head)
+        table = Table(pad_edge=False, box=None, header_style="bold")
+        for column in shown:
+            table.add_column(Text(one_line(column)), overflow="ellipsis", no_wrap=True, max_width=CELL_CHARS)
+        for row in head.rows:
+            table.add_row(*(Text(_cell(row.get(column))) for column in shown))
+        hidden = [column for column in head.columns if column not in shown]
+        lines: list[RenderableType] = [Text(one_line(head.uri), style="dim"), table]
+        if hidden:
+            lines.append(
+                Text(one_line(f"and {len(hidden)} more columns: {', '.join(hidden)} (see --json)"), style="dim")
+            )
+        return Group(*lines)
+
+    return View(document, render)
+
+
+def _widest(head: Head) -> list[str]:
+    """The leading columns that fit the screen."""
+    from ndjctl.output.base import console
+
+    room = console().width
+    shown: list[str] = []
+    for column in head.columns:
+        cells = [len(column), *(len(_cell(row.get(column))) for row in head.rows)]
+        room -= min(CELL_CHARS, max(cells)) + 2
+        if shown and room < 0:
+            break
+        shown.append(column)
+    return shown
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
+    return one_line(text[: CELL_CHARS + 1])
+
+
+def _plain(value: Any) -> Any:
+    """A value of Arrow as one of JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value

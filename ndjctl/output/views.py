@@ -1,0 +1,235 @@
+"""How each result looks: its JSON document and its console form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED
+from ndjctl.deploy.changes import Change
+from ndjctl.output.base import View, one_line
+from ndjctl.output.progress import size
+from ndjctl.profiles import LoadedProfile
+from ndjctl.run import FileOutcome, RunResult
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+LISTED_FILES = 10
+"""Files of a kind that the console names; --json has them all."""
+
+
+def run_view(result: RunResult, again: str) -> View:
+    """again: what to type to see the first rows, with the environment in it."""
+    document = {
+        "env": result.env,
+        "endpoint_url": result.endpoint_url,
+        "ok": result.ok,
+        "files": len(result.outcomes),
+        "files_completed": len(result.with_status(COMPLETED)),
+        "files_quarantined": len(result.with_status(QUARANTINED)),
+        "files_failed": len(result.with_status(FAILED)),
+        "files_already_there": result.already_done,
+        "files_skipped_empty": list(result.skipped_empty),
+        "lines_in": result.balance.lines_in,
+        "rows_out": result.balance.rows_out,
+        "lines_quarantined": result.balance.lines_quarantined,
+        "quarantine_reasons": dict(result.reasons),
+        "lost": result.balance.lost,
+        "duplicated": result.balance.duplicated,
+        "missing_from_quarantine": list(result.missing_from_quarantine),
+        "manifests": len(result.manifest_ids),
+        "manifest_ids": list(result.manifest_ids),
+        "input_bytes": result.input_bytes,
+        "parquet_bytes": result.parquet_bytes,
+        "parquet": [part.uri for part in result.parts],
+        "output": list(result.output_prefixes),
+        "seconds": round(result.seconds, 3),
+        "file_details": [
+            {
+                "path": outcome.path,
+                "source": outcome.uri,
+                "status": outcome.status,
+                "size_bytes": outcome.size_bytes,
+                "lines": outcome.lines,
+                "rows": outcome.rows,
+                "lines_quarantined": outcome.bad_lines,
+                "reason": outcome.reason or None,
+                "error": outcome.error or None,
+                "quarantined_as": outcome.quarantined_as or None,
+            }
+            for outcome in result.outcomes
+        ],
+    }
+    return View(document, lambda: _run_screen(result, again))
+
+
+def _run_screen(result: RunResult, again: str) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    facts = _facts()
+    completed = result.with_status(COMPLETED)
+    files = [f"{len(completed):,} converted"]
+    files += [f"{len(result.with_status(s)):,} {s}" for s in (QUARANTINED, FAILED) if result.with_status(s)]
+    if result.already_done:
+        files.append(f"{result.already_done:,} of them there before")
+    if result.skipped_empty:
+        files.append(f"{len(result.skipped_empty):,} empty skipped")
+    facts.add_row("files", Text(f"{len(result.outcomes):,}  ({', '.join(files)})"))
+    facts.add_row("lines in", Text(f"{result.balance.lines_in:,}"))
+    facts.add_row("rows out", Text(f"{result.balance.rows_out:,}"))
+    facts.add_row("quarantined", Text(f"{result.balance.lines_quarantined:,} lines"))
+    for reason, count in list(result.reasons.items())[:LISTED_FILES]:
+        facts.add_row("", Text(f"{count:,} x {one_line(reason)}", style="yellow"))
+    facts.add_row("manifests", Text(f"{len(result.manifest_ids):,}"))
+    ratio = f", 1/{result.input_bytes / result.parquet_bytes:.1f} of the input" if result.parquet_bytes else ""
+    facts.add_row("parquet", Text(f"{len(result.parts):,} parts, {size(result.parquet_bytes)}{ratio}"))
+    facts.add_row("output", Text(_some([one_line(p) for p in result.output_prefixes]) or "none"))
+    facts.add_row("seconds", Text(f"{result.seconds:.1f}"))
+
+    blocks: list[RenderableType] = [facts]
+    for status, style in ((QUARANTINED, "yellow"), (FAILED, "red")):
+        blocks += _told_files(result.with_status(status), status, style)
+    blocks.append(_verdict(result))
+    if completed:
+        blocks.append(Text(f"next: {again}", style="dim"))
+    return Group(*blocks)
+
+
+def _told_files(outcomes: Sequence[FileOutcome], status: str, style: str) -> list[RenderableType]:
+    from rich.text import Text
+
+    lines: list[RenderableType] = []
+    for outcome in outcomes[:LISTED_FILES]:
+        why = outcome.reason or outcome.error or "no reason recorded"
+        where = f", kept as {outcome.quarantined_as}" if outcome.quarantined_as else ""
+        lines.append(Text(one_line(f"{status}: {outcome.path}: {why}{where}"), style=style))
+    if len(outcomes) > LISTED_FILES:
+        lines.append(Text(f"{status}: and {len(outcomes) - LISTED_FILES:,} more (see --json)", style=style))
+    return lines
+
+
+def _verdict(result: RunResult) -> RenderableType:
+    from rich.text import Text
+
+    b = result.balance
+    sum_text = f"{b.lines_in:,} lines in = {b.rows_out:,} rows + {b.lines_quarantined:,} quarantined"
+    if result.missing_from_quarantine:
+        return Text(
+            f"NOT PROVEN  {len(result.missing_from_quarantine):,} quarantined files are not where the ledger says",
+            style="bold red",
+        )
+    if not b.holds:
+        return Text(
+            f"NOT PROVEN  {b.lines_in:,} lines in, {b.rows_out:,} rows + {b.lines_quarantined:,} quarantined: "
+            f"{b.lost:,} lost, {b.duplicated:,} duplicated",
+            style="bold red",
+        )
+    if result.with_status(FAILED):
+        return Text(f"FAILED  {len(result.with_status(FAILED)):,} files; of the others {sum_text}", style="bold red")
+    return Text(f"PROVEN  {sum_text}, 0 lost, counted in the Parquet itself", style="bold green")
+
+
+def deploy_view(env: str, stack: str, changes: Sequence[Change], seconds: float) -> View:
+    actions = Counter(change.action for change in changes)
+    document = {
+        "env": env,
+        "stack": stack,
+        "created": actions["created"],
+        "updated": actions["updated"],
+        "unchanged": actions["unchanged"],
+        "seconds": round(seconds, 3),
+        "resources": [{"kind": c.kind, "name": c.name, "action": c.action, "fields": list(c.fields)} for c in changes],
+    }
+
+    def render() -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column()
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        table.add_column(style="dim", overflow="fold")
+        signs = {"created": ("+ created", "green"), "updated": ("~ updated", "yellow"), "unchanged": ("= kept", "dim")}
+        for change in changes:
+            sign, style = signs[change.action]
+            table.add_row(Text(sign, style=style), change.kind, change.name, ", ".join(change.fields))
+        summary = ", ".join(f"{actions[a]} {a}" for a in ("created", "updated", "unchanged"))
+        return Group(table, Text(f"{stack} in {env}: {summary} ({seconds:.1f} s)", style="bold"))
+
+    return View(document, render)
+
+
+def profile_view(loaded: LoadedProfile, findings: Sequence[str]) -> View:
+    settings = loaded.profile.model_dump()
+    document = {
+        "source": loaded.source,
+        "overrides": list(loaded.overrides),
+        "settings": settings,
+        "findings": list(findings),
+    }
+
+    def render() -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        lines = [Text(f"# {loaded.source}", style="dim")]
+        lines += [Text(f"# with {override}", style="dim") for override in loaded.overrides]
+        facts = _facts()
+        for path, value in _leaves(settings):
+            facts.add_row(path, Text(_setting(value)))
+        warnings = [Text(f"warning: {finding}", style="yellow") for finding in findings]
+        return Group(*lines, facts, *warnings)
+
+    return View(document, render)
+
+
+def _setting(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def findings_view(env: str, source: str, findings: Sequence[str]) -> View:
+    document = {"env": env, "source": source, "ok": not findings, "findings": list(findings)}
+
+    def render() -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        if not findings:
+            return Text(f"{source}: nothing to object to", style="green")
+        return Group(*(Text(f"warning: {finding}", style="yellow") for finding in findings))
+
+    return View(document, render)
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found += _leaves(value, f"{prefix}{name}.")
+        else:
+            found.append((prefix + name, value))
+    return found
+
+
+def _facts() -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _some(texts: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

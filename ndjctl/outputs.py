@@ -1,0 +1,79 @@
+"""Looks at the Parquet that is there: what parts, and their first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from ndjctl.contracts import s3_uri
+from ndjctl.objects import StoredObject, list_objects, open_parquet
+from ndjctl.proof import Part
+
+ROOT = "parquet/"
+
+
+@dataclass(frozen=True)
+class DateSummary:
+    """The parts of one date (YYYY-MM-DD), by name. Row counts are those of the parts' own footers."""
+
+    date: str
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(part.size_bytes for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first rows of one part. uri: None when there is no part at all."""
+
+    uri: str | None
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, Any], ...]
+
+
+def listing(s3: Any, bucket: str, date: str | None) -> list[DateSummary]:
+    """Every part, or those of one date, with its rows."""
+    days = []
+    for day, entries in groupby(_parts(s3, bucket, date), key=lambda entry: entry.key.split("/")[1]):
+        parts = [
+            Part(
+                s3_uri(bucket, entry.key),
+                open_parquet(s3, bucket, entry.key, entry.size_bytes).metadata.num_rows,
+                entry.size_bytes,
+            )
+            for entry in entries
+        ]
+        days.append(DateSummary(day, tuple(parts)))
+    return days
+
+
+def head(s3: Any, bucket: str, date: str | None, rows: int) -> Head:
+    """The first rows of the newest part that has any."""
+    newest = sorted(_parts(s3, bucket, date), key=lambda entry: entry.key, reverse=True)
+    empty: Head | None = None
+    for entry in newest:
+        file = open_parquet(s3, bucket, entry.key, entry.size_bytes)
+        columns = tuple(file.schema_arrow.names)
+        taken: list[dict[str, Any]] = []
+        for batch in file.iter_batches(batch_size=max(rows, 1)):
+            taken += batch.to_pylist()[: rows - len(taken)]
+            if len(taken) >= rows:
+                break
+        found = Head(s3_uri(bucket, entry.key), columns, tuple(taken))
+        if taken:
+            return found
+        empty = empty or found
+    return empty or Head(None, (), ())
+
+
+def _parts(s3: Any, bucket: str, date: str | None) -> Iterator[StoredObject]:
+    prefix = f"{ROOT}{date}/" if date else ROOT
+    return (entry for entry in list_objects(s3, bucket, prefix) if entry.key.endswith(".parquet"))

@@ -1,0 +1,99 @@
+"""Proves what became of every line, from the outputs themselves: rows in Parquet, lines in quarantine. No counters."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ndjctl.aws import is_not_found
+from ndjctl.contracts import SOURCE_COLUMN, Names, bad_lines_prefix, part_prefix, s3_uri
+from ndjctl.objects import list_objects, open_parquet, read_lines
+
+
+@dataclass(frozen=True)
+class Part:
+    uri: str
+    rows: int
+    size_bytes: int
+
+
+@dataclass
+class Evidence:
+    """What the outputs of some manifests hold. rows and bad_lines: by source URI. reasons: quarantined lines of each
+    source by (source, reason). parts: sorted by URI."""
+
+    parts: list[Part] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    bad_lines: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Lines of some files against what became of them. lost and duplicated are summed file by file, so that one file's
+    surplus never hides another's loss."""
+
+    lines_in: int
+    rows_out: int
+    lines_quarantined: int
+    lost: int
+    duplicated: int
+
+    @property
+    def holds(self) -> bool:
+        return self.lost == 0 and self.duplicated == 0
+
+
+def gather(s3: Any, names: Names, manifests: Iterable[tuple[str, str]]) -> Evidence:
+    """Reads every part and every quarantined line of `manifests`, given as (date, manifest id)."""
+    evidence = Evidence()
+    for date, manifest_id in sorted(set(manifests)):
+        for entry in list_objects(s3, names.output_bucket, part_prefix(date, manifest_id)):
+            rows = _rows_by_source(s3, names.output_bucket, entry.key, entry.size_bytes)
+            evidence.rows.update(rows)
+            uri = s3_uri(names.output_bucket, entry.key)
+            evidence.parts.append(Part(uri, sum(rows.values()), entry.size_bytes))
+        for entry in list_objects(s3, names.quarantine_bucket, bad_lines_prefix(date, manifest_id)):
+            for line in read_lines(s3, names.quarantine_bucket, entry.key):
+                if not line:
+                    continue
+                record = json.loads(line)
+                evidence.bad_lines[record["source"]] += 1
+                evidence.reasons[record["source"], record["reason"]] += 1
+    evidence.parts.sort(key=lambda part: part.uri)
+    return evidence
+
+
+def balance(lines: Mapping[str, int], evidence: Evidence) -> Balance:
+    """The balance of the files in `lines` (source URI -> records counted in the source itself)."""
+    differences = [count - evidence.rows[uri] - evidence.bad_lines[uri] for uri, count in lines.items()]
+    return Balance(
+        lines_in=sum(lines.values()),
+        rows_out=sum(evidence.rows[uri] for uri in lines),
+        lines_quarantined=sum(evidence.bad_lines[uri] for uri in lines),
+        lost=sum(difference for difference in differences if difference > 0),
+        duplicated=-sum(difference for difference in differences if difference < 0),
+    )
+
+
+def is_stored(s3: Any, bucket: str, key: str, size_bytes: int) -> bool:
+    """Whether the object is there with that many bytes."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return bool(s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == size_bytes)
+    except ClientError as error:
+        if is_not_found(error):
+            return False
+        raise
+
+
+def _rows_by_source(s3: Any, bucket: str, key: str, size_bytes: int) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    for batch in open_parquet(s3, bucket, key, size_bytes).iter_batches(columns=[SOURCE_COLUMN]):
+        for count in batch.column(0).value_counts().to_pylist():
+            rows[count["values"]] += count["counts"]
+    return rows

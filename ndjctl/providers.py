@@ -1,0 +1,29 @@
+"""Which cloud a profile means. The one place that knows both; nothing else asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ndjctl.aws import Cloud, open_aws
+from ndjctl.settings import Profile
+
+Say = Callable[[str], None]
+
+
+def open_cloud(profile: Profile, data_dir: Path, say: Say) -> Cloud:
+    """The cloud of `profile`, ready for calls. say: told what was started or kept, one line each."""
+    return _OPENERS[profile.cloud](profile, data_dir, say)
+
+
+def _open_aws(profile: Profile, _data_dir: Path, _say: Say) -> Cloud:
+    return open_aws(profile.region, profile.suffix)
+
+
+def _open_embedded(profile: Profile, data_dir: Path, say: Say) -> Cloud:
+    from ndjctl.embedded.provider import open_embedded
+
+    return open_embedded(profile, data_dir, say)
+
+
+_OPENERS: dict[str, Callable[[Profile, Path, Say], Cloud]] = {"aws": _open_aws, "embedded": _open_embedded}

@@ -1,0 +1,183 @@
+"""The settings of one environment: their names, types, limits and presets. Pure: no file, clock or environment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ndjctl.contracts import SizeWindow
+
+WorkerType = Literal["G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X"]
+
+# Source: AWS Glue developer guide, "Worker types". G.1X has 16 GB and G.2X 32 GB (DESIGN, contradiction 2).
+DPUS_PER_WORKER: dict[str, float] = {
+    "G.025X": 0.25,
+    "G.1X": 1,
+    "G.2X": 2,
+    "G.4X": 4,
+    "G.8X": 8,
+    "G.12X": 12,
+    "G.16X": 16,
+}
+"""Data processing units (4 vCPU and 16 GB each) of one worker, by worker type."""
+
+
+class Section(BaseModel):
+    """Base of every section: nothing that is not named here, nothing changed after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Batching(Section):
+    max_files_per_manifest: Annotated[int, Field(ge=1, le=1000)]
+    max_batch_size_gb: Annotated[float, Field(gt=0, le=100_000)]
+    max_partial_age_s: Annotated[int, Field(ge=1, le=86_400)]
+
+
+class SizeRule(Section):
+    """Which sizes are normal: expected +- tolerance; a minimum or maximum that is given wins over it. MB of 2**20."""
+
+    expected_file_size_mb: Annotated[float, Field(gt=0)]
+    size_tolerance_percent: Annotated[float, Field(ge=0, le=100)]
+    min_file_size_mb: Annotated[float, Field(ge=0)] | None = None
+    max_file_size_mb: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def window(self) -> SizeWindow:
+        return SizeWindow(
+            self.expected_file_size_mb, self.size_tolerance_percent, self.min_file_size_mb, self.max_file_size_mb
+        )
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> SizeRule:
+        if self.window.min_bytes > self.window.max_bytes:
+            raise ValueError("the smallest allowed size is above the largest: no file could pass")
+        return self
+
+
+class Lock(Section):
+    ttl_s: Annotated[int, Field(ge=10, le=3600)]
+    max_wait_s: Annotated[int, Field(ge=0, le=300)]
+
+
+class Function(Section):
+    """The Lambda. Limits are those of the service."""
+
+    runtime: Literal["python3.10", "python3.11", "python3.12", "python3.13"]
+    memory_mb: Annotated[int, Field(ge=128, le=10_240)]
+    timeout_s: Annotated[int, Field(ge=1, le=900)]
+    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)]
+    batch_size: Annotated[int, Field(ge=1, le=10_000)]
+    batch_window_s: Annotated[int, Field(ge=0, le=300)]
+
+    @model_validator(mode="after")
+    def _large_batches_need_a_window(self) -> Function:
+        if self.batch_size > 10 and self.batch_window_s < 1:
+            raise ValueError("a batch_size above 10 needs a batch_window_s of at least 1 (a rule of SQS mappings)")
+        return self
+
+
+class Job(Section):
+    """The Glue job."""
+
+    glue_version: Literal["4.0", "5.0", "5.1", "6.0"]
+    command: Literal["glueetl"]
+    worker_type: WorkerType
+    workers: Annotated[int, Field(ge=2, le=299)]
+    max_concurrent_runs: Annotated[int, Field(ge=1, le=1000)]
+    timeout_min: Annotated[int, Field(ge=1, le=10_080)]
+    max_retries: Annotated[int, Field(ge=0, le=10)]
+    metrics: bool
+    spark_ui: bool
+    job_insights: bool
+    auto_scaling: bool
+    continuous_log: bool
+    on_drift: Literal["add", "rescue", "fail"]
+    dataset: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    spark_conf: dict[str, str]
+
+    @property
+    def dpus(self) -> float:
+        """DPUs of one run with all its workers."""
+        return self.workers * DPUS_PER_WORKER[self.worker_type]
+
+
+class Load(Section):
+    """What the environment is built for. Checked against the size rule; the base of estimates. MB of 2**20."""
+
+    files_per_day: Annotated[int, Field(ge=0)]
+    min_file_size_mb: Annotated[float, Field(ge=0)]
+    max_file_size_mb: Annotated[float, Field(ge=0)]
+
+
+class Embedded(Section):
+    """The embedded cloud's ports on this machine; 0 takes any free one."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    glue_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
+class Profile(Section):
+    """All settings of one environment."""
+
+    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    cloud: Literal["embedded", "aws"]
+    auto_deploy: bool = False
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    suffix: Annotated[str, Field(pattern=r"^$|^[a-z0-9][a-z0-9-]{0,14}$")] = ""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    batching: Batching
+    size_rule: SizeRule
+    lock: Lock
+    function: Function
+    job: Job
+    load: Load
+    embedded: Embedded = Embedded()
+
+
+# Files per manifest, largest batch in GB, concurrent runs, workers of G.2X, and the files a day each is meant for.
+PRESETS: dict[str, dict[str, str | int]] = {
+    "light": {
+        "batching.max_files_per_manifest": 100,
+        "batching.max_batch_size_gb": 400,
+        "job.max_concurrent_runs": 20,
+        "job.worker_type": "G.2X",
+        "job.workers": 15,
+        "load.files_per_day": 50_000,
+    },
+    "medium": {
+        "batching.max_files_per_manifest": 100,
+        "batching.max_batch_size_gb": 500,
+        "job.max_concurrent_runs": 30,
+        "job.worker_type": "G.2X",
+        "job.workers": 20,
+        "load.files_per_day": 150_000,
+    },
+    "heavy": {
+        "batching.max_files_per_manifest": 100,
+        "batching.max_batch_size_gb": 500,
+        "job.max_concurrent_runs": 50,
+        "job.worker_type": "G.2X",
+        "job.workers": 20,
+        "load.files_per_day": 338_000,
+    },
+}
+
+
+def contradictions(profile: Profile) -> list[str]:
+    """What in a valid profile works against itself, one sentence each; empty when nothing does."""
+    found = []
+    window = profile.size_rule.window
+    for name in ("min_file_size_mb", "max_file_size_mb"):
+        size_mb = getattr(profile.load, name)
+        verdict = window.verdict(round(size_mb * 1024 * 1024))
+        if verdict:
+            found.append(
+                f"load.{name} is {size_mb:g} MB, and size_rule would quarantine such a file as {verdict} "
+                f"(it takes {window.min_bytes / 2**20:g} to {window.max_bytes / 2**20:g} MB): "
+                f"set size_rule.{name} or correct the load"
+            )
+    if profile.load.min_file_size_mb > profile.load.max_file_size_mb:
+        found.append("load.min_file_size_mb is above load.max_file_size_mb: swap them")
+    return found

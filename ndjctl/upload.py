@@ -1,0 +1,120 @@
+"""Puts local files into the input bucket: in parallel, in parts, checked, and not again what is already there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from ndjctl.aws import is_not_found
+from ndjctl.contracts import FILE_SUFFIX
+from ndjctl.errors import WorkFailed
+from ndjctl.inputs import PART_SIZE_BYTES, InputFile, Scan, scan
+
+PARALLEL_FILES = 8
+DIGEST_METADATA = "ndjctl-etag"
+"""Object metadata with the content's plain ETag: under some encryption the object's own ETag is no digest."""
+
+Progress = Callable[[str, int], None]
+"""Called with a phase ("read" or "sent") and the bytes done since the last call; from several threads."""
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """One input file in the bucket. etag: the object's, as S3 answers it, unquoted. sent: False where the same bytes
+    were there before. renamed: whether other bytes held the key that the name asks for."""
+
+    file: InputFile
+    scan: Scan
+    key: str
+    etag: str
+    last_modified: datetime
+    sent: bool
+    renamed: bool
+
+
+def upload_all(
+    s3: Any,
+    bucket: str,
+    files: Sequence[InputFile],
+    known: Callable[[str, str, datetime], bool],
+    progress: Progress = lambda _phase, _bytes: None,
+) -> list[Uploaded]:
+    """Uploads `files`, in their order in the answer.
+
+    known(key, etag, last_modified): whether the pipeline has seen that object; one that it has not is sent again, so
+    that its event comes again. Raises WorkFailed for a file that changes meanwhile, and what boto3 raises.
+    """
+    with ThreadPoolExecutor(PARALLEL_FILES) as pool:
+        futures = [pool.submit(_upload, s3, bucket, file, known, progress) for file in files]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _upload(
+    s3: Any, bucket: str, file: InputFile, known: Callable[[str, str, datetime], bool], progress: Progress
+) -> Uploaded:
+    content = scan(file.path, lambda count: progress("read", count))
+    key = file.key
+    there = _head(s3, bucket, key)
+    renamed = False
+    if there is not None and _digest(there) != content.etag:
+        # Never write over an object that the pipeline may be reading: other bytes get a name of their own, always
+        # the same one, so that typing the command again finds them.
+        path = PurePosixPath(key)
+        key = str(path.with_name(f"{path.name.removesuffix(FILE_SUFFIX)}-{content.etag[:8]}{FILE_SUFFIX}"))
+        there = _head(s3, bucket, key)
+        renamed = True
+    if there is not None and _digest(there) == content.etag and known(key, _etag(there), there["LastModified"]):
+        progress("sent", content.size_bytes)
+        return Uploaded(file, content, key, _etag(there), there["LastModified"], sent=False, renamed=renamed)
+    _send(s3, bucket, key, file, content, progress)
+    stored = _head(s3, bucket, key)
+    if stored is None or stored["ContentLength"] != content.size_bytes or not _same_bytes(stored, content):
+        raise WorkFailed(f"{file.path} changed while it was uploaded: run the command again when it is finished.")
+    return Uploaded(file, content, key, _etag(stored), stored["LastModified"], sent=True, renamed=renamed)
+
+
+def _send(s3: Any, bucket: str, key: str, file: InputFile, content: Scan, progress: Progress) -> None:
+    from boto3.s3.transfer import TransferConfig
+
+    s3.upload_file(
+        str(file.path),
+        bucket,
+        key,
+        Config=TransferConfig(
+            multipart_threshold=PART_SIZE_BYTES, multipart_chunksize=PART_SIZE_BYTES, max_concurrency=4
+        ),
+        ExtraArgs={"Metadata": {DIGEST_METADATA: content.etag}, "ContentType": "application/x-ndjson"},
+        Callback=lambda count: progress("sent", count),
+    )
+
+
+def _head(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        return dict(s3.head_object(Bucket=bucket, Key=key))
+    except ClientError as error:
+        if is_not_found(error):
+            return None
+        raise
+
+
+def _etag(head: dict[str, Any]) -> str:
+    return str(head["ETag"]).strip('"')
+
+
+def _digest(head: dict[str, Any]) -> str:
+    return str(head.get("Metadata", {}).get(DIGEST_METADATA) or _etag(head))
+
+
+def _same_bytes(head: dict[str, Any], content: Scan) -> bool:
+    """The object's ETag against what was read, where the ETag is a digest (it is none under SSE-KMS)."""
+    return head.get("ServerSideEncryption", "AES256") != "AES256" or _etag(head) == content.etag

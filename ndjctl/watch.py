@@ -1,0 +1,126 @@
+"""Follows files through the ledger until each is at rest, and keeps the pipeline from waiting for more files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ndjctl.contracts import ACTION, ACTION_FLUSH, PENDING, date_prefix
+from ndjctl.errors import CloudError, WorkFailed
+from ndjctl.ledger import FileId, FileRecord, Ledger
+
+FLUSH_EVERY_S = 5.0
+UNSEEN_LIMIT_S = 60.0
+"""How long an event may take before the watch says that it did not come."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An object whose fate is followed. etag: the version of it that is meant."""
+
+    key: str
+    etag: str
+    last_modified: datetime
+
+    @property
+    def ids(self) -> list[FileId]:
+        """Where its record can be. Without a date in the name it is the event's date, and the event of an upload that
+        spans midnight is of the day after the object's own time."""
+        days = (self.last_modified, self.last_modified + timedelta(days=1))
+        return list(dict.fromkeys((date_prefix(self.key, day), self.key) for day in days))
+
+
+def find(ledger: Ledger, files: Iterable[Watched]) -> dict[Watched, FileRecord]:
+    """The records of exactly these versions of `files`, where the ledger has them."""
+    wanted = list(files)
+    records = ledger.get(file_id for file in wanted for file_id in file.ids)
+    found = {}
+    for file in wanted:
+        for file_id in file.ids:
+            record = records.get(file_id)
+            if record is not None and record.etag == file.etag:
+                found[file] = record
+                break
+    return found
+
+
+class Flusher:
+    """Asks the function to take partial batches now, and to start or follow what waits."""
+
+    def __init__(self, lambda_: Any, function: str) -> None:
+        self._lambda = lambda_
+        self._function = function
+
+    def flush(self) -> None:
+        """Raises CloudError when the function itself fails."""
+        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps({ACTION: ACTION_FLUSH}).encode())
+        payload = answer["Payload"].read()
+        if answer.get("FunctionError"):
+            message = _error_message(payload)
+            raise CloudError(f"The function {self._function} failed: {message}.")
+
+
+def watch(
+    ledger: Ledger,
+    files: Sequence[Watched],
+    flusher: Flusher,
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    timeout_s: float,
+    report: Callable[[Counter[str]], None] = lambda _counts: None,
+) -> dict[Watched, FileRecord]:
+    """The records of all `files`, each at rest. report: called with the number of files by status ("unseen" for those
+    not in the ledger yet). Raises WorkFailed after timeout_s, or when events do not come."""
+    begun = clock()
+    moved_at = begun
+    flushed_at = float("-inf")
+    resting: dict[Watched, FileRecord] = {}
+    moving = list(files)
+    before: Counter[str] = Counter()
+    while True:
+        seen = find(ledger, moving)
+        resting |= {file: record for file, record in seen.items() if record.at_rest}
+        moving = [file for file in moving if file not in resting]
+        counts = Counter(record.status for record in resting.values())
+        counts.update(seen[file].status if file in seen else "unseen" for file in moving)
+        report(counts)
+        if not moving:
+            return resting
+        now = clock()
+        if counts != before:
+            before, moved_at = counts, now
+        unseen = [file for file in moving if file not in seen]
+        if unseen and now - moved_at > UNSEEN_LIMIT_S:
+            raise WorkFailed(
+                f"No event came for {len(unseen)} of {len(files)} files within {UNSEEN_LIMIT_S:g} s, the first is "
+                f"{unseen[0].key!r}: run the same command again to send them anew."
+            )
+        if now - begun > timeout_s:
+            raise WorkFailed(
+                f"{len(moving)} of {len(files)} files were not at rest after {timeout_s:g} s "
+                f"({_told(counts)}); the pipeline goes on, run the same command again to look."
+            )
+        everything_arrived = not unseen or now - moved_at > 2
+        # The first flush comes as soon as all files are in; later ones stand in for the schedule.
+        due = FLUSH_EVERY_S if flushed_at > float("-inf") and not counts[PENDING] else 1.0
+        if everything_arrived and now - flushed_at >= due:
+            flusher.flush()
+            flushed_at = clock()
+        sleep(0.3 if len(files) < 1000 else 2.0)
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+
+
+def _error_message(payload: bytes) -> str:
+    try:
+        document = json.loads(payload)
+        return f"{document.get('errorType', 'error')}: {document.get('errorMessage', '')}".rstrip(". ")
+    except (ValueError, AttributeError):
+        return repr(payload[:200])

@@ -1,0 +1,31 @@
+"""One embedded cloud for the whole test session; tests keep apart by a suffix on every name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ndjctl.aws import Cloud
+from ndjctl.embedded.provider import cloud_of, embedded_cloud
+from ndjctl.profiles import load_profile
+
+
+@pytest.fixture(scope="session")
+def cloud_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The tool's data folder of this session, with the embedded cloud running in it."""
+    folder = tmp_path_factory.mktemp("ndjctl")
+    profile = load_profile("local", working_dir=folder).profile
+    cloud = embedded_cloud(profile, folder)
+    cloud.ensure_started(lambda _text: None)
+    yield folder
+    cloud.stop(lambda _text: None)
+
+
+@pytest.fixture
+def embedded(cloud_dir: Path, request: pytest.FixtureRequest) -> Cloud:
+    """The embedded cloud under names of this test's own."""
+    suffix = f"t{abs(hash(request.node.nodeid)) % 10**9}"
+    profile = load_profile("local", working_dir=cloud_dir, assignments=[f"suffix={suffix}"]).profile
+    return cloud_of(embedded_cloud(profile, cloud_dir).status(), profile)

@@ -1,0 +1,85 @@
+"""Runs the tool as a user does: the command in a process of its own, against the session's embedded cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ndjctl.aws import Cloud
+from ndjctl.contracts import split_s3_uri
+
+CLEAN = ("AWS_", "NDJ_", "JAVA_HOME", "SPARK_", "PYSPARK_")
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+@dataclass
+class Finished:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(json.loads(self.out))
+
+
+@dataclass
+class Tool:
+    """`ndjctl`, with a data folder and an empty home, no Java on the PATH and no AWS configuration."""
+
+    data_dir: Path
+    home: Path
+    suffix: str
+
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(CLEAN)}
+        path = os.pathsep.join(p for p in kept["PATH"].split(os.pathsep) if not (Path(p) / "java").exists())
+        return kept | {"PATH": path, "NDJ_DATA_DIR": str(self.data_dir), "HOME": str(self.home)}
+
+    def __call__(self, *arguments: str | Path, timeout_s: float = 240, **extra: str) -> Finished:
+        command = [sys.executable, "-m", "ndjctl", *map(str, arguments)]
+        done = subprocess.run(
+            command,
+            env=self.environment() | extra,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def run(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
+        """`ndjctl run --json` in this test's own environment; its document."""
+        finished = self("run", "--json", "--set", f"suffix={self.suffix}", *arguments)
+        assert finished.code == code, finished.err
+        return finished.document
+
+
+@pytest.fixture
+def tool(cloud_dir: Path, embedded: Cloud, tmp_path: Path) -> Tool:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Tool(cloud_dir, home, embedded.suffix)
+
+
+def rows_of(cloud: Cloud, uris: list[str], folder: Path) -> list[dict[str, Any]]:
+    """All rows of the parts, read by DuckDB: a reader that shares no code with the writer."""
+    import duckdb
+
+    paths = []
+    for number, uri in enumerate(uris):
+        bucket, key = split_s3_uri(uri)
+        path = folder / f"{number}.parquet"
+        cloud.client("s3").download_file(bucket, key, str(path))
+        paths.append(str(path))
+    relation = duckdb.connect().execute("SELECT * FROM read_parquet(?, union_by_name=true)", [paths])
+    columns = [column[0] for column in relation.description]
+    return [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]

@@ -1,0 +1,58 @@
+"""Arbitrary records and schemas. Few names, so that records and schemas meet often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from glue_job import schema
+from glue_job.schema import Field, ListOf, Scalar, Struct, Type
+
+NAMES = st.sampled_from(["a", "b", "c", "A", "_rescued", "_SOURCE_FILE", "x/y", "~", "a.b", "", "0", "é", "\0", "*"])
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+INTEGERS = st.one_of(
+    st.integers(-5, 5),
+    st.sampled_from([2**53, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**308]),
+    st.integers(),
+)
+SCALARS = st.one_of(st.none(), st.booleans(), INTEGERS, st.floats(allow_nan=False, allow_infinity=False), TEXTS)
+
+
+def _containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.lists(children, max_size=3), st.dictionaries(NAMES, children, max_size=3))
+
+
+VALUES = st.recursive(SCALARS, _containers, max_leaves=10)
+RECORDS = st.dictionaries(NAMES, VALUES, max_size=5)
+
+
+def _struct(children: st.SearchStrategy[Type], least: int, at_root: bool) -> st.SearchStrategy[Type]:
+    names = st.lists(
+        NAMES.filter(lambda name: schema.can_be_column(name, at_root)), min_size=least, max_size=4, unique_by=schema.fold
+    )
+    return names.flatmap(lambda found: st.tuples(*[children for _ in found]).map(lambda types: _joined(found, types)))
+
+
+def _joined(names: list[str], types: tuple[Type, ...]) -> Struct:
+    return Struct(tuple(Field(name, column) for name, column in zip(names, types)))
+
+
+TYPES: st.SearchStrategy[Type] = st.recursive(
+    st.sampled_from(sorted(schema.SCALARS)).map(Scalar),
+    lambda children: st.one_of(children.map(ListOf), _struct(children, 1, at_root=False)),
+    max_leaves=6,
+)
+ROOTS = _struct(TYPES, 0, at_root=True)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal with types, except that an absent field is a null one and that an integer equals a float of its value."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        names = left.keys() | right.keys()
+        return all(same(left.get(name), right.get(name)) for name in names)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right))
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)) and type(left) is not type(right):
+        return not isinstance(left, bool) and not isinstance(right, bool) and int(left) == int(right) == left == right
+    return type(left) is type(right) and left == right

@@ -1,0 +1,193 @@
+"""Profiles: the reference table, and every mistake told by file, path, value and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ndjctl.contracts import MIB
+from ndjctl.errors import UsageError
+from ndjctl.profiles import BUILT_IN, available, load_profile, setting_paths
+from ndjctl.settings import PRESETS, Profile, contradictions
+
+NOWHERE = Path("/nonexistent")
+
+
+def load(env: str, **options: object) -> Profile:
+    return load_profile(env, working_dir=NOWHERE, **options).profile  # type: ignore[arg-type]
+
+
+SPARK_CONF = {
+    "spark.sql.files.maxPartitionBytes": "512MB",
+    "spark.sql.shuffle.partitions": "200",
+    "spark.default.parallelism": "200",
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    "spark.kryoserializer.buffer.max": "512m",
+}
+
+# DESIGN's table of reference settings: (setting, dev, prod).
+REFERENCE: list[tuple[str, object, object]] = [
+    ("log_level", "DEBUG", "INFO"),
+    ("batching.max_files_per_manifest", 50, 100),
+    ("batching.max_batch_size_gb", 200, 500),
+    ("size_rule.expected_file_size_mb", 10, 3500),
+    ("size_rule.size_tolerance_percent", 50, 20),
+    ("function.memory_mb", 512, 1024),
+    ("function.timeout_s", 300, 300),
+    ("function.reserved_concurrency", 5, 10),
+    ("lock.ttl_s", 300, 300),
+    ("lock.max_wait_s", 10, 10),
+    ("job.glue_version", "4.0", "4.0"),
+    ("job.command", "glueetl", "glueetl"),
+    ("job.worker_type", "G.1X", "G.2X"),
+    ("job.workers", 10, 20),
+    ("job.max_concurrent_runs", 5, 30),
+    ("job.timeout_min", 60, 120),
+    ("job.max_retries", 1, 2),
+    ("job.metrics", True, True),
+    ("job.spark_ui", True, True),
+    ("job.job_insights", True, True),
+    ("job.auto_scaling", False, True),
+    ("job.continuous_log", False, True),
+    ("job.spark_conf", SPARK_CONF, SPARK_CONF),
+    ("region", "us-east-1", "us-east-1"),
+]
+
+
+@pytest.mark.parametrize(("path", "dev", "prod"), REFERENCE)
+def test_the_reference_table(path: str, dev: object, prod: object) -> None:
+    for env, expected in (("dev", dev), ("prod", prod)):
+        value: object = load(env)
+        for part in path.split("."):
+            value = getattr(value, part)
+        assert value == expected, f"{env}: {path}"
+
+
+@pytest.mark.parametrize(
+    ("preset", "files", "gb", "runs", "workers", "files_per_day"),
+    [("light", 100, 400, 20, 15, 50_000), ("medium", 100, 500, 30, 20, 150_000), ("heavy", 100, 500, 50, 20, 338_000)],
+)
+def test_presets(preset: str, files: int, gb: int, runs: int, workers: int, files_per_day: int) -> None:
+    profile = load("prod", preset=preset)
+    assert profile.batching.max_files_per_manifest == files
+    assert profile.batching.max_batch_size_gb == gb
+    assert (profile.job.max_concurrent_runs, profile.job.workers, profile.job.worker_type) == (runs, workers, "G.2X")
+    assert profile.load.files_per_day == files_per_day
+
+
+def test_every_preset_sets_settings_that_exist() -> None:
+    for preset in PRESETS.values():
+        assert set(preset) <= set(setting_paths())
+
+
+def test_dpus_count_the_worker_type() -> None:
+    assert load("dev").job.dpus == 10
+    assert load("prod").job.dpus == 40
+
+
+@pytest.mark.parametrize(
+    ("env", "sizes_bytes"),
+    [
+        ("dev", [10_000, 20_000, 10 * 1024, 20 * 1024, 10 * MIB, 5 * MIB, 15 * MIB]),
+        ("prod", [3_500_000_000, 3500 * MIB, 4_500_000_000, 4_200_000_000, int(4.5 * 1024**3)]),
+        ("local", [1, 300, 10_000, 3_500_000, 4_500_000_000]),
+    ],
+)
+def test_the_stated_files_pass_the_size_rule(env: str, sizes_bytes: list[int]) -> None:
+    window = load(env).size_rule.window
+    assert {size: window.verdict(size) for size in sizes_bytes} == dict.fromkeys(sizes_bytes)
+
+
+@pytest.mark.parametrize("env", ["local", "dev", "prod"])
+def test_the_profiles_do_not_contradict_themselves(env: str) -> None:
+    assert contradictions(load(env)) == []
+
+
+@pytest.mark.parametrize(("env", "field"), [("dev", "min_file_size_mb"), ("prod", "max_file_size_mb")])
+def test_the_rule_without_its_exception_is_reported(env: str, field: str) -> None:
+    found = contradictions(load(env, assignments=[f"size_rule.{field}=null"]))
+    assert len(found) == 1
+    assert f"load.{field}" in found[0]
+    assert f"size_rule.{field}" in found[0]
+
+
+def _refused(env: str, **options: object) -> str:
+    with pytest.raises(UsageError) as caught:
+        load(env, **options)
+    return str(caught.value)
+
+
+def test_an_unknown_environment_names_the_known_and_the_nearest() -> None:
+    message = _refused("prd")
+    assert "'prd'" in message
+    assert "did you mean 'prod'?" in message
+    assert "dev, local, prod" in message
+
+
+@pytest.mark.parametrize("env", ["../dev", "", ".", "a/b", "dev\0"])
+def test_an_environment_is_a_name_not_a_path(env: str) -> None:
+    assert "There is no environment" in _refused(env)
+
+
+def test_presets_and_assignments_are_checked() -> None:
+    assert "did you mean 'heavy'?" in _refused("prod", preset="haevy")
+    assert "did you mean 'job.workers'?" in _refused("prod", assignments=["job.wokers=3"])
+    assert "did you mean 'batching.max_files_per_manifest'?" in _refused("prod", assignments=["MAX_FILES=3"])
+    assert "path.to.key=value" in _refused("prod", assignments=["job.workers"])
+    assert re.search(r"--set: job\.workers is 'many': .*integer", _refused("prod", assignments=["job.workers=many"]))
+    assert re.search(r"job\.worker_type is 'G\.9X': .*'G\.2X'", _refused("prod", assignments=["job.worker_type=G.9X"]))
+    assert "no file could pass" in _refused("prod", assignments=["size_rule.min_file_size_mb=9999"])
+
+
+def test_assignments_win_over_presets_and_map_keys_keep_their_dots() -> None:
+    profile = load("prod", preset="light", assignments=["job.workers=3", "job.spark_conf.spark.x.y=1"])
+    assert profile.job.workers == 3
+    assert profile.job.spark_conf["spark.x.y"] == "1"
+
+
+def _written(folder: Path, text: str, env: str = "dev") -> Path:
+    (folder / f"{env}.yaml").write_text(text)
+    return folder
+
+
+def test_a_misspelt_key_in_a_file_names_file_path_and_match(tmp_path: Path) -> None:
+    text = (BUILT_IN / "dev.yaml").read_text().replace("worker_type:", "worker_typ:")
+    message = _refused("dev", profile_dir=_written(tmp_path, text))
+    assert str(tmp_path / "dev.yaml") in message
+    assert "job.worker_typ: no such setting (did you mean 'worker_type'?)" in message
+    assert "job.worker_type: this setting is missing" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: [", "not valid YAML"),
+        ("just text", "is a mapping of settings"),
+        ("region: a\nregion: b\n", "line 2: not valid YAML: the key 'region' stands twice"),
+        ("", "is a mapping of settings"),
+    ],
+)
+def test_a_broken_file_is_told_in_one_sentence(tmp_path: Path, text: str, why: str) -> None:
+    message = _refused("dev", profile_dir=_written(tmp_path, text))
+    assert why in message
+    assert str(tmp_path / "dev.yaml") in message
+    assert "\n" not in message
+
+
+def test_a_profile_of_another_name_is_refused(tmp_path: Path) -> None:
+    text = (BUILT_IN / "dev.yaml").read_text()
+    assert "environment is 'dev'" in _refused("stage", profile_dir=_written(tmp_path, text, "stage"))
+
+
+def test_the_nearer_profile_wins(tmp_path: Path) -> None:
+    text = (BUILT_IN / "dev.yaml").read_text()
+    (tmp_path / "profiles").mkdir()
+    _written(tmp_path / "profiles", text.replace("workers: 10", "workers: 7"))
+    (tmp_path / "other").mkdir()
+    _written(tmp_path / "other", text.replace("workers: 10", "workers: 8"))
+    assert load_profile("dev", working_dir=tmp_path).profile.job.workers == 7
+    assert load_profile("dev", working_dir=tmp_path, profile_dir=tmp_path / "other").profile.job.workers == 8
+    assert load_profile("prod", working_dir=tmp_path).source == "prod.yaml (built in)"
+    assert available(None, tmp_path) == ["dev", "local", "prod"]
