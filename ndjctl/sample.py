@@ -40,26 +40,27 @@ def _events(random_: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
         moment += timedelta(milliseconds=random_.randint(1, 1800))
         city, country = random_.choice(_CITIES)
         kind = random_.choices(("view", "search", "add_to_cart", "order"), (70, 15, 10, 5))[0]
+        # Names that a user's own data is unlikely to use for something of another type: both go into one dataset.
         event: dict[str, Any] = {
             "event_id": f"{random_.getrandbits(64):016x}",
-            "type": kind,
-            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "user": {
+            "event_type": kind,
+            "event_time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "shopper": {
                 "id": random_.randint(1, 9_000_000_000),
                 "logged_in": random_.random() < 0.6,
                 "segment": random_.choice(("new", "returning", None)),
             },
-            "geo": {
+            "shop": {
                 "city": city,
                 "country": country,
                 "lat": round(random_.uniform(-60, 70), 5),
                 "lon": round(random_.uniform(-180, 180), 5),
             },
-            "page": {"path": random_.choice(_PAGES), "load_ms": random_.randint(80, 4_000), "referrer": None},
-            "tags": random_.sample(_WORDS, random_.randint(0, 3)),
+            "page_view": {"path": random_.choice(_PAGES), "load_ms": random_.randint(80, 4_000), "referrer": None},
+            "labels": random_.sample(_WORDS, random_.randint(0, 3)),
         }
         if kind in ("add_to_cart", "order"):
-            event["items"] = [
+            event["basket"] = [
                 {
                     "sku": f"SKU-{random_.randint(1, 5_000):05d}",
                     "quantity": random_.randint(1, 4),
@@ -69,5 +70,5 @@ def _events(random_: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
                 for _ in range(random_.randint(1, 4))
             ]
         if kind == "search":
-            event["query"] = " ".join(random_.sample(_WORDS, 2))
+            event["search_text"] = " ".join(random_.sample(_WORDS, 2))
         yield event

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import boto3
@@ -30,12 +30,15 @@ RUN = "jr_1"
 
 @dataclass
 class World:
-    """run_states: what Glue says of runs, by id; others it does not know. before_part: called before every task."""
+    """run_states: what Glue says of runs, by id; others it does not know. before_part: called before every task,
+    on_result: what becomes of its result. after_parts: called when all tasks of a round are done."""
 
     s3: Any
     dynamodb: Any
     run_states: dict[str, str] = field(default_factory=dict)
     before_part: Callable[[Any], None] = lambda _task: None
+    on_result: Callable[[Any], Any] = lambda result: result
+    after_parts: Callable[[], None] = lambda: None
     log: io.StringIO = field(default_factory=io.StringIO)
     ticks: int = 0
 
@@ -68,8 +71,10 @@ class World:
 
     def manifest_of(self, *bodies: bytes, manifest_id: str = "m1") -> Manifest:
         """A manifest of files a.ndjson, b.ndjson ... with these bodies."""
-        names = [f"{manifest_id}/{chr(ord('a') + number)}.ndjson" for number in range(len(bodies))]
-        return self.put_manifest([self.put_file(name, body) for name, body in zip(names, bodies)], manifest_id)
+        files = [
+            self.put_file(f"{manifest_id}/{chr(ord('a') + number)}.ndjson", body) for number, body in enumerate(bodies)
+        ]
+        return self.put_manifest(files, manifest_id)
 
     # ------------------------------------------------------------------------------------------------ the run
 
@@ -96,7 +101,8 @@ class World:
         results = []
         for task in tasks:
             self.before_part(task)
-            results.append(partial(function, s3=self.s3)(task))
+            results.append(self.on_result(partial(function, s3=self.s3)(task)))
+        self.after_parts()
         return results
 
     # ------------------------------------------------------------------------------------------------ after a run
@@ -163,12 +169,16 @@ class _Glue:
         return {"JobRun": {"JobRunState": self._run_states[RunId]}}
 
 
+@lru_cache
+def _client(service: str) -> Any:
+    """One for all tests: to make a client takes longer than most of them."""
+    return boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+
+
 @contextmanager
 def glue_world() -> Iterator[World]:
     with mock_aws():
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-        s3 = boto3.client("s3", region_name="us-east-1", **keys)
-        dynamodb = boto3.client("dynamodb", region_name="us-east-1", **keys)
+        s3, dynamodb = _client("s3"), _client("dynamodb")
         for bucket in (INPUT, MANIFESTS, OUTPUT, QUARANTINE):
             s3.create_bucket(Bucket=bucket)
         for table, partition, sort in (

@@ -29,13 +29,16 @@ RECORDS = st.dictionaries(NAMES, VALUES, max_size=5)
 
 def _struct(children: st.SearchStrategy[Type], least: int, at_root: bool) -> st.SearchStrategy[Type]:
     names = st.lists(
-        NAMES.filter(lambda name: schema.can_be_column(name, at_root)), min_size=least, max_size=4, unique_by=schema.fold
+        NAMES.filter(lambda name: schema.can_be_column(name, at_root)),
+        min_size=least,
+        max_size=4,
+        unique_by=schema.fold,
     )
     return names.flatmap(lambda found: st.tuples(*[children for _ in found]).map(lambda types: _joined(found, types)))
 
 
 def _joined(names: list[str], types: tuple[Type, ...]) -> Struct:
-    return Struct(tuple(Field(name, column) for name, column in zip(names, types)))
+    return Struct(tuple(Field(name, column) for name, column in zip(names, types, strict=True)))
 
 
 TYPES: st.SearchStrategy[Type] = st.recursive(
@@ -52,7 +55,7 @@ def same(left: Any, right: Any) -> bool:
         names = left.keys() | right.keys()
         return all(same(left.get(name), right.get(name)) for name in names)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right))
+        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, (int, float)) and isinstance(right, (int, float)) and type(left) is not type(right):
         return not isinstance(left, bool) and not isinstance(right, bool) and int(left) == int(right) == left == right
     return type(left) is type(right) and left == right

@@ -5,49 +5,28 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from socket import socket
-from typing import Any
 
 from ndjctl import __version__
 from ndjctl.contracts import iso_utc
-from ndjctl.embedded import environment, keeping, processes
-from ndjctl.embedded.processes import LockBusy, PortTaken
-from ndjctl.embedded.record import CloudRecord, PartRecord, read_record, write_record
+from ndjctl.embedded import keeping, processes
+from ndjctl.embedded.parts import GLUE_PART, SERVICES_PART, Part, both_parts
+from ndjctl.embedded.processes import LockBusy
+from ndjctl.embedded.record import CloudRecord, read_record, write_record
 from ndjctl.embedded.snapshots import read_snapshot
-from ndjctl.embedded.status import (
-    DEAD,
-    GLUE,
-    RUNNING,
-    SERVICES,
-    STOPPED,
-    UNHEALTHY,
-    CloudStatus,
-    PartStatus,
-    endpoint_url,
-    health,
-)
+from ndjctl.embedded.status import CloudStatus, describe, endpoint_url
 from ndjctl.errors import CloudError, UsageError, WorkFailed
 
 __all__ = ["CloudStatus", "EmbeddedCloud"]
 
-SERVICES_PART = "services"
-GLUE_PART = "glue"
-
-_MODULES = {SERVICES_PART: "ndjctl.embedded.server", GLUE_PART: "ndjctl.embedded.glue"}
-_HEALTH_PATHS = {SERVICES_PART: "/_ministack/health", GLUE_PART: "/health"}
-_PORT_SETTINGS = {SERVICES_PART: "embedded.port", GLUE_PART: "embedded.glue_port"}
-
 _START_TIMEOUT_S = 30.0
 _LOCK_TIMEOUT_S = 90.0
-_STOP_TIMEOUTS_S = {GLUE_PART: 10.0, SERVICES_PART: 30.0}
-_LOG_LIMIT_BYTES = 8 * 1024 * 1024
 
 MINIMUM_FREE_BYTES = 64 * 1024 * 1024
 
@@ -81,7 +60,7 @@ class EmbeddedCloud:
         free_bytes: Callable[[Path], int] = _free_bytes,
     ) -> None:
         self.data_dir = Path(os.path.abspath(data_dir))  # noqa: PTH100 - a link to the directory stays its name
-        self._wanted_ports = {SERVICES_PART: port, GLUE_PART: glue_port}
+        self._parts = both_parts(self.data_dir, port=port, glue_port=glue_port, sleep=sleep)
         self._environ = os.environ if environ is None else environ
         self._clock = clock
         self._sleep = sleep
@@ -104,7 +83,10 @@ class EmbeddedCloud:
         self._prepare_directory()
         self._require_room()
         with self._lock():
-            return self._start_missing(say)
+            try:
+                return self._start_missing(say)
+            except OSError as error:
+                raise WorkFailed(f"the embedded cloud could not be started in {self.data_dir}: {error}") from error
 
     def stop(self, say: Say = _silent) -> CloudStatus:
         """Stops both processes; the state is kept. Raises WorkFailed when some of it could not be saved."""
@@ -113,15 +95,15 @@ class EmbeddedCloud:
             say("the embedded cloud does not run")
             return self.status()
         with self._lock():
-            record = read_record(self.data_dir)
-            if record is None or not self._living(record):
+            record = self._recorded()
+            if not self._living(record):
                 say("the embedded cloud does not run")
                 return self.status()
-            lost = self._stop_parts(record, tuple(_STOP_TIMEOUTS_S))
+            lost = self._stop_parts(record, self._parts)
         if lost:
             raise WorkFailed(
                 f"the embedded cloud was stopped, but {lost}; S3 objects are on disk, the rest is as saved before, "
-                f"and {self._log_path(SERVICES_PART)} says why"
+                f"and {self._parts[1].log_path} says why"
             )
         say("the embedded cloud is stopped; everything in it is kept")
         return self.status()
@@ -141,9 +123,7 @@ class EmbeddedCloud:
             say("the embedded cloud holds nothing")
             return
         with self._lock():
-            record = read_record(self.data_dir)
-            if record is not None and self._living(record):
-                self._stop_parts(record, tuple(_STOP_TIMEOUTS_S))
+            self._stop_parts(self._recorded(), self._parts)
             try:
                 keeping.delete_all(self.data_dir)
             except OSError as error:
@@ -191,11 +171,11 @@ class EmbeddedCloud:
             )
 
     def _require_ports(self, record: CloudRecord) -> None:
-        for part, wanted in self._wanted_ports.items():
-            if wanted and part in record.parts and record.parts[part].port != wanted:
+        for part in self._parts:
+            if part.wanted_port and record.port(part.name) not in (0, part.wanted_port):
                 raise UsageError(
-                    f"{_PORT_SETTINGS[part]} is {wanted}, but the embedded cloud already runs on port "
-                    f"{record.parts[part].port}: run `ndjctl local stop` first"
+                    f"{part.setting} is {part.wanted_port}, but the embedded cloud already runs on port "
+                    f"{record.port(part.name)}: run `ndjctl local stop` first"
                 )
 
     @contextmanager
@@ -211,211 +191,135 @@ class EmbeddedCloud:
 
     # ---------------------------------------------------------------------------------------------- starting
 
+    def _recorded(self) -> CloudRecord:
+        """With the lock held: the record, with no server running that it does not know."""
+        record = read_record(self.data_dir) or CloudRecord()
+        for part in self._parts:
+            part.end_unrecorded(record)
+        return record
+
+    def _living(self, record: CloudRecord) -> list[Part]:
+        return [part for part in self._parts if part.is_alive(record)]
+
     def _start_missing(self, say: Say) -> CloudStatus:
         """With the lock held: starts what does not run."""
-        record = read_record(self.data_dir) or CloudRecord()
         begin = time.monotonic()
+        record = self._recorded()
         living = self._living(record)
-        self._end_unrecorded(record)
-        if set(living) == set(_MODULES):
+        missing = [part for part in self._parts if part not in living]
+        self._require_ports(replace(record, parts={part.name: record.parts[part.name] for part in living}))
+        if not missing:
             # Another command started it while this one waited for the lock, or it is busy.
-            self._require_ports(record)
-            self._await_health(record, {})
+            self._await_health(record, [])
             return self._status(record)
-        killed = [part for part in record.parts if part not in living and not record.clean_stop]
-        for part in set(_MODULES) - set(living):
-            self._kill_rest(part)
+        for part in missing:
+            part.end_leftovers()
         if not living:
             keeping.clear_temporary(self.data_dir)
-        if living:
-            self._require_ports(replace(record, parts={part: record.parts[part] for part in living}))
-        kept = keeping.describe_kept(self.data_dir, killed) if killed else ""
+        killed = [part.name for part in missing if part.name in record.parts and not record.clean_stop]
+        record = replace(
+            record,
+            clean_stop=False,
+            kept=keeping.describe_kept(self.data_dir, killed) if killed else "",
+            versions=_versions(),
+        )
         say(f"{'restarting' if killed else 'starting'} the embedded cloud in {self.data_dir}")
-
-        listeners = self._listen({part for part in _MODULES if part not in living}, record)
-        try:
-            moved = [part for part, listener in listeners.items() if listener.getsockname()[1] != record.port(part)]
+        with ExitStack() as open_sockets:
+            listeners = self._listen(missing, record, open_sockets)
+            moved = any(listeners[part.name].getsockname()[1] != record.port(part.name) for part in missing)
             if living and moved:
                 # The part that still runs was told the other's old address.
-                self._stop_parts(record, tuple(living))
-                listeners |= self._listen(set(living), record)
-            ports = {part: record.port(part) for part in _MODULES}
-            ports |= {part: listener.getsockname()[1] for part, listener in listeners.items()}
-            record = replace(record, clean_stop=False, kept=kept, versions=_versions())
-            started = {}
-            for part, listener in listeners.items():
-                started[part] = self._spawn(part, listener, ports)
-                record = replace(record, parts={**record.parts, part: started[part]})
-                write_record(self.data_dir, record)
-        finally:
-            for listener in listeners.values():
-                listener.close()
-        self._await_health(record, started)
-        if kept:
-            lost = (health(record.port(GLUE_PART), _HEALTH_PATHS[GLUE_PART], 2.0) or {}).get("runs_lost", 0)
-            if lost:
-                kept += f"; {lost} Glue {'run was' if lost == 1 else 'runs were'} under way and failed"
-                record = replace(record, kept=kept)
-                write_record(self.data_dir, record)
-            say(kept)
-        say(f"the embedded cloud runs at {endpoint_url(ports[SERVICES_PART])} ({time.monotonic() - begin:.1f} s)")
+                self._stop_parts(record, living)
+                listeners |= self._listen(living, record, open_sockets)
+                missing = list(self._parts)
+            record = self._spawn(missing, listeners, record)
+        self._await_health(record, missing)
+        if killed:
+            record = self._with_lost_runs(record)
+            say(record.kept)
+        say(f"the embedded cloud runs at {endpoint_url(record.port(SERVICES_PART))} ({time.monotonic() - begin:.1f} s)")
         return self._status(record)
 
-    def _listen(self, parts: set[str], record: CloudRecord) -> dict[str, socket]:
-        listeners: dict[str, socket] = {}
-        try:
-            for part in sorted(parts):
-                listeners[part] = self._listen_for(part, record.port(part))
-        except UsageError:
-            for listener in listeners.values():
-                listener.close()
-            raise
-        return listeners
+    def _listen(self, parts: Iterable[Part], record: CloudRecord, open_sockets: ExitStack) -> dict[str, socket]:
+        return {part.name: open_sockets.enter_context(part.listen(record)) for part in parts}
 
-    def _listen_for(self, part: str, previous: int) -> socket:
-        wanted = self._wanted_ports[part]
-        # A process that was killed a moment ago may hold its port a little longer than its name.
-        patience_s = 1.0 if wanted in (0, previous) and previous else 0.0
-        try:
-            return processes.listen_patiently(wanted or previous, patience_s=patience_s, sleep=self._sleep)
-        except PortTaken as error:
-            if not wanted:
-                return processes.listen(0)
-            raise UsageError(
-                f"port {wanted} of {_PORT_SETTINGS[part]} cannot be used ({error}): end the program that holds it, or "
-                f"set {_PORT_SETTINGS[part]} to another port, or to 0 for a free one"
-            ) from error
+    def _spawn(self, parts: Iterable[Part], listeners: Mapping[str, socket], record: CloudRecord) -> CloudRecord:
+        ports = {part.name: record.port(part.name) for part in self._parts}
+        ports |= {name: listener.getsockname()[1] for name, listener in listeners.items()}
+        for part in parts:
+            started = part.spawn(listeners[part.name], ports, self._environ, iso_utc(self._clock()))
+            record = replace(record, parts={**record.parts, part.name: started})
+            write_record(self.data_dir, record)
+        return record
 
-    def _spawn(self, part: str, listener: socket, ports: Mapping[str, int]) -> PartRecord:
-        glue_url = endpoint_url(ports[GLUE_PART])
-        services_url = endpoint_url(ports[SERVICES_PART])
-        import_root = Path(__file__).resolve().parents[2]
-        # -P keeps the working directory, which holds what users store, out of the modules' search path.
-        command = [sys.executable, "-P", "-m", *self._words(part), "--fd", str(listener.fileno())]
-        if part == SERVICES_PART:
-            variables = environment.services_environment(
-                self._environ,
-                self.data_dir,
-                port=ports[SERVICES_PART],
-                glue_endpoint_url=glue_url,
-                import_root=import_root,
-            )
-        else:
-            variables = environment.glue_environment(self._environ, self.data_dir, import_root=import_root)
-            command += ["--aws-endpoint", services_url]
-        log_path = self._log_path(part)
-        if log_path.exists() and log_path.stat().st_size > _LOG_LIMIT_BYTES:
-            log_path.replace(log_path.with_suffix(".1.log"))
-        started_at = iso_utc(self._clock())
-        pid = processes.spawn(command, environ=variables, cwd=self.data_dir, log_path=log_path, listener=listener)
-        return PartRecord(pid, ports[part], processes.created_at(pid), started_at)
-
-    def _await_health(self, record: CloudRecord, started: Mapping[str, PartRecord]) -> None:
-        """Waits until every part answers. A part that was started here and does not is ended again."""
+    def _await_health(self, record: CloudRecord, started: Iterable[Part]) -> None:
+        """Waits until every part answers. When one does not, those that were started here are ended again."""
         deadline = time.monotonic() + _START_TIMEOUT_S
-        for part, details in record.parts.items():
-            while health(details.port, _HEALTH_PATHS[part], 2.0) is None:
-                gone = not self._is_alive(part, details)
+        for part in self._parts:
+            while part.health(record, 2.0) is None:
+                gone = not part.is_alive(record)
                 if not gone and time.monotonic() < deadline:
                     self._sleep(0.03)
                     continue
-                for name, ours in started.items():
-                    processes.terminate(ours.pid, self._words(name), timeout_s=5.0, sleep=self._sleep)
-                    self._kill_rest(name)
+                for ours in started:
+                    ours.end(record.parts[ours.name].pid)
                 what = "did not start" if gone else f"did not answer within {_START_TIMEOUT_S:.0f} s"
-                log_path = self._log_path(part)
                 raise CloudError(
-                    f"the embedded cloud {what}: {keeping.last_line(log_path) or 'it said nothing'} "
-                    f"(the whole log is {log_path})"
+                    f"the embedded cloud {what}: {keeping.last_line(part.log_path) or 'it said nothing'} "
+                    f"(the whole log is {part.log_path})"
                 )
 
-    def _end_unrecorded(self, record: CloudRecord) -> None:
-        """Ends a server of this directory that the record does not know: its starter was killed before writing it."""
-        for part, lock_name in keeping.SERVER_LOCKS.items():
-            pid = processes.lock_holder(self.data_dir / lock_name)
-            known = record.parts[part].pid if part in record.parts else None
-            if pid is not None and pid != known and processes.is_alive(pid, self._words(part)):
-                processes.terminate(pid, self._words(part), timeout_s=_STOP_TIMEOUTS_S[part], sleep=self._sleep)
-                self._kill_rest(part)
+    def _with_lost_runs(self, record: CloudRecord) -> CloudRecord:
+        report = self._parts[0].health(record, 2.0) or {}
+        lost = report.get("runs_lost", 0)
+        if not lost:
+            return record
+        words = f"{lost} Glue {'run was' if lost == 1 else 'runs were'} under way and failed"
+        record = replace(record, kept=f"{record.kept}; {words}")
+        write_record(self.data_dir, record)
+        return record
 
     # ---------------------------------------------------------------------------------------------- stopping
 
-    def _stop_parts(self, record: CloudRecord, parts: tuple[str, ...]) -> str:
+    def _stop_parts(self, record: CloudRecord, parts: Iterable[Part]) -> str:
         """Stops some parts and returns what was lost by it, in words; empty when nothing was."""
-        begin = iso_utc(self._clock())
         lost = ""
+        stopped = []
         for part in parts:
-            details = record.parts.get(part)
-            if details is None or not self._is_alive(part, details):
+            stopped.append(part.name)
+            if not part.is_alive(record):
                 continue
-            timeout_s = _STOP_TIMEOUTS_S[part]
-            in_time = processes.terminate(details.pid, self._words(part), timeout_s=timeout_s, sleep=self._sleep)
-            self._kill_rest(part)
-            if part == SERVICES_PART:
+            pid = record.parts[part.name].pid
+            in_time = part.end(pid)
+            if part.name == SERVICES_PART:
                 snapshot = read_snapshot(self.data_dir)
-                if snapshot is None or not snapshot.final or snapshot.pid != details.pid:
-                    lost = "its state could not be saved" if in_time else f"it did not end within {timeout_s:.0f} s"
+                if snapshot is None or not snapshot.final or snapshot.pid != pid:
+                    lost = "its state could not be saved"
+                    lost += "" if in_time else f": it did not end within {part.stop_timeout_s:.0f} s"
                 elif snapshot.failed:
                     lost = f"the state of {', '.join(snapshot.failed)} could not be saved"
-        if set(parts) == set(_MODULES):
+        if {SERVICES_PART, GLUE_PART} <= set(stopped) and record.parts:
             try:
                 write_record(self.data_dir, replace(record, clean_stop=True, kept=""))
             except OSError:
-                lost = lost or f"its record of {begin} could not be written"
+                lost = lost or "the record of it could not be written"
         return lost
-
-    def _kill_rest(self, part: str) -> None:
-        """Kills what a part left behind: Lambda workers of the services, runs of the Glue endpoint."""
-        processes.kill_members(None, environment.marker(part, self.data_dir))
 
     # ---------------------------------------------------------------------------------------------- looking
 
-    def _words(self, part: str) -> tuple[str, ...]:
-        return (_MODULES[part], "--data-dir", str(self.data_dir))
-
-    def _log_path(self, part: str) -> Path:
-        return self.data_dir / "logs" / f"{part}.log"
-
-    def _is_alive(self, part: str, details: PartRecord) -> bool:
-        return processes.is_alive(details.pid, self._words(part))
-
-    def _living(self, record: CloudRecord) -> list[str]:
-        return [part for part in _MODULES if part in record.parts and self._is_alive(part, record.parts[part])]
-
     def _serves(self, record: CloudRecord, timeout_s: float) -> bool:
-        return set(self._living(record)) == set(_MODULES) and all(
-            health(record.parts[part].port, _HEALTH_PATHS[part], timeout_s) for part in _MODULES
-        )
+        return all(part.is_alive(record) and part.health(record, timeout_s) for part in self._parts)
 
     def _status(self, record: CloudRecord) -> CloudStatus:
-        states: dict[str, PartStatus] = {}
-        reports: dict[str, dict[str, Any] | None] = {}
-        for part in _MODULES:
-            details = record.parts.get(part)
-            if details is None or (record.clean_stop and not self._is_alive(part, details)):
-                states[part] = PartStatus(STOPPED)
-            elif not self._is_alive(part, details):
-                states[part] = PartStatus(DEAD, started_at=details.started_at)
-            else:
-                reports[part] = health(details.port, _HEALTH_PATHS[part], 5.0)
-                state = RUNNING if reports[part] is not None else UNHEALTHY
-                states[part] = PartStatus(state, details.pid, details.port, details.started_at)
-        served = (reports.get(SERVICES_PART) or {}).get("services", {})
-        parts = {}
-        for name, key in SERVICES.items():
-            part_status = states[SERVICES_PART]
-            lacking = part_status.state == RUNNING and served.get(key) != "available"
-            parts[name] = replace(part_status, state=UNHEALTHY) if lacking else part_status
-        parts[GLUE] = states[GLUE_PART]
-        urls = {name: endpoint_url(state.port) if state.port else None for name, state in states.items()}
-        return CloudStatus(
-            running=all(part.state == RUNNING for part in parts.values()),
-            endpoint_url=urls[SERVICES_PART],
-            glue_endpoint_url=urls[GLUE_PART],
-            data_dir=str(self.data_dir),
+        glue, services = self._parts
+        return describe(
+            record,
+            str(self.data_dir),
             version=record.versions.get("ministack") or _versions()["ministack"],
-            parts=parts,
-            kept=record.kept,
+            services_alive=services.is_alive(record),
+            services_report=services.health(record, 5.0) if services.is_alive(record) else None,
+            glue_alive=glue.is_alive(record),
+            glue_report=glue.health(record, 5.0) if glue.is_alive(record) else None,
         )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ndjctl.embedded.environment import ACCESS_KEY, ACCOUNT_ID, REGION, SECRET_KEY
 from ndjctl.embedded.processes import LOOPBACK
+from ndjctl.embedded.record import CloudRecord
 
 RUNNING = "running"
 STOPPED = "stopped"
@@ -94,3 +95,47 @@ def health(port: int, path: str, timeout_s: float) -> dict[str, Any] | None:
         return None
     finally:
         connection.close()
+
+
+Report = dict[str, Any] | None
+"""What a process answers to a question for its health; None for no answer."""
+
+
+def describe(
+    record: CloudRecord,
+    data_dir: str,
+    *,
+    version: str,
+    services_alive: bool,
+    services_report: Report,
+    glue_alive: bool,
+    glue_report: Report,
+) -> CloudStatus:
+    """The status that the record and what was seen of the two processes come to."""
+    services = _part(record, "services", services_alive, services_report)
+    glue = _part(record, "glue", glue_alive, glue_report)
+    served = (services_report or {}).get("services", {})
+    parts = {}
+    for name, key in SERVICES.items():
+        lacking = services.state == RUNNING and served.get(key) != "available"
+        parts[name] = replace(services, state=UNHEALTHY) if lacking else services
+    parts[GLUE] = glue
+    return CloudStatus(
+        running=all(part.state == RUNNING for part in parts.values()),
+        endpoint_url=endpoint_url(services.port) if services.port else None,
+        glue_endpoint_url=endpoint_url(glue.port) if glue.port else None,
+        data_dir=data_dir,
+        version=version,
+        parts=parts,
+        kept=record.kept,
+    )
+
+
+def _part(record: CloudRecord, name: str, alive: bool, report: Report) -> PartStatus:
+    details = record.parts.get(name)
+    if details is None or (record.clean_stop and not alive):
+        return PartStatus(STOPPED)
+    if not alive:
+        return PartStatus(DEAD, started_at=details.started_at)
+    state = RUNNING if report is not None else UNHEALTHY
+    return PartStatus(state, details.pid, details.port, details.started_at)

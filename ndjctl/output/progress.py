@@ -87,7 +87,7 @@ class LineProgress:
         return None
 
     def phase(self, name: str) -> None:
-        self.note(f"{_PHASES.get(name, name)} ({self._files} files, {size(self._total_bytes)})")
+        self.note(f"{_PHASES.get(name, name)} ({counted(self._files, 'file')}, {size(self._total_bytes)})")
 
     def bytes_done(self, phase: str, count: int) -> None:
         if phase != "sent":
@@ -146,3 +146,8 @@ def size(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1024
     return f"{size_bytes:.1f} TiB"
+
+
+def counted(count: int, noun: str) -> str:
+    """'1 part', '2,000 parts'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.output.base import View, one_line
-from ndjctl.output.progress import size
+from ndjctl.output.progress import counted, size
 from ndjctl.outputs import DateSummary, Head
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def listing_view(bucket: str, dates: Sequence[DateSummary]) -> View:
                 table.add_row(Text(one_line(part.uri)), f"{part.rows:,}", size(part.size_bytes))
         rows, total = sum(d.rows for d in dates), sum(d.size_bytes for d in dates)
         parts = sum(len(d.parts) for d in dates)
-        return Group(table, Text(f"{parts:,} parts, {rows:,} rows, {size(total)}", style="bold"))
+        return Group(table, Text(f"{counted(parts, 'part')}, {counted(rows, 'row')}, {size(total)}", style="bold"))
 
     return View(document, render)
 
@@ -84,14 +84,16 @@ def head_view(head: Head) -> View:
 
 
 def _widest(head: Head) -> list[str]:
-    """The leading columns that fit the screen."""
+    """The leading columns that hold something here and fit the screen."""
     from ndjctl.output.base import console
 
     room = console().width
     shown: list[str] = []
     for column in head.columns:
-        cells = [len(column), *(len(_cell(row.get(column))) for row in head.rows)]
-        room -= min(CELL_CHARS, max(cells)) + 2
+        cells = [_cell(row.get(column)) for row in head.rows]
+        if not any(cells) and head.rows:
+            continue
+        room -= min(CELL_CHARS, max(len(text) for text in (column, *cells))) + 2
         if shown and room < 0:
             break
         shown.append(column)

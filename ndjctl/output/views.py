@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED
 from ndjctl.deploy.changes import Change
 from ndjctl.output.base import View, one_line
-from ndjctl.output.progress import size
+from ndjctl.output.progress import counted, size
 from ndjctl.profiles import LoadedProfile
 from ndjctl.run import FileOutcome, RunResult
 
@@ -81,12 +81,12 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     facts.add_row("files", Text(f"{len(result.outcomes):,}  ({', '.join(files)})"))
     facts.add_row("lines in", Text(f"{result.balance.lines_in:,}"))
     facts.add_row("rows out", Text(f"{result.balance.rows_out:,}"))
-    facts.add_row("quarantined", Text(f"{result.balance.lines_quarantined:,} lines"))
+    facts.add_row("quarantined", Text(counted(result.balance.lines_quarantined, "line")))
     for reason, count in list(result.reasons.items())[:LISTED_FILES]:
         facts.add_row("", Text(f"{count:,} x {one_line(reason)}", style="yellow"))
     facts.add_row("manifests", Text(f"{len(result.manifest_ids):,}"))
     ratio = f", 1/{result.input_bytes / result.parquet_bytes:.1f} of the input" if result.parquet_bytes else ""
-    facts.add_row("parquet", Text(f"{len(result.parts):,} parts, {size(result.parquet_bytes)}{ratio}"))
+    facts.add_row("parquet", Text(f"{counted(len(result.parts), 'part')}, {size(result.parquet_bytes)}{ratio}"))
     facts.add_row("output", Text(_some([one_line(p) for p in result.output_prefixes]) or "none"))
     facts.add_row("seconds", Text(f"{result.seconds:.1f}"))
 

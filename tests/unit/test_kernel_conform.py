@@ -120,7 +120,7 @@ def written(records: list[dict[str, Any]], root: Struct) -> list[dict[str, Any]]
 def assert_rebuilt(records: list[dict[str, Any]], root: Struct) -> None:
     rows = written(records, root)
     assert len(rows) == len(records)
-    for record, row in zip(records, rows):
+    for record, row in zip(records, rows, strict=True):
         assert row.pop(SOURCE_COLUMN) == "s3://b/k"
         rescued = row.pop(RESCUED_COLUMN)
         assert same(rebuild(row, rescued), record), (record, row, rescued)

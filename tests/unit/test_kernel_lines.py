@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,7 @@ def test_any_ranges_give_every_line_once_and_fit_together(
     borders = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
     found: list[Line] = []
     covered = 0
-    for start, end in zip(borders, borders[1:]):
+    for start, end in pairwise(borders):
         reader = LineReader(blocks_of(content, start, block_bytes), start, end, limit)
         found += list(reader)
         if reader.first_offset is not None:

@@ -20,7 +20,9 @@ def files_of(*sizes_bytes: int) -> list[ManifestFile]:
 
 
 @given(st.lists(st.integers(0, 500), max_size=30), st.integers(1, 100), st.integers(1, 5))
-def test_every_byte_is_in_one_slice_and_no_part_is_too_large(sizes: list[int], part_bytes: int, part_files: int) -> None:
+def test_every_byte_is_in_one_slice_and_no_part_is_too_large(
+    sizes: list[int], part_bytes: int, part_files: int
+) -> None:
     parts = plan_parts(files_of(*sizes), part_bytes, part_files)
     assert [part.number for part in parts] == list(range(len(parts)))
     for part in parts:
@@ -53,10 +55,19 @@ def test_a_part_without_a_file_keeps_its_number() -> None:
 
 # --------------------------------------------------------------------------------------------------------------
 
-GIVEN = (
-    "--MANIFEST_PATH s3://m/manifests/d/x.json --TRACKING_TABLE t --OUTPUT_BUCKET=o --QUARANTINE_BUCKET q "
-    "--JOB_NAME j --JOB_RUN_ID jr_1"
-).split()
+GIVEN = [
+    "--MANIFEST_PATH",
+    "s3://m/manifests/d/x.json",
+    "--TRACKING_TABLE",
+    "t",
+    "--OUTPUT_BUCKET=o",
+    "--QUARANTINE_BUCKET",
+    "q",
+    "--JOB_NAME",
+    "j",
+    "--JOB_RUN_ID",
+    "jr_1",
+]
 
 
 def test_arguments_and_their_defaults() -> None:

@@ -92,7 +92,7 @@ def test_start_up_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_a_module_has_one_reason_to_change(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= (460 if path.name == "contracts.py" else 320), f"{lines} lines"
+    assert lines <= (560 if path.name == "contracts.py" else 340), f"{lines} lines"
 
 
 @pytest.mark.parametrize("package", ["lambda_handler", "glue_job"])
