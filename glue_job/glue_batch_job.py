@@ -2,12 +2,10 @@
 
 import sys
 
-from glue_job.main import JobFailed, main
+from glue_job.main import main
 
-try:
-    exit_code = main(sys.argv[1:])
-except JobFailed as failure:
-    # A string makes Python print it as the last line of stderr and exit with 1; Glue shows it as the ErrorMessage.
-    sys.exit(str(failure))
-if exit_code:  # a plain end, not SystemExit(0), is what Glue takes for success
+# A failed run is an exception that nobody catches: Glue takes its ErrorMessage from it. A good one ends like any
+# script, since Glue takes even SystemExit(0) for a failure.
+exit_code = main(sys.argv[1:])
+if exit_code:
     sys.exit(exit_code)

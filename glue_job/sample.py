@@ -16,13 +16,15 @@ from glue_job.source import FileUnavailable, check_file, read_range
 from ndjctl.contracts import LINE_END, MIB, ManifestFile
 
 FILE_BYTES = MIB
-LEAST_FILE_BYTES = MIB // 16
+LEAST_FILE_BYTES = MIB // 256
 ALL_BYTES = 64 * MIB
-"""Of a manifest's sample in memory; many files give less each, but never less than LEAST_FILE_BYTES."""
+"""Of a whole sample, which every run waits for: many files give less each, but never less than LEAST_FILE_BYTES."""
 LONGEST_BYTES = 8 * MIB
 """How far a file is read for the end of its first line."""
 
 _THREADS = 8
+_FILES_AT_ONCE = 32
+"""Whose samples are in memory together."""
 
 
 @dataclass
@@ -40,23 +42,30 @@ def take_sample(s3: Any, files: Mapping[int, ManifestFile], pinned: Struct | Non
     sample = Sample()
     conformer = None if pinned is None else Conformer(pinned)
     size_bytes = max(LEAST_FILE_BYTES, min(FILE_BYTES, ALL_BYTES // max(len(files), 1)))
-    with ThreadPoolExecutor(min(_THREADS, len(files)) or 1) as pool:
-        heads = pool.map(lambda file: _head_or_reason(s3, file, size_bytes), files.values())
-        for index, head in zip(files, heads, strict=True):
-            if isinstance(head, FileUnavailable):
-                sample.unavailable[index] = str(head)
-                continue
-            for line in LineReader([head], 0, len(head)):
-                try:
-                    record = parse(line.data)
-                except BadLine:
-                    continue
-                sample.observer.add(record)
-                if conformer is not None:
-                    conformer.conform(record)
+    entries = list(files.items())
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for first in range(0, len(entries), _FILES_AT_ONCE):
+            window = entries[first : first + _FILES_AT_ONCE]
+            heads = pool.map(lambda entry: _head_or_reason(s3, entry[1], size_bytes), window)
+            for (index, _), head in zip(window, heads, strict=True):
+                if isinstance(head, FileUnavailable):
+                    sample.unavailable[index] = str(head)
+                else:
+                    _observe(head, sample.observer, conformer)
     if conformer is not None:
         sample.drift = conformer.drift
     return sample
+
+
+def _observe(head: bytes, observer: Observer, conformer: Conformer | None) -> None:
+    for line in LineReader([head], 0, len(head)):
+        try:
+            record = parse(line.data)
+        except BadLine:
+            continue
+        observer.add(record)
+        if conformer is not None:
+            conformer.conform(record)
 
 
 def _head_or_reason(s3: Any, file: ManifestFile, size_bytes: int) -> bytes | FileUnavailable:

@@ -79,7 +79,9 @@ class Function(Section):
 
 
 class Job(Section):
-    """The Glue job."""
+    """The Glue job. max_retries: how often Glue itself starts a failed run again. max_attempts: how often the sweep
+    starts a manifest, each time with those retries, before its files are failed; more than one, because a run that was
+    stopped or lost is none of Glue's retries."""
 
     glue_version: Literal["4.0", "5.0", "5.1", "6.0"]
     command: Literal["glueetl"]
@@ -88,6 +90,7 @@ class Job(Section):
     max_concurrent_runs: Annotated[int, Field(ge=1, le=1000)]
     timeout_min: Annotated[int, Field(ge=1, le=10_080)]
     max_retries: Annotated[int, Field(ge=0, le=10)]
+    max_attempts: Annotated[int, Field(ge=1, le=10)]
     metrics: bool
     spark_ui: bool
     job_insights: bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,26 @@ from ndjctl.profiles import load_profile
 
 
 @pytest.fixture(scope="session")
-def cloud_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def path_without_java(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """This machine's PATH with a system Java, where it has one, taken off it."""
+    folders = []
+    for entry in os.environ["PATH"].split(os.pathsep):
+        if (Path(entry) / "java").exists():
+            copy = tmp_path_factory.mktemp("bin")
+            for tool in Path(entry).iterdir():
+                if not tool.name.startswith("java"):
+                    (copy / tool.name).symlink_to(tool)
+            entry = str(copy)
+        folders.append(entry)
+    path = os.pathsep.join(folders)
+    assert shutil.which("java", path=path) is None
+    return path
+
+
+@pytest.fixture(scope="session")
+def cloud_dir(tmp_path_factory: pytest.TempPathFactory, path_without_java: str) -> Iterator[Path]:
     """The tool's data folder of this session, with the embedded cloud running in it."""
+    os.environ["PATH"] = path_without_java
     folder = tmp_path_factory.mktemp("ndjctl")
     profile = load_profile("local", working_dir=folder).profile
     cloud = embedded_cloud(profile, folder)

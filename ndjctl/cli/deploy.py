@@ -23,7 +23,9 @@ def deploy(invocation: Invocation) -> None:
     from ndjctl.output.views import deploy_view
 
     begun = time.monotonic()
-    invocation.interrupted_note = "Interrupted: what was done stays; run 'ndjctl deploy' again for the rest."
+    invocation.interrupted_note = (
+        f"Interrupted: what was done stays; run '{invocation.typed('deploy')}' again for the rest."
+    )
     changes = apply(invocation)
     invocation.out.show(deploy_view(invocation.env, invocation.cloud.names.stack, changes, time.monotonic() - begun))
 
@@ -48,7 +50,7 @@ def apply(invocation: Invocation) -> list[Change]:
         if reason is not None and changes:
             invocation.out.note(
                 f"stopped after {len(changes)} resources, the last was {changes[-1].kind} {changes[-1].name}; "
-                f"they stay, run 'ndjctl deploy{invocation.option_text()}' again for the rest"
+                f"they stay, run '{invocation.typed('deploy')}' again for the rest"
             )
         raise
     return changes

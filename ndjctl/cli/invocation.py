@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -126,9 +128,24 @@ class Invocation:
 
         return open_cloud(self.loaded.profile, self.data_dir, self.out.note)
 
-    def option_text(self) -> str:
-        """How to name this environment on a command line: ' --env dev', or nothing for the default."""
-        return "" if self.env == "local" else f" --env {self.env}"
+    def typed(self, *words: str) -> str:
+        """A command for this environment as the user would have to type it here: 'ndjctl output ls --env dev'."""
+        options = ["--env", self.env] if self.env != "local" else []
+        options += ["--preset", self.options.preset] if self.options.preset else []
+        options += [word for assignment in self.options.assignments for word in ("--set", assignment)]
+        return shlex.join([*_program(), *words, *options])
+
+
+def _program() -> list[str]:
+    """How this program was called: by its name where the PATH has it, else by where it is."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return [Path(sys.executable).name, "-m", "ndjctl"]
+    found = shutil.which(called.name)
+    if found and Path(found).resolve() == called.resolve():
+        return [called.name]
+    absolute = called.absolute()
+    return [str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)]
 
 
 Command = Callable[..., None]

@@ -53,7 +53,7 @@ class _told_when_missing:
 
         if error is not None and error_code(error) == "NoSuchBucket":
             raise UsageError(
-                f"There is no bucket {self._bucket}: 'ndjctl deploy{self._invocation.option_text()}' makes it."
+                f"There is no bucket {self._bucket}: '{self._invocation.typed('deploy')}' makes it."
             ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -45,7 +44,7 @@ def run(
 
     inputs = collect(paths) if paths else None
     profile = invocation.loaded.profile
-    again = shlex.join(["ndjctl", "run", *invocation.option_text().split(), *map(str, paths or [])])
+    again = invocation.typed("run", *map(str, paths or []))
     with spinner(f"opening the environment {invocation.env}"):
         cloud = invocation.cloud
         _ = cloud.account_id
@@ -56,7 +55,7 @@ def run(
             _check_deployed(invocation)
     if inputs is None:
         inputs = _sample(invocation)
-        again = f"ndjctl output ls{invocation.option_text()}"
+        again = invocation.typed("output", "ls")
     cloud.check_room(inputs.size_bytes)
     for path in inputs.empty:
         invocation.out.note(f"{path} is empty (0 bytes): skipped")
@@ -71,7 +70,7 @@ def run(
             sleep=time.sleep,
             timeout_s=timeout_s,
         )
-    invocation.out.show(run_view(result, f"ndjctl output head{invocation.option_text()}"))
+    invocation.out.show(run_view(result, invocation.typed("output", "head")))
     if not result.ok:
         raise typer.Exit(EXIT_FAILED)
 
@@ -98,5 +97,5 @@ def _check_deployed(invocation: Invocation) -> None:
         if not is_not_found(error):
             raise
         raise UsageError(
-            f"The environment {invocation.env} is not deployed: run 'ndjctl deploy{invocation.option_text()}' first."
+            f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first."
         ) from error

@@ -92,8 +92,7 @@ def function_environment(profile: Profile, names: Names) -> dict[str, str]:
         Env.SIZE_TOLERANCE_PERCENT: f"{profile.size_rule.size_tolerance_percent:g}",
         Env.LOCK_TTL_SECONDS: str(profile.lock.ttl_s),
         Env.MAX_LOCK_WAIT_SECONDS: str(profile.lock.max_wait_s),
-        # Glue retries a failed run by itself; the sweep counts whole chains of those, one more than they were allowed.
-        Env.MAX_ATTEMPTS: str(profile.job.max_retries + 1),
+        Env.MAX_ATTEMPTS: str(profile.job.max_attempts),
         Env.LOG_LEVEL: profile.log_level,
     }
     if profile.size_rule.min_file_size_mb is not None:

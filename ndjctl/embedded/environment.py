@@ -22,6 +22,9 @@ It tells them from all others even where a process id has been given to somebody
 
 SPARK_THREADS = "NDJ_SPARK_THREADS"
 PARALLEL_RUNS = "NDJ_GLUE_PARALLEL_RUNS"
+JOB_PYTHON = "NDJ_GLUE_PYTHON"
+"""The interpreter that runs the jobs' scripts, where it is not the tool's own: to try a job on the Python and the
+packages of the Glue version it is meant for. It needs pyspark and whatever the script imports."""
 
 _KEPT = (
     "PATH",
@@ -38,6 +41,7 @@ _KEPT = (
     "PYTHONNOUSERSITE",
     SPARK_THREADS,
     PARALLEL_RUNS,
+    JOB_PYTHON,
     MARKER,
 )
 

@@ -32,7 +32,7 @@ class Finished:
 
 @dataclass
 class Tool:
-    """`ndjctl`, with a data folder and an empty home, no Java on the PATH and no AWS configuration."""
+    """`ndjctl`, with a data folder and an empty home, and no AWS configuration. (No Java either: see cloud_dir.)"""
 
     data_dir: Path
     home: Path
@@ -40,8 +40,7 @@ class Tool:
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(CLEAN)}
-        path = os.pathsep.join(p for p in kept["PATH"].split(os.pathsep) if not (Path(p) / "java").exists())
-        return kept | {"PATH": path, "NDJ_DATA_DIR": str(self.data_dir), "HOME": str(self.home)}
+        return kept | {"NDJ_DATA_DIR": str(self.data_dir), "HOME": str(self.home)}
 
     def __call__(self, *arguments: str | Path, timeout_s: float = 240, **extra: str) -> Finished:
         command = [sys.executable, "-m", "ndjctl", *map(str, arguments)]

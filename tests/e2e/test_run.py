@@ -185,7 +185,7 @@ def test_a_sample_of_its_own_and_the_screen(tool: Tool) -> None:
     assert done.code == 0, done.err
     assert "PROVEN  6,000 lines in = 6,000 rows + 0 quarantined, 0 lost" in done.out
     assert "\x1b" not in done.out + done.err
-    assert "ndjctl output head" in done.out
+    assert f"-m ndjctl output head --set suffix={tool.suffix}" in done.out
     head = tool("output", "head", "--set", f"suffix={tool.suffix}")
     assert "event_id" in head.out
 

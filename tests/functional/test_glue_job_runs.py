@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import runpy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from glue_job import main as main_module
 from glue_job import output as output_module
 from glue_job.main import JobFailed, main
 from glue_job.plan import plan_parts
@@ -386,6 +389,23 @@ def test_an_error_of_aws_is_one_line(world: World) -> None:
         world.run(manifest, TRACKING_TABLE="not-there")
     assert str(raised.value).startswith("AWS: An error occurred (ResourceNotFoundException)")
     assert "\n" not in str(raised.value)
+
+
+def test_the_script_ends_as_glue_expects_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = str(Path(main_module.__file__).with_name(contracts.GLUE_SCRIPT))
+
+    def run(ending: Any) -> None:
+        monkeypatch.setattr(main_module, "main", ending)
+        runpy.run_path(script, run_name="__main__")
+
+    def fails(_argv: list[str]) -> int:
+        raise JobFailed("part 3 failed 3 times")
+
+    run(lambda _argv: 0)  # a plain end: Glue takes even SystemExit(0) for a failure
+    with pytest.raises(SystemExit, match="2"):
+        run(lambda _argv: 2)
+    with pytest.raises(JobFailed, match="part 3 failed 3 times"):  # its text becomes the run's ErrorMessage
+        run(fails)
 
 
 def test_arguments_that_cannot_be_used_are_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,6 +134,15 @@ def test_a_first_line_longer_than_the_sample_is_still_seen(world: World, monkeyp
     assert columns(world, "m1")[:2] == ["a", "b"]
 
 
+def test_many_files_are_sampled_in_the_order_of_the_manifest(world: World) -> None:
+    files = [world.put_file(f"many/{n:03d}.ndjson", b'{"c%d":1}\n{"z":1}\n' % n) for n in range(80)]
+    manifest = world.put_manifest(files)
+    assert world.run(manifest) == 0
+    assert columns(world, "m1")[:3] == ["c0", "z", "c1"]
+    assert columns(world, "m1")[80] == "c79"
+    assert world.report(manifest)["totals"]["rows"] == 160
+
+
 def test_datasets_have_schemas_of_their_own(world: World) -> None:
     world.run(world.manifest_of(FIRST), DATASET="one")
     world.run(world.manifest_of(b'{"id":"x"}\n', manifest_id="m2"), DATASET="one-more")

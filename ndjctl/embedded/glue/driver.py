@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ class Driver:
             glue_endpoint_url=glue_endpoint_url,
         )
         words = job_arguments.for_script(given, job_name=run.job_name, run_id=run.id)
-        return cls(run, place, [sys.executable, str(place.script), *words], variables, clients)
+        return cls(run, place, [spark.job_python(environ), str(place.script), *words], variables, clients)
 
     def launch(self) -> int:
         """Starts the script and returns its process id. Raises OSError."""

