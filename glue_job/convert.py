@@ -21,7 +21,7 @@ from glue_job.records import BadLine, parse
 from glue_job.schema import Struct
 from glue_job.sink import S3Sink
 from glue_job.source import FileUnavailable, check_file, read_blocks
-from ndjctl.contracts import ManifestFile, bad_line_record
+from ndjctl.contracts import BadLineReason, ManifestFile, bad_line_record
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _NDJSON_TYPE = "application/x-ndjson"
@@ -129,10 +129,10 @@ def _convert_slice(
         result.lines += 1
         try:
             if not line.is_whole:
-                raise BadLine(f"line longer than the limit: {line.size_bytes} bytes, limit {task.max_line_bytes}")
+                raise BadLine(BadLineReason.TOO_LONG, f"{line.size_bytes} bytes, the limit is {task.max_line_bytes}")
             row, rescued = conformer.conform(parse(line.data))
-        except BadLine as reason:
-            bad_lines.add(file.uri, line, str(reason))
+        except BadLine as bad:
+            bad_lines.add(file.uri, line, bad)
             result.bad_lines += 1
             continue
         writer.add(row, rescued, source, line.size_bytes)
@@ -165,10 +165,10 @@ class _BadLines:
     def size_bytes(self) -> int:
         return self._sink.size_bytes if self._sink else 0
 
-    def add(self, source: str, line: Line, reason: str) -> None:
+    def add(self, source: str, line: Line, bad: BadLine) -> None:
         if self._sink is None:
             self._sink = S3Sink(self._s3, self._task.quarantine_bucket, self._task.bad_lines_key, _NDJSON_TYPE)
-        record = bad_line_record(source, line.offset, line.number, reason, line.data)
+        record = bad_line_record(source, line.offset, line.number, bad.reason, str(bad), line.data)
         if not line.is_whole:
             record["raw_bytes"] = line.size_bytes
             record["truncated"] = True

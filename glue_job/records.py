@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any, NoReturn
 
+from ndjctl.contracts import BadLineReason
+
 MAX_NESTING = 100
 """Objects and lists within each other that a record may have, itself included."""
 
@@ -26,38 +28,42 @@ _SHOWN_CHARACTERS = 60
 
 
 class BadLine(ValueError):
-    """The line is no record; str() is the one-line reason, with the position in it."""
+    """The line is no record. reason: one of BadLineReason. str() is the one-line detail, with the position in it."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 _OUT_OF_RANGE = "a number is beyond the range of a double"
 
 
-class _Suspect(ValueError):
+class _Suspect(BadLine):
     """Raised by a hook of the decoder, which knows what is wrong but not where."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _Suspect("a key is twice in an object")
+        raise _Suspect(BadLineReason.DUPLICATE_KEY, "a key is twice in an object")
     return result
 
 
 def _integer(text: str) -> int:
     if len(text) >= _MAX_INTEGER_DIGITS and not _is_held(text):
-        raise _Suspect(_OUT_OF_RANGE)
+        raise _Suspect(BadLineReason.OUT_OF_RANGE, _OUT_OF_RANGE)
     return int(text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise _Suspect(_OUT_OF_RANGE)
+        raise _Suspect(BadLineReason.OUT_OF_RANGE, _OUT_OF_RANGE)
     return value
 
 
 def _constant(text: str) -> NoReturn:
-    raise _Suspect(f"{text} is no JSON number")
+    raise _Suspect(BadLineReason.NOT_A_NUMBER, f"{text} is no JSON number")
 
 
 def _is_held(number: str) -> bool:
@@ -79,21 +85,22 @@ def parse(line: bytes) -> dict[str, Any]:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadLine(f"invalid UTF-8 at byte {error.start + 1}: {error.reason}") from None
+        raise BadLine(BadLineReason.INVALID_UTF8, f"invalid UTF-8 at byte {error.start + 1}: {error.reason}") from None
     try:
         record = _DECODER.decode(text)
     except RecursionError:
-        raise BadLine(_explain(text) or _TOO_DEEP) from None
+        raise _explain(text) or BadLine(BadLineReason.TOO_DEEP, _TOO_DEEP) from None
     except json.JSONDecodeError as error:
-        raise BadLine(_explain(text) or _decoder_reason(text, error)) from None
+        raise _explain(text) or _of_decoder(text, error) from None
     except _Suspect as suspect:
-        raise BadLine(_explain(text) or str(suspect)) from None
+        raise _explain(text) or suspect from None
     if type(record) is not dict:
-        raise BadLine(f"expected a JSON object, found {_name(record)} at character {_first_character(text)}")
+        found = f"expected a JSON object, found {_name(record)} at character {_first_character(text)}"
+        raise BadLine(BadLineReason.NOT_AN_OBJECT, found)
     if text.count("{") + text.count("[") > MAX_NESTING and _depth_exceeds(record, MAX_NESTING):
-        raise BadLine(_explain(text) or _TOO_DEEP)
+        raise _explain(text) or BadLine(BadLineReason.TOO_DEEP, _TOO_DEEP)
     if _SURROGATE_ESCAPE.search(text) and _has_lone_surrogate(record):
-        raise BadLine(_explain(text) or "lone surrogate in a string")
+        raise _explain(text) or BadLine(BadLineReason.LONE_SURROGATE, "lone surrogate in a string")
     return record
 
 
@@ -106,15 +113,17 @@ def _first_character(text: str) -> int:
     return len(text) - len(text.lstrip(" \t\r\n")) + 1
 
 
-def _decoder_reason(text: str, error: json.JSONDecodeError) -> str:
+def _of_decoder(text: str, error: json.JSONDecodeError) -> BadLine:
     at = f"at character {error.pos + 1}"
     if error.msg == "Extra data":
-        return f"more than one JSON value on the line: the first ends before the one {at}"
+        detail = f"more than one JSON value on the line: the first ends before the one {at}"
+        return BadLine(BadLineReason.MORE_THAN_ONE, detail)
     if error.pos >= len(text):
-        return f"not valid JSON: the line ends at character {len(text)} in the middle of a value"
+        detail = f"not valid JSON: the line ends at character {len(text)} in the middle of a value"
+        return BadLine(BadLineReason.NOT_JSON, detail)
     if text[error.pos] == "\0":
-        return f"not valid JSON: NUL byte {at}"
-    return f"not valid JSON {at}: {error.msg}"
+        return BadLine(BadLineReason.NUL_BYTE, f"not valid JSON: NUL byte {at}")
+    return BadLine(BadLineReason.NOT_JSON, f"not valid JSON {at}: {error.msg}")
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
@@ -149,7 +158,7 @@ _TOKEN = re.compile(
 )
 
 
-def _explain(text: str) -> str | None:
+def _explain(text: str) -> BadLine | None:
     """The first thing in `text` that the decoder itself would not name well, or None if there is none: the decoder's
     own message is then the better one. Stops at the first place that is not even a token."""
     if len(text) > _EXPLAINED_CHARACTERS:
@@ -159,26 +168,28 @@ def _explain(text: str) -> str | None:
     for token in _TOKEN.finditer(text):
         kind, word, at = token.lastgroup, token.group(), f"at character {token.start() + 1}"
         if kind == "constant":
-            return f"{word} {at} is no JSON number"
+            return BadLine(BadLineReason.NOT_A_NUMBER, f"{word} {at} is no JSON number")
         if kind == "number" and not _is_held(word):
-            return f"the number {_shown(word)} {at} is beyond the range of a double"
+            return BadLine(
+                BadLineReason.OUT_OF_RANGE, f"the number {_shown(word)} {at} is beyond the range of a double"
+            )
         if kind == "string":
             try:
                 content = json.loads(word)
             except ValueError:
                 return None
             if _has_lone_surrogate(content):
-                return f"lone surrogate in the string {at}"
+                return BadLine(BadLineReason.LONE_SURROGATE, f"lone surrogate in the string {at}")
             if expects_key and keys and keys[-1] is not None:
                 if content in keys[-1]:
-                    return f"duplicate key {_shown(json.dumps(content))} {at}"
+                    return BadLine(BadLineReason.DUPLICATE_KEY, f"duplicate key {_shown(json.dumps(content))} {at}")
                 keys[-1].add(content)
             expects_key = False
         elif kind == "open":
             keys.append(set() if word == "{" else None)
             expects_key = word == "{"
             if len(keys) > MAX_NESTING:
-                return f"{_TOO_DEEP} {at}"
+                return BadLine(BadLineReason.TOO_DEEP, f"{_TOO_DEEP} {at}")
         elif kind == "close":
             if not keys or (keys.pop() is None) != (word == "]"):
                 return None

@@ -341,6 +341,23 @@ SCHEMA_FORMAT = "ndjctl.schema"
 SCHEMA_VERSION = 1
 BAD_LINE_VERSION = 1
 
+
+class BadLineReason:
+    """Why a line is no record: what a quarantined line's `reason` can be. Its `detail` says where."""
+
+    NOT_JSON = "not JSON"
+    NOT_AN_OBJECT = "not an object"
+    MORE_THAN_ONE = "more than one value"
+    DUPLICATE_KEY = "duplicate key"
+    INVALID_UTF8 = "invalid UTF-8"
+    LONE_SURROGATE = "lone surrogate"
+    NOT_A_NUMBER = "NaN or Infinity"
+    OUT_OF_RANGE = "number out of range"
+    TOO_DEEP = "nested too deep"
+    TOO_LONG = "line too long"
+    NUL_BYTE = "NUL byte"
+
+
 SOURCE_COLUMN = "_source_file"
 RESCUED_COLUMN = "_rescued"
 PARQUET_METADATA_KEY = "ndjctl"
@@ -417,11 +434,14 @@ def read_document(body: bytes, expected_format: str, newest_version: int, where:
     return document
 
 
-def bad_line_record(source: str, byte_offset: int, line_number: int | None, reason: str, raw: bytes) -> dict[str, Any]:
+def bad_line_record(
+    source: str, byte_offset: int, line_number: int | None, reason: str, detail: str, raw: bytes
+) -> dict[str, Any]:
     """One quarantined line, as it is stored (one JSON object a line).
 
     source: s3:// URI or path. byte_offset: of the line's first byte in the file. line_number: from 1, None where a
-    reader in the middle of a file cannot know it. raw: the line without its line end.
+    reader in the middle of a file cannot know it. reason: one of BadLineReason. detail: one line for people, with the
+    position. raw: the line without its line end.
     """
     record: dict[str, Any] = {
         "version": BAD_LINE_VERSION,
@@ -429,6 +449,7 @@ def bad_line_record(source: str, byte_offset: int, line_number: int | None, reas
         "byte_offset": byte_offset,
         "line_number": line_number,
         "reason": reason,
+        "detail": detail,
     }
     try:
         record["raw"] = raw.decode("utf-8")

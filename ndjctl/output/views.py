@@ -85,8 +85,9 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     for reason, count in list(result.reasons.items())[:LISTED_FILES]:
         facts.add_row("", Text(f"{count:,} x {one_line(reason)}", style="yellow"))
     facts.add_row("manifests", Text(f"{len(result.manifest_ids):,}"))
-    ratio = f", 1/{result.input_bytes / result.parquet_bytes:.1f} of the input" if result.parquet_bytes else ""
-    facts.add_row("parquet", Text(f"{counted(len(result.parts), 'part')}, {size(result.parquet_bytes)}{ratio}"))
+    facts.add_row(
+        "parquet", Text(f"{counted(len(result.parts), 'part')}, {size(result.parquet_bytes)}{_ratio(result)}")
+    )
     facts.add_row("output", Text(_some([one_line(p) for p in result.output_prefixes]) or "none"))
     facts.add_row("seconds", Text(f"{result.seconds:.1f}"))
 
@@ -97,6 +98,15 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     if completed:
         blocks.append(Text(f"next: {again}", style="dim"))
     return Group(*blocks)
+
+
+def _ratio(result: RunResult) -> str:
+    converted = sum(outcome.size_bytes for outcome in result.with_status(COMPLETED))
+    if not (result.parquet_bytes and converted):
+        return ""
+    if result.parquet_bytes <= converted:
+        return f", 1/{converted / result.parquet_bytes:.1f} of the input"
+    return f", {result.parquet_bytes / converted:.1f} times the input"
 
 
 def _told_files(outcomes: Sequence[FileOutcome], status: str, style: str) -> list[RenderableType]:

@@ -51,7 +51,7 @@ def test_three_bad_lines_among_a_thousand(world: World) -> None:
         assert body[entry["byte_offset"] :].startswith(raw)
         assert raw == lines[entry["line_number"] - 1]
         assert entry["source"] == manifest.files[0].uri
-    assert [entry["reason"] for entry in bad] == [
+    assert [entry["detail"] for entry in bad] == [
         "not valid JSON at character 16: Unterminated string starting at",
         "more than one JSON value on the line: the first ends before the one at character 8",
         "invalid UTF-8 at byte 18: invalid start byte",
@@ -221,7 +221,7 @@ def test_a_line_beyond_the_limit_is_quarantined_by_its_beginning(world: World) -
     result = convert_part(task_of(world, file, 0, 0, len(body), max_line_bytes=2_000), world.s3)
     assert (result.rows, result.bad_lines) == (2, 1)
     entry = json.loads(world.body(QUARANTINE, "bad-0"))
-    assert entry["reason"] == "line longer than the limit: 6008 bytes, limit 2000"
+    assert (entry["reason"], entry["detail"]) == ("line too long", "6008 bytes, the limit is 2000")
     assert (entry["raw_bytes"], entry["truncated"], entry["byte_offset"], entry["line_number"]) == (6_008, True, 8, 2)
     kept = contracts.bad_line_bytes(entry)
     assert len(kept) == 1_024

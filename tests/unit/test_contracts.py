@@ -115,7 +115,7 @@ def test_manifest_ids_sort_by_age() -> None:
 
 @given(st.binary())
 def test_a_bad_line_comes_back_byte_for_byte(raw: bytes) -> None:
-    stored = json.dumps(c.bad_line_record("s", 3, None, "why", raw))
+    stored = json.dumps(c.bad_line_record("s", 3, None, c.BadLineReason.NOT_JSON, "why", raw))
     assert c.bad_line_bytes(json.loads(stored)) == raw
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from glue_job.records import MAX_NESTING, BadLine, parse
+from ndjctl.contracts import BadLineReason
 from tests.kernel_strategies import RECORDS, same
 
 LARGEST = "1797693134862315" + "0" * 293  # of 309 digits, a little below the largest double
@@ -59,6 +60,27 @@ def test_a_bad_line_says_what_and_where(line: bytes, reason: str) -> None:
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", BadLineReason.NOT_JSON),
+        (b"[]", BadLineReason.NOT_AN_OBJECT),
+        (b"{}{}", BadLineReason.MORE_THAN_ONE),
+        (b'{"a":1,"a":1}', BadLineReason.DUPLICATE_KEY),
+        (b'{"a":"\xff"}', BadLineReason.INVALID_UTF8),
+        (b'{"a":"\\ud800"}', BadLineReason.LONE_SURROGATE),
+        (b'{"a":-Infinity}', BadLineReason.NOT_A_NUMBER),
+        (b'{"a":-1e999}', BadLineReason.OUT_OF_RANGE),
+        (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", BadLineReason.TOO_DEEP),
+        (b'{"a":"\0"}', BadLineReason.NUL_BYTE),
+    ],
+)
+def test_a_bad_line_has_a_reason_that_can_be_counted(line: bytes, reason: str) -> None:
+    with pytest.raises(BadLine) as raised:
+        parse(line)
+    assert raised.value.reason == reason
 
 
 def test_the_first_thing_wrong_is_the_one_that_is_named() -> None:
