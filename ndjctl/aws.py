@@ -85,7 +85,9 @@ def told(error: Exception, environment: str) -> CloudError | None:
     if isinstance(error, botocore_errors.ProfileNotFound):
         return CloudError(f"{str(error).rstrip('.')}: check AWS_PROFILE.")
     if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
-        return CloudError(f"AWS cannot be reached: {' '.join(str(error).split()).rstrip('.')}.")
+        return CloudError(
+            f"The cloud of the environment {environment} cannot be reached: {' '.join(str(error).split()).rstrip('.')}."
+        )
     if isinstance(error, botocore_errors.BotoCoreError):
         return CloudError(f"AWS call failed: {' '.join(str(error).split()).rstrip('.')}.")
     if type(error).__module__.startswith("boto3.exceptions"):  # wraps a ClientError in its text (S3UploadFailedError)

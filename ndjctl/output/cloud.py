@@ -9,6 +9,7 @@ from ndjctl.output.base import View, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 _STYLES = {"running": "green", "stopped": "dim"}
 
@@ -24,9 +25,8 @@ def status_view(status: CloudStatus) -> View:
         facts = Table(box=None, show_header=False, pad_edge=False)
         facts.add_column(style="cyan", no_wrap=True)
         facts.add_column(overflow="fold")
-        running = status.running
         facts.add_row(
-            "embedded cloud", Text("running" if running else "stopped", style="green" if running else "yellow")
+            "embedded cloud", _headline(status.running, {str(p["state"]) for p in document["parts"].values()})
         )
         for name in ("endpoint_url", "glue_endpoint_url", "data_dir", "version"):
             if document.get(name):
@@ -34,8 +34,18 @@ def status_view(status: CloudStatus) -> View:
         for name, part in document["parts"].items():
             state = str(part["state"])
             facts.add_row(f"  {name}", Text(state, style=_STYLES.get(state, "red")))
-        if document.get("note"):
-            facts.add_row("note", Text(one_line(str(document["note"]))))
+        if document.get("kept"):
+            facts.add_row("kept", Text(one_line(str(document["kept"]))))
         return Group(facts)
 
     return View(document, render)
+
+
+def _headline(running: bool, states: set[str]) -> Text:
+    from rich.text import Text
+
+    if running:
+        return Text("running", style="green")
+    if states == {"stopped"}:
+        return Text("stopped; the next command that needs it starts it", style="yellow")
+    return Text("not whole; the next command that needs it starts it again", style="red")
