@@ -13,7 +13,6 @@ from ndjctl.contracts import GLUE_LIBRARY, GLUE_SCRIPT
 
 # Zip cannot tell times before 1980; one fixed time keeps the bytes a function of the sources alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_SHARED = ("ndjctl/__init__.py", "ndjctl/contracts.py")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,11 @@ def glue_bundle() -> Bundle:
 
 
 def _shared_sources() -> dict[str, bytes]:
-    return {path: resources.files("ndjctl").joinpath(path.split("/", 1)[1]).read_bytes() for path in _SHARED}
+    """The contracts, and the package they are in: nothing else of the tool travels."""
+    place = resources.files("ndjctl")
+    found = {"ndjctl/__init__.py": place.joinpath("__init__.py").read_bytes()}
+    _collect(place.joinpath("contracts"), "ndjctl/contracts", found)
+    return found
 
 
 def _sources(package: str) -> dict[str, bytes]:

@@ -124,7 +124,8 @@ allowed = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "ur
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top in sys.stdlib_module_names or top in allowed or name in ("ndjctl", "ndjctl.contracts"):
+        shared = name == "ndjctl" or f"{name}.".startswith("ndjctl.contracts.")
+        if top in sys.stdlib_module_names or top in allowed or shared:
             return None
         raise ImportError(f"{name} is not in the bundle")
 sys.meta_path.insert(0, Refuse())

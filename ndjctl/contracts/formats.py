@@ -1,0 +1,142 @@
+"""The stored formats. Each carries `format` (its name) and `version`; readers refuse a version they do not know."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ndjctl.contracts.objects import s3_uri
+
+MANIFEST_FORMAT = "ndjctl.manifest"
+MANIFEST_VERSION = 1
+REPORT_FORMAT = "ndjctl.run-report"
+REPORT_VERSION = 1
+SCHEMA_FORMAT = "ndjctl.schema"
+SCHEMA_VERSION = 1
+BAD_LINE_VERSION = 1
+
+
+class BadLineReason:
+    """Why a line is no record: what a quarantined line's `reason` can be. Its `detail` says where."""
+
+    NOT_JSON = "not JSON"
+    NOT_AN_OBJECT = "not an object"
+    MORE_THAN_ONE = "more than one value"
+    DUPLICATE_KEY = "duplicate key"
+    INVALID_UTF8 = "invalid UTF-8"
+    LONE_SURROGATE = "lone surrogate"
+    NOT_A_NUMBER = "NaN or Infinity"
+    OUT_OF_RANGE = "number out of range"
+    TOO_DEEP = "nested too deep"
+    TOO_LONG = "line too long"
+    NUL_BYTE = "NUL byte"
+
+
+SOURCE_COLUMN = "_source_file"
+RESCUED_COLUMN = "_rescued"
+PARQUET_METADATA_KEY = "ndjctl"
+"""Key of the JSON object (manifest, part, schema version, tool version) in a part's Parquet key-value metadata."""
+
+
+class FormatError(ValueError):
+    """A stored document is not what its name promises; str() is one sentence that says what and where."""
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    bucket: str
+    key: str
+    size_bytes: int
+    etag: str  # without quotes
+
+    @property
+    def uri(self) -> str:
+        return s3_uri(self.bucket, self.key)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    manifest_id: str
+    date: str
+    created_at: str
+    files: tuple[ManifestFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+    def to_json(self) -> bytes:
+        document = {
+            "format": MANIFEST_FORMAT,
+            "version": MANIFEST_VERSION,
+            "id": self.manifest_id,
+            "date": self.date,
+            "created_at": self.created_at,
+            "files": [
+                {"bucket": f.bucket, "key": f.key, "size_bytes": f.size_bytes, "etag": f.etag} for f in self.files
+            ],
+        }
+        return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes, where: str) -> Manifest:
+        """Raises FormatError, naming `where`."""
+        document = read_document(body, MANIFEST_FORMAT, MANIFEST_VERSION, where)
+        try:
+            files = tuple(
+                ManifestFile(str(f["bucket"]), str(f["key"]), int(f["size_bytes"]), str(f["etag"]))
+                for f in document["files"]
+            )
+            return cls(str(document["id"]), str(document["date"]), str(document["created_at"]), files)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{where} is no manifest: {type(error).__name__} {error}") from error
+
+
+def read_document(body: bytes, expected_format: str, newest_version: int, where: str) -> dict[str, Any]:
+    """The JSON object of a stored format. Raises FormatError for another format or a version of the future."""
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise FormatError(f"{where} is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != expected_format:
+        raise FormatError(f"{where} is not a document of format {expected_format}")
+    version = document.get("version")
+    if not isinstance(version, int) or not 1 <= version <= newest_version:
+        raise FormatError(
+            f"{where} has {expected_format} version {version}; this program reads 1 to {newest_version}: upgrade it"
+        )
+    return document
+
+
+def bad_line_record(
+    source: str, byte_offset: int, line_number: int | None, reason: str, detail: str, raw: bytes
+) -> dict[str, Any]:
+    """One quarantined line, as it is stored (one JSON object a line).
+
+    source: s3:// URI or path. byte_offset: of the line's first byte in the file. line_number: from 1, None where a
+    reader in the middle of a file cannot know it. reason: one of BadLineReason. detail: one line for people, with the
+    position. raw: the line without its line end.
+    """
+    record: dict[str, Any] = {
+        "version": BAD_LINE_VERSION,
+        "source": source,
+        "byte_offset": byte_offset,
+        "line_number": line_number,
+        "reason": reason,
+        "detail": detail,
+    }
+    try:
+        record["raw"] = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        record["raw_base64"] = base64.b64encode(raw).decode("ascii")
+    return record
+
+
+def bad_line_bytes(record: Mapping[str, Any]) -> bytes:
+    """The raw line back from its record."""
+    if "raw_base64" in record:
+        return base64.b64decode(record["raw_base64"])
+    return str(record["raw"]).encode("utf-8")

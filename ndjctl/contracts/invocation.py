@@ -1,0 +1,46 @@
+"""How the function and the job are spoken to: environment variables, arguments, actions."""
+
+from __future__ import annotations
+
+
+class Env:
+    TRACKING_TABLE = "TRACKING_TABLE"
+    METRICS_TABLE = "METRICS_TABLE"
+    LOCK_TABLE = "LOCK_TABLE"
+    MANIFEST_BUCKET = "MANIFEST_BUCKET"
+    QUARANTINE_BUCKET = "QUARANTINE_BUCKET"
+    GLUE_JOB_NAME = "GLUE_JOB_NAME"
+    MAX_FILES_PER_MANIFEST = "MAX_FILES_PER_MANIFEST"
+    MAX_BATCH_SIZE_GB = "MAX_BATCH_SIZE_GB"
+    EXPECTED_FILE_SIZE_MB = "EXPECTED_FILE_SIZE_MB"
+    SIZE_TOLERANCE_PERCENT = "SIZE_TOLERANCE_PERCENT"
+    MIN_FILE_SIZE_MB = "MIN_FILE_SIZE_MB"
+    MAX_FILE_SIZE_MB = "MAX_FILE_SIZE_MB"
+    MAX_PARTIAL_AGE_SECONDS = "MAX_PARTIAL_AGE_SECONDS"
+    LOCK_TTL_SECONDS = "LOCK_TTL_SECONDS"
+    MAX_LOCK_WAIT_SECONDS = "MAX_LOCK_WAIT_SECONDS"
+    MAX_ATTEMPTS = "MAX_ATTEMPTS"
+    LOG_LEVEL = "LOG_LEVEL"
+
+
+class JobArg:
+    """Arguments of the Glue job, without the leading dashes."""
+
+    MANIFEST_PATH = "MANIFEST_PATH"
+    TRACKING_TABLE = "TRACKING_TABLE"
+    METRICS_TABLE = "METRICS_TABLE"
+    MANIFEST_BUCKET = "MANIFEST_BUCKET"
+    OUTPUT_BUCKET = "OUTPUT_BUCKET"
+    QUARANTINE_BUCKET = "QUARANTINE_BUCKET"
+    DATASET = "DATASET"
+    ON_DRIFT = "ON_DRIFT"
+    LOG_LEVEL = "LOG_LEVEL"
+    # given by Glue itself
+    JOB_NAME = "JOB_NAME"
+    JOB_RUN_ID = "JOB_RUN_ID"
+
+
+# What the function is invoked with, besides SQS batches and the schedule.
+ACTION = "action"
+ACTION_SWEEP = "sweep"  # what the schedule does
+ACTION_FLUSH = "flush"  # a sweep that takes partial batches of any age

@@ -1,0 +1,88 @@
+"""The tracking table: statuses of a file, attributes, and the items that are no files."""
+
+from __future__ import annotations
+
+# Statuses of a file, in the order of the pipeline
+
+PENDING = "pending"
+MANIFESTED = "manifested"
+PROCESSING = "processing"
+COMPLETED = "completed"
+FAILED = "failed"
+QUARANTINED = "quarantined"
+
+STATUSES = (PENDING, MANIFESTED, PROCESSING, COMPLETED, FAILED, QUARANTINED)
+AT_REST = frozenset({COMPLETED, FAILED, QUARANTINED})
+"""A file in one of these waits for nothing but an operator."""
+
+# Tracking table. File item: (date_prefix = YYYY-MM-DD, file_key = the S3 key). Items that are not files use partition
+# keys that are no date and sort keys that end in '#': a tracked S3 key always ends in FILE_SUFFIX, so none can take it.
+
+TTL_DAYS = 7
+
+
+class Attr:
+    """Attribute names of the tracking table. Times are ISO 8601 in UTC with a Z; sizes in bytes unless named _mb."""
+
+    DATE_PREFIX = "date_prefix"
+    FILE_KEY = "file_key"
+    STATUS = "status"
+    FILE_SIZE_MB = "file_size_mb"  # Decimal, 2**20 bytes
+    UPLOAD_TIME = "upload_time"
+    MANIFEST_PATH = "manifest_path"  # s3:// URI
+    BATCH_ID = "batch_id"  # the manifest id
+    TTL = "ttl"  # epoch seconds
+    BUCKET = "bucket"
+    SIZE_BYTES = "size_bytes"
+    ETAG = "etag"  # without quotes
+    SEQUENCER = "sequencer"
+    ATTEMPT = "attempt"
+    RUN_ID = "run_id"
+    ERROR = "error"
+    REASON = "reason"  # why quarantined
+    QUARANTINE_KEY = "quarantine_key"
+    UPDATED_AT = "updated_at"
+    COMPLETED_AT = "completed_at"
+    LINES = "lines"
+    ROWS = "rows"
+    BAD_LINES = "bad_lines"
+    SUPERSEDED_BY = "superseded_by_etag"
+    # manifest items only
+    STATE = "state"
+    FILES = "files"
+    CREATED_AT = "created_at"
+    STARTED_AT = "started_at"
+    FENCE = "fence"
+    DATE = "date"
+    # lock items only
+    HOLDER = "holder"
+    EXPIRES_AT = "expires_at"  # epoch seconds, Decimal
+
+
+OPEN_MANIFESTS_PARTITION = "#manifests-open"
+"""Partition of the manifests that are not finished; the sort keys sort by age, so the oldest comes first."""
+
+
+def closed_manifests_partition(date: str) -> str:
+    """Partition of the finished manifests of one date."""
+    return f"#manifests-closed#{date}"
+
+
+def manifest_item_key(manifest_id: str) -> str:
+    """Sort key of a manifest's item, in either partition."""
+    return f"{manifest_id}#"
+
+
+def lock_item_key(date: str) -> dict[str, str]:
+    """Primary key of the batching lock of one date."""
+    return {Attr.DATE_PREFIX: "#locks", Attr.FILE_KEY: f"{date}#"}
+
+
+# States of a manifest item, in order. Everything before RUNNING is the Lambda's to move, the rest the job's, and the
+# sweep may move any of them once it has proof that the owner is dead.
+CLAIMING = "claiming"  # item written with its candidate files; claims under way
+READY = "ready"  # manifest object is on S3; no run accepted yet
+STARTED = "started"  # StartJobRun accepted, run id recorded
+RUNNING = "running"  # the job took it
+DONE = "done"
+ABANDONED = "abandoned"  # nothing could be claimed, or every attempt failed; its files say why
