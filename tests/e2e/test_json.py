@@ -1,0 +1,73 @@
+"""Every command in --json: one document on stdout and nothing else, whatever state the cloud is in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Tool
+from tests.unit.test_docs import _commands
+
+pytestmark = pytest.mark.e2e
+
+# (command, exit code), in an order that takes a cloud from nothing to nothing.
+STORY = [
+    ("local status", 0),
+    ("config show", 0),
+    ("config check", 0),
+    ("local start", 0),
+    ("output ls", 2),  # nothing is deployed
+    ("output head", 2),
+    ("run no.ndjson", 2),
+    ("deploy", 0),
+    ("deploy", 0),
+    ("output ls", 0),  # nothing came out yet
+    ("output head", 0),
+    ("local status", 0),
+    ("local stop", 0),
+    ("local stop", 0),
+    ("output ls", 0),  # starts it again
+    ("local reset --yes", 0),
+    ("local status", 0),
+]
+
+
+def test_a_whole_story_in_documents(tool: Tool, tmp_path: Path) -> None:
+    own = Tool(tmp_path / "data with a space", tool.home, "")
+    documents = {}
+    for command, code in STORY:
+        finished = own(*command.split(), "--json")
+        assert finished.code == code, (command, finished.err)
+        document = json.loads(finished.out)
+        assert ("error" in document) == (code != 0), command
+        assert "\x1b" not in finished.out + finished.err
+        assert "Traceback" not in finished.err
+        documents[command] = document
+    assert documents["output ls"] == {
+        "bucket": "ndjson-output-sqs-000000000000",
+        "parts": 0,
+        "rows": 0,
+        "bytes": 0,
+        "dates": [],
+    }
+    assert documents["deploy"]["unchanged"] == len(documents["deploy"]["resources"])
+    assert documents["local status"]["running"] is False
+    assert not (tmp_path / "data with a space/local/s3").exists()
+
+
+def test_the_story_leaves_no_command_out() -> None:
+    told = {" ".join(command.split()[:2]) for command, _ in STORY} | {command.split()[0] for command, _ in STORY}
+    assert {name for name, _ in _commands()} <= told
+
+
+def test_a_status_says_where_everything_is(tool: Tool) -> None:
+    document = tool("local", "status", "--json").document
+    assert document["running"] is True
+    assert document["endpoint_url"].startswith("http://127.0.0.1:")
+    assert document["data_dir"]
+    assert document["version"]
+    expected = {"S3", "SQS", "DynamoDB", "Lambda", "Logs", "EventBridge", "IAM", "STS", "CloudWatch", "Glue"}
+    assert set(document["parts"]) == expected
+    assert {part["state"] for part in document["parts"].values()} == {"running"}
