@@ -126,20 +126,22 @@ def _verdict(result: RunResult) -> RenderableType:
     from rich.text import Text
 
     b = result.balance
-    sum_text = f"{b.lines_in:,} lines in = {b.rows_out:,} rows + {b.lines_quarantined:,} quarantined"
+    sum_text = f"{counted(b.lines_in, 'line')} in = {counted(b.rows_out, 'row')} + {b.lines_quarantined:,} quarantined"
     if result.missing_from_quarantine:
         return Text(
-            f"NOT PROVEN  {len(result.missing_from_quarantine):,} quarantined files are not where the ledger says",
+            f"NOT PROVEN  {counted(len(result.missing_from_quarantine), 'quarantined file')} not where the ledger says",
             style="bold red",
         )
     if not b.holds:
         return Text(
-            f"NOT PROVEN  {b.lines_in:,} lines in, {b.rows_out:,} rows + {b.lines_quarantined:,} quarantined: "
+            f"NOT PROVEN  {counted(b.lines_in, 'line')} in, {counted(b.rows_out, 'row')} + {b.lines_quarantined:,} quarantined: "
             f"{b.lost:,} lost, {b.duplicated:,} duplicated",
             style="bold red",
         )
     if result.with_status(FAILED):
-        return Text(f"FAILED  {len(result.with_status(FAILED)):,} files; of the others {sum_text}", style="bold red")
+        failed = counted(len(result.with_status(FAILED)), "file")
+        others = f"; of the others {sum_text}" if result.with_status(COMPLETED) else ""
+        return Text(f"FAILED  {failed}{others}", style="bold red")
     return Text(f"PROVEN  {sum_text}, 0 lost, counted in the Parquet itself", style="bold green")
 
 
