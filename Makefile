@@ -51,7 +51,12 @@ test: lint
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-bench: $(VENV)/.dev
+$(VENV)/.bench: $(INPUTS) | $(BIN)/python
+	@echo "installing into $(VENV), with the readers to compare with (a minute or three, once) ..."
+	@$(INSTALL) -e '.[local,dev,bench]'
+	@touch $@ $(VENV)/.local $(VENV)/.dev
+
+bench: $(VENV)/.bench
 	$(BIN)/python -m bench $(ARGS)
 
 clean:

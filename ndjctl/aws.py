@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,22 @@ _ADVICE = {
 _READ_TIMEOUT_S = {"lambda": 330}
 
 
+EXISTS_CODES = frozenset(
+    {
+        "AlreadyExistsException",
+        "BucketAlreadyOwnedByYou",
+        "EntityAlreadyExists",
+        "IdempotentParameterMismatchException",
+        "OperationAborted",
+        "QueueAlreadyExists",
+        "QueueNameExists",
+        "ResourceConflictException",
+        "ResourceInUseException",
+    }
+)
+"""The error codes of a creation that somebody else was quicker with."""
+
+
 def error_code(error: BaseException) -> str:
     """The AWS error code of a botocore ClientError; empty for any other exception."""
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
@@ -85,8 +101,10 @@ def told(error: Exception, environment: str) -> CloudError | None:
     if isinstance(error, botocore_errors.ProfileNotFound):
         return CloudError(f"{str(error).rstrip('.')}: check AWS_PROFILE.")
     if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
+        what = " ".join(str(error).split()).rstrip(".")
         return CloudError(
-            f"The cloud of the environment {environment} cannot be reached: {' '.join(str(error).split()).rstrip('.')}."
+            f"The cloud of the environment {environment} cannot be reached ({what}): "
+            f"run the same command again when it can."
         )
     if isinstance(error, botocore_errors.BotoCoreError):
         return CloudError(f"AWS call failed: {' '.join(str(error).split()).rstrip('.')}.")
@@ -118,8 +136,9 @@ class Cloud:
     """The AWS side of one environment.
 
     endpoint_url: where every service answers, or None for AWS's own endpoints. glue_endpoint_url: where Glue does, if
-    elsewhere. check_room: called with the bytes about to be uploaded; raises WorkFailed where they have no room. The
-    account id is asked of STS once, when first needed.
+    elsewhere. check_room: called with the bytes about to be uploaded; raises WorkFailed where they have no room.
+    deploying: held while resources are made, where two deployments at once can be kept apart. The account id is asked
+    of STS once, when first needed.
     """
 
     session: boto3.Session
@@ -128,6 +147,7 @@ class Cloud:
     endpoint_url: str | None = None
     glue_endpoint_url: str | None = None
     check_room: Callable[[int], None] = _any_size_fits
+    deploying: Callable[[], AbstractContextManager[None]] = nullcontext
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:

@@ -54,7 +54,7 @@ def collect(paths: Sequence[Path]) -> Inputs:
     named: dict[Path, str] = {}
     empty: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if _is_folder(path):
             found = list(_walk(path))
             if not found:
                 raise UsageError(
@@ -64,10 +64,10 @@ def collect(paths: Sequence[Path]) -> Inputs:
                 if file.stat().st_size == 0:
                     empty.append(file)
                 else:
-                    named.setdefault(file, file.relative_to(path).as_posix())
+                    named.setdefault(file, _as_key(file.relative_to(path).as_posix()))
         else:
             _check_file(path)
-            named.setdefault(path, path.name)
+            named.setdefault(path, _as_key(path.name))
     if not named:
         raise UsageError(f"{_shown(empty[0].parent)} holds only empty files (0 bytes): there is nothing to convert.")
     keys = _distinct(named)
@@ -107,6 +107,18 @@ def scan(path: Path, progress: Callable[[int], None] = lambda _bytes: None) -> S
         return Scan(size, lines, whole.hexdigest())
     combined = hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
     return Scan(size, lines, f"{combined}-{len(parts)}")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False  # the check of a file tells why
+
+
+def _as_key(name: str) -> str:
+    """The pipeline takes keys of one suffix only."""
+    return name if name.endswith(FILE_SUFFIX) else name + FILE_SUFFIX
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -159,7 +171,6 @@ def _distinct(named: dict[Path, str]) -> dict[Path, str]:
 
 
 def _checked_key(key: str, path: Path) -> str:
-    key = key if key.endswith(FILE_SUFFIX) else key + FILE_SUFFIX
     try:
         length = len(key.encode("utf-8"))
     except UnicodeEncodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,10 +65,15 @@ class RangedObject(io.RawIOBase):
         return len(data)
 
 
+def require_parquet() -> None:
+    """Raises UsageError where Parquet cannot be read: pyarrow is no part of the plain installation."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise UsageError("Rows are counted in the Parquet itself, and that needs pyarrow: 'pip install pyarrow'.")
+
+
 def open_parquet(s3: Any, bucket: str, key: str, size_bytes: int) -> Any:
     """A pyarrow ParquetFile over the object; only what is asked for is fetched. Raises UsageError without pyarrow."""
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise UsageError("Reading Parquet needs pyarrow: pip install 'ndjctl[local]'.") from error
+    require_parquet()
+    import pyarrow.parquet as pq
+
     return pq.ParquetFile(io.BufferedReader(RangedObject(s3, bucket, key, size_bytes), BLOCK_BYTES))

@@ -142,7 +142,8 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         where = f"{source}, line {mark.line + 1}" if mark else source
         raise UsageError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or _one_line(error)}.") from error
     if not isinstance(values, dict):
-        raise UsageError(f"{source}: a profile is a mapping of settings, this is {type(values).__name__}.")
+        what = "it is empty" if values is None else f"this is a {type(values).__name__}"
+        raise UsageError(f"{source}: a profile is a mapping of settings, and {what}.")
     return values
 
 
@@ -166,39 +167,61 @@ def _assign(values: dict[str, Any], path: str, value: object, label: str) -> Non
 
 
 def _explain(error: ValidationError, source: str, origin: Mapping[str, str]) -> str:
-    sentences = []
-    for problem in error.errors():
+    """A sentence for every mistake; for a misspelt setting one, not a second one for what it was meant to be."""
+    strange: list[str] = []
+    others: list[str] = []
+    meant: set[str] = set()
+    for problem in sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden"):
         location = [part for part in problem["loc"] if isinstance(part, str)]
         path = ".".join(location)
         where = origin.get(path, source)
         if problem["type"] == "extra_forbidden":
             siblings = _fields_at(location[:-1])
-            sentences.append(
-                f"{where}: {path}: no such setting{_suggest(location[-1], siblings)}; "
-                f"allowed here: {_listed(siblings)}."
-            )
+            close = _closest(location[-1], siblings)
+            meant.add(".".join([*location[:-1], close]))
+            guess = f" (did you mean {close!r}?)" if close else ""
+            strange.append(f"{where}: {path}: no such setting{guess}; allowed here: {_listed(siblings)}.")
         elif problem["type"] == "missing":
-            sentences.append(f"{where}: {path}: this setting is missing.")
+            if path not in meant:
+                others.append(f"{where}: {path}: this setting is missing.")
         else:
-            message = problem["msg"].removeprefix("Value error, ")
-            message = message[0].lower() + message[1:]
             value = "" if isinstance(problem["input"], dict) else f" is {problem['input']!r}"
-            sentences.append(f"{where}: {path}{value}: {message}.")
-    return "\n".join(sentences)
+            others.append(f"{where}: {path}{value}: {_rule(problem, location)}.")
+    return "\n".join(strange + others)
+
+
+def _rule(problem: Any, location: list[str]) -> str:
+    """What is allowed: in words where the setting has them, since a pattern is none."""
+    if problem["type"] == "string_pattern_mismatch":
+        model = _model_at(location[:-1])
+        words = model.model_fields[location[-1]].description
+        if words:
+            return f"it takes {words}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
 
 
 def _fields_at(location: Iterable[str]) -> list[str]:
+    return list(_model_at(location).model_fields)
+
+
+def _model_at(location: Iterable[str]) -> type[BaseModel]:
     model: type[BaseModel] = Profile
     for part in location:
         inner = model.model_fields[part].annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             model = inner
-    return list(model.model_fields)
+    return model
+
+
+def _closest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or nothing."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    close = _closest(word, known)
+    return f" (did you mean {close!r}?)" if close else ""
 
 
 def _suggest_leaf(path: str, known: Iterable[str]) -> str:

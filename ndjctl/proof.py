@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ndjctl.aws import is_not_found
-from ndjctl.contracts import SOURCE_COLUMN, Names, bad_lines_prefix, part_prefix, s3_uri
-from ndjctl.objects import list_objects, open_parquet, read_lines
+from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN, Names, bad_lines_prefix, part_prefix, s3_uri
+from ndjctl.objects import StoredObject, list_objects, open_parquet, read_lines
+
+_PLACE = re.compile(r"/\d+(?=/|$)")
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,15 @@ class Part:
 @dataclass
 class Evidence:
     """What the outputs of some manifests hold. rows and bad_lines: by source URI. reasons: quarantined lines of each
-    source by (source, reason). parts: sorted by URI."""
+    source by (source, reason). rescued_rows: rows with something in `_rescued`, by source URI. rescued_fields: rescued
+    values by (source, JSON pointer with * for the places of lists). parts: sorted by URI."""
 
     parts: list[Part] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
     bad_lines: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rescued_rows: Counter[str] = field(default_factory=Counter)
+    rescued_fields: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,8 @@ def gather(s3: Any, names: Names, manifests: Iterable[tuple[str, str]]) -> Evide
     evidence = Evidence()
     for date, manifest_id in sorted(set(manifests)):
         for entry in list_objects(s3, names.output_bucket, part_prefix(date, manifest_id)):
-            rows = _rows_by_source(s3, names.output_bucket, entry.key, entry.size_bytes)
-            evidence.rows.update(rows)
-            uri = s3_uri(names.output_bucket, entry.key)
-            evidence.parts.append(Part(uri, sum(rows.values()), entry.size_bytes))
+            rows = _take_part(s3, names.output_bucket, entry, evidence)
+            evidence.parts.append(Part(s3_uri(names.output_bucket, entry.key), rows, entry.size_bytes))
         for entry in list_objects(s3, names.quarantine_bucket, bad_lines_prefix(date, manifest_id)):
             for line in read_lines(s3, names.quarantine_bucket, entry.key):
                 if not line:
@@ -91,9 +95,20 @@ def is_stored(s3: Any, bucket: str, key: str, size_bytes: int) -> bool:
         raise
 
 
-def _rows_by_source(s3: Any, bucket: str, key: str, size_bytes: int) -> Counter[str]:
-    rows: Counter[str] = Counter()
-    for batch in open_parquet(s3, bucket, key, size_bytes).iter_batches(columns=[SOURCE_COLUMN]):
-        for count in batch.column(0).value_counts().to_pylist():
-            rows[count["values"]] += count["counts"]
-    return rows
+def _take_part(s3: Any, bucket: str, entry: StoredObject, evidence: Evidence) -> int:
+    """Adds a part to the evidence and returns how many rows it has."""
+    total = 0
+    part = open_parquet(s3, bucket, entry.key, entry.size_bytes)
+    for batch in part.iter_batches(columns=[SOURCE_COLUMN, RESCUED_COLUMN]):
+        sources, rescued = batch.column(SOURCE_COLUMN), batch.column(RESCUED_COLUMN)
+        total += batch.num_rows
+        for count in sources.value_counts().to_pylist():
+            evidence.rows[count["values"]] += count["counts"]
+        if rescued.null_count == batch.num_rows:
+            continue
+        there = rescued.is_valid()
+        for source, values in zip(sources.filter(there).to_pylist(), rescued.filter(there).to_pylist(), strict=True):
+            evidence.rescued_rows[source] += 1
+            for pointer in json.loads(values):
+                evidence.rescued_fields[source, _PLACE.sub("/*", pointer)] += 1
+    return total

@@ -44,7 +44,8 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class RunResult:
-    """Everything a run found. seconds: wall time from the first upload to the proof."""
+    """Everything a run found. reasons: quarantined lines by reason. rescued_rows: rows that carry something in
+    `_rescued`; rescued_fields: how many values of each field. seconds: wall time from the first upload to the proof."""
 
     env: str
     endpoint_url: str | None
@@ -53,6 +54,8 @@ class RunResult:
     skipped_empty: tuple[str, ...]
     balance: Balance
     reasons: Mapping[str, int]
+    rescued_rows: int
+    rescued_fields: Mapping[str, int]
     manifest_ids: tuple[str, ...]
     parts: tuple[Part, ...]
     output_prefixes: tuple[str, ...]
@@ -114,6 +117,7 @@ def run(
         sleep=sleep,
         timeout_s=timeout_s,
         report=reporter.statuses,
+        check=lambda: cloud.check_room(0),
     )
 
     reporter.phase("proof")
@@ -122,10 +126,8 @@ def run(
     evidence = gather(s3, names, manifests)
     outcomes = [_outcome(upload, by_upload[upload], names.input_bucket, evidence) for upload in uploads]
     converted = {o.uri: o.lines for o in outcomes if o.status == COMPLETED}
-    reasons: Counter[str] = Counter()
-    for (source, reason), count in evidence.reasons.items():
-        if source in converted:
-            reasons[reason] += count
+    reasons = _of_files(evidence.reasons, converted)
+    rescued = _of_files(evidence.rescued_fields, converted)
     return RunResult(
         env=env,
         endpoint_url=cloud.endpoint_url,
@@ -134,6 +136,8 @@ def run(
         skipped_empty=tuple(str(path) for path in inputs.empty),
         balance=balance(converted, evidence),
         reasons=dict(reasons.most_common()),
+        rescued_rows=sum(evidence.rescued_rows[source] for source in converted),
+        rescued_fields=dict(rescued.most_common()),
         manifest_ids=tuple(sorted(manifest_id for _, manifest_id in manifests)),
         parts=tuple(evidence.parts),
         output_prefixes=tuple(
@@ -142,6 +146,15 @@ def run(
         seconds=clock() - begun,
         missing_from_quarantine=tuple(_missing(s3, names.quarantine_bucket, by_upload)),
     )
+
+
+def _of_files(counts: Counter[tuple[str, str]], sources: Mapping[str, int]) -> Counter[str]:
+    """Counts by (source, what) as counts by what, of these sources alone."""
+    found: Counter[str] = Counter()
+    for (source, what), count in counts.items():
+        if source in sources:
+            found[what] += count
+    return found
 
 
 def _outcome(upload: Uploaded, record: FileRecord, bucket: str, evidence: Evidence) -> FileOutcome:

@@ -97,7 +97,9 @@ class Job(Section):
     auto_scaling: bool
     continuous_log: bool
     on_drift: Literal["add", "rescue", "fail"]
-    dataset: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    dataset: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="1 to 63 lower-case letters, digits, _ and -")
+    ]
     spark_conf: dict[str, str]
 
     @property
@@ -121,14 +123,21 @@ class Embedded(Section):
     glue_port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
+_SUFFIX = r"^$|^[a-z0-9][a-z0-9-]{0,14}$"
+
+
 class Profile(Section):
     """All settings of one environment."""
 
-    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    environment: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="1 to 31 lower-case letters, digits and -")
+    ]
     cloud: Literal["embedded", "aws"]
     auto_deploy: bool = False
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-    suffix: Annotated[str, Field(pattern=r"^$|^[a-z0-9][a-z0-9-]{0,14}$")] = ""
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region such as us-east-1")]
+    suffix: Annotated[
+        str, Field(pattern=_SUFFIX, description="up to 15 lower-case letters, digits and -, or nothing")
+    ] = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     batching: Batching
     size_rule: SizeRule

@@ -73,9 +73,13 @@ def watch(
     sleep: Callable[[float], None],
     timeout_s: float,
     report: Callable[[Counter[str]], None] = lambda _counts: None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[Watched, FileRecord]:
-    """The records of all `files`, each at rest. report: called with the number of files by status ("unseen" for those
-    not in the ledger yet). Raises WorkFailed after timeout_s, or when events do not come."""
+    """The records of all `files`, each at rest.
+
+    report: called with the number of files by status ("unseen" for those not in the ledger yet). check: called now and
+    then; raises what makes waiting pointless. Raises WorkFailed after timeout_s, or when events do not come.
+    """
     begun = clock()
     moved_at = begun
     flushed_at = float("-inf")
@@ -108,6 +112,7 @@ def watch(
         everything_arrived = not unseen or now - moved_at > 2
         # The first flush comes as soon as all files are in; later ones stand in for the schedule.
         due = FLUSH_EVERY_S if flushed_at > float("-inf") and not counts[PENDING] else 1.0
+        check()
         if everything_arrived and now - flushed_at >= due:
             flusher.flush()
             flushed_at = clock()

@@ -43,8 +43,9 @@ def apply(invocation: Invocation) -> list[Change]:
     desired = desired_state(profile, cloud.names, job_bundle)
     changes: list[Change] = []
     try:
-        for change in deploy_all(cloud.client, desired, lambda_bundle(), job_bundle, time.sleep):
-            changes.append(change)
+        with cloud.deploying():
+            for change in deploy_all(cloud.client, desired, lambda_bundle(), job_bundle, time.sleep):
+                changes.append(change)
     except Exception as error:
         reason = error if isinstance(error, NdjctlError) else told(error, invocation.env)
         if reason is not None and changes:

@@ -22,6 +22,7 @@ from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, NdjctlError, UsageError, W
 from ndjctl.output import ConsoleOutput, JsonOutput, Output
 
 DATA_DIR_VARIABLE = "NDJ_DATA_DIR"
+DEFAULT_ENV = "local"
 
 EnvOption = Annotated[
     str | None,
@@ -39,7 +40,8 @@ PresetOption = Annotated[
     str | None, typer.Option("--preset", help="Capacity preset: light, medium or heavy.", metavar="NAME")
 ]
 ProfileDirOption = Annotated[
-    Path | None, typer.Option("--profile-dir", help="Folder with <env>.yaml; wins over ./profiles.", metavar="DIR")
+    Path | None,
+    typer.Option("--profile-dir", readable=False, help="Folder with <env>.yaml; wins over ./profiles.", metavar="DIR"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 
@@ -87,7 +89,7 @@ class Invocation:
 
     @cached_property
     def env(self) -> str:
-        return self.options.env or os.environ.get("NDJ_ENV") or "local"
+        return self.options.env or os.environ.get("NDJ_ENV") or DEFAULT_ENV
 
     @cached_property
     def loaded(self) -> Any:
@@ -130,7 +132,8 @@ class Invocation:
 
     def typed(self, *words: str) -> str:
         """A command for this environment as the user would have to type it here: 'ndjctl output ls --env dev'."""
-        options = ["--env", self.env] if self.env != "local" else []
+        options = ["--env", self.env] if self.env != DEFAULT_ENV else []
+        options += ["--profile-dir", str(self.options.profile_dir)] if self.options.profile_dir else []
         options += ["--preset", self.options.preset] if self.options.preset else []
         options += [word for assignment in self.options.assignments for word in ("--set", assignment)]
         return shlex.join([*_program(), *words, *options])

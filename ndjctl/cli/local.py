@@ -43,15 +43,25 @@ def reset(
 ) -> None:
     """Stop the embedded cloud and delete everything in it.
 
-    Asks first on a terminal.
+    Asks first, unless --yes says so.
     """
     from ndjctl.output.cloud import status_view
 
     cloud = _cloud(invocation)
-    if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete everything in {cloud.data_dir}?", err=True):
-        raise UsageError("Nothing was deleted.")
+    if not yes:
+        _ask(f"Delete everything in {cloud.data_dir}?")
     cloud.reset(invocation.out.note)
     invocation.out.show(status_view(cloud.status()))
+
+
+def _ask(question: str) -> None:
+    """Raises UsageError unless the answer is yes. Where nobody can answer, the answer is no."""
+    if sys.stdin.isatty():
+        sys.stderr.write(f"{question} [y/N]: ")
+        sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if answer.strip().lower() not in ("y", "yes"):
+        raise UsageError("Nothing was deleted: answer 'y', or say --yes.")
 
 
 def _cloud(invocation: Invocation) -> EmbeddedCloud:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli import config, deploy, local, output, run
+from ndjctl.cli import boundary, config, deploy, local, output, run
 from ndjctl.cli.invocation import (
     EnvOption,
     JsonOption,
@@ -62,7 +63,11 @@ def root(
 
 def run_app() -> None:
     """Entry point of the console script."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or pipe of another encoding gets \\u escapes, not an error.
+            stream.reconfigure(errors="backslashreplace")
+    raise SystemExit(boundary.run(app))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,11 @@ DateOption = Annotated[str | None, typer.Option("--date", help="Only this date, 
 
 def ls(invocation: Invocation, date: DateOption = None) -> None:
     """List the Parquet parts with their rows and sizes."""
+    from ndjctl.objects import require_parquet
     from ndjctl.output.rows import listing_view
     from ndjctl.outputs import listing
 
+    require_parquet()
     bucket = invocation.cloud.names.output_bucket
     with _told_when_missing(invocation, bucket):
         invocation.out.show(listing_view(bucket, listing(invocation.cloud.client("s3"), bucket, _checked(date))))
@@ -31,9 +33,11 @@ def head(
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows.", min=1, max=10_000)] = 10,
 ) -> None:
     """Show the first rows of the newest part as a table."""
+    from ndjctl.objects import require_parquet
     from ndjctl.output.rows import head_view
     from ndjctl.outputs import head as first_rows
 
+    require_parquet()
     bucket = invocation.cloud.names.output_bucket
     with _told_when_missing(invocation, bucket):
         invocation.out.show(head_view(first_rows(invocation.cloud.client("s3"), bucket, _checked(date), rows)))

@@ -25,7 +25,9 @@ def run(
     invocation: Invocation,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="NDJSON files or folders of them; without any, a sample is made."),
+        typer.Argument(
+            metavar="PATH", readable=False, help="NDJSON files or folders of them; without any, a sample is made."
+        ),
     ] = None,
     timeout_s: Annotated[
         float, typer.Option("--timeout", help="Seconds to wait for the pipeline before giving up.", min=1)
@@ -38,10 +40,12 @@ def run(
     nothing. Exit code 1 when a file failed or a line is not accounted for.
     """
     from ndjctl.inputs import collect
+    from ndjctl.objects import require_parquet
     from ndjctl.output.progress import progress, spinner
     from ndjctl.output.views import run_view
     from ndjctl.run import run as run_pipeline
 
+    require_parquet()
     inputs = collect(paths) if paths else None
     profile = invocation.loaded.profile
     again = invocation.typed("run", *map(str, paths or []))

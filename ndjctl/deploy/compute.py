@@ -167,6 +167,8 @@ def ensure_scripts(s3: Any, desired: DesiredState, bundle: Bundle) -> Change:
                 raise
         s3.put_object(Bucket=bucket, Key=key, Body=body)
         uploaded.append(name)
+    if len(uploaded) == len(bundle.files):
+        return Change("scripts", bucket, "created")
     return settled("scripts", bucket, uploaded)
 
 

@@ -10,6 +10,15 @@ from ndjctl.contracts import STATUS_INDEX, Names
 
 VERSION = "2012-10-17"
 
+LEDGER_ACTIONS = [
+    "dynamodb:GetItem",
+    "dynamodb:BatchGetItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:ConditionCheckItem",
+]
+
 
 @dataclass(frozen=True)
 class Arns:
@@ -97,15 +106,7 @@ def function_policy(arns: Arns) -> dict[str, Any]:
         _allow("Manifests", ["s3:PutObject", "s3:GetObject"], [arns.objects(names.manifest_bucket)]),
         _allow(
             "Ledger",
-            [
-                "dynamodb:GetItem",
-                "dynamodb:BatchGetItem",
-                "dynamodb:PutItem",
-                "dynamodb:UpdateItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:Query",
-                "dynamodb:ConditionCheckItem",
-            ],
+            [*LEDGER_ACTIONS, "dynamodb:Query"],
             [
                 arns.table(names.tracking_table),
                 f"{arns.table(names.tracking_table)}/index/{STATUS_INDEX}",
@@ -144,14 +145,7 @@ def job_policy(arns: Arns) -> dict[str, Any]:
         ),
         _allow(
             "Ledger",
-            [
-                "dynamodb:GetItem",
-                "dynamodb:BatchGetItem",
-                "dynamodb:PutItem",
-                "dynamodb:UpdateItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:ConditionCheckItem",
-            ],
+            LEDGER_ACTIONS,
             [arns.table(names.tracking_table), arns.table(names.metrics_table)],
         ),
         _allow("Runs", ["glue:GetJobRun"], [arns.job()]),

@@ -67,8 +67,8 @@ class Part:
             if not self.wanted_port:
                 return processes.listen(0)
             raise UsageError(
-                f"port {self.wanted_port} of {self.setting} cannot be used ({error}): end the program that holds it, "
-                f"or set {self.setting} to another port, or to 0 for a free one"
+                f"port {self.wanted_port} of {self.setting} is taken: end the program that holds it, or "
+                f"set {self.setting} to another port, or to 0 for a free one"
             ) from error
 
     def spawn(

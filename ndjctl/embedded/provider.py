@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.aws import Cloud
 from ndjctl.embedded.cloud import CloudStatus, EmbeddedCloud
-from ndjctl.errors import WorkFailed
+from ndjctl.embedded.processes import LockBusy, file_lock
+from ndjctl.errors import CloudError, WorkFailed
 from ndjctl.settings import Profile
 
 if TYPE_CHECKING:
     import boto3
 
 SPARE_BYTES = 256 * 1024 * 1024
+"""What a run needs beside its input: Spark's scratch files, logs, the Parquet."""
+
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+"""What has to stay free while a run is under way."""
+
+DEPLOY_WAIT_S = 120.0
 
 
 def embedded_cloud(profile: Profile, data_dir: Path) -> EmbeddedCloud:
@@ -41,6 +50,7 @@ def cloud_of(status: CloudStatus, profile: Profile) -> Cloud:
         endpoint_url=status.endpoint_url,
         glue_endpoint_url=status.glue_endpoint_url,
         check_room=lambda size_bytes: _check_room(folder, size_bytes),
+        deploying=lambda: _deploying(folder / "deploy.lock"),
     )
 
 
@@ -58,13 +68,24 @@ def _session(region: str) -> boto3.Session:
     return boto3.Session(botocore_session=core, region_name=region)
 
 
+@contextmanager
+def _deploying(lock: Path) -> Iterator[None]:
+    try:
+        with file_lock(lock, timeout_s=DEPLOY_WAIT_S, sleep=time.sleep):
+            yield
+    except LockBusy as error:
+        raise CloudError(
+            f"Another command has been deploying into the embedded cloud for {DEPLOY_WAIT_S:.0f} s: "
+            f"wait for it or end it, then run this one again."
+        ) from error
+
+
 def _check_room(folder: Path, size_bytes: int) -> None:
     """Input is kept once and once more while its parts are put together; the Parquet is smaller than either."""
-    needed = size_bytes * 2 + SPARE_BYTES
+    needed = size_bytes * 2 + SPARE_BYTES if size_bytes else LEAST_FREE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise WorkFailed(
-            f"The disk is too full: {folder} has {free / 2**20:,.0f} MiB free, and "
-            f"{size_bytes / 2**20:,.1f} MiB of input need about {needed / 2**20:,.0f} MiB: "
-            f"free some space, or set NDJ_DATA_DIR to a larger disk."
+            f"The disk is too full: {folder} has {free / 2**20:,.0f} MiB free, {needed / 2**20:,.0f} MiB are needed: "
+            f"free some space and run the command again, or set NDJ_DATA_DIR to a larger disk."
         )

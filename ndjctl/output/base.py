@@ -54,7 +54,15 @@ class Output(ABC):
 
 class ConsoleOutput(Output):
     def show(self, view: View) -> None:
-        console().print(view.render())
+        screen = console()
+        if screen.is_terminal:
+            screen.print(view.render())
+            return
+        with screen.capture() as captured:
+            screen.print(view.render())
+        # Tables fill their lines up with blanks, which nobody wants in a file.
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        sys.stdout.flush()
 
     def error(self, error: NdjctlError) -> None:
         _tell(error)
@@ -68,7 +76,8 @@ class JsonOutput(Output):
 
     def show(self, view: View) -> None:
         self._shown = True
-        sys.stdout.write(json.dumps(view.document, ensure_ascii=False, indent=2) + "\n")
+        is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        sys.stdout.write(json.dumps(view.document, ensure_ascii=not is_unicode, indent=2) + "\n")
         sys.stdout.flush()
 
     def error(self, error: NdjctlError) -> None:

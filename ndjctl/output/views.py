@@ -37,6 +37,9 @@ def run_view(result: RunResult, again: str) -> View:
         "rows_out": result.balance.rows_out,
         "lines_quarantined": result.balance.lines_quarantined,
         "quarantine_reasons": dict(result.reasons),
+        "rows_with_rescued_values": result.rescued_rows,
+        "rescued_values": sum(result.rescued_fields.values()),
+        "rescued_fields": dict(result.rescued_fields),
         "lost": result.balance.lost,
         "duplicated": result.balance.duplicated,
         "missing_from_quarantine": list(result.missing_from_quarantine),
@@ -84,6 +87,11 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     facts.add_row("quarantined", Text(counted(result.balance.lines_quarantined, "line")))
     for reason, count in list(result.reasons.items())[:LISTED_FILES]:
         facts.add_row("", Text(f"{count:,} x {one_line(reason)}", style="yellow"))
+    if result.rescued_rows:
+        values = counted(sum(result.rescued_fields.values()), "value")
+        facts.add_row("rescued", Text(f"{values} in {counted(result.rescued_rows, 'row')}, kept in _rescued"))
+        for name, count in list(result.rescued_fields.items())[:LISTED_FILES]:
+            facts.add_row("", Text(f"{count:,} x {one_line(name)}", style="yellow"))
     facts.add_row("manifests", Text(f"{len(result.manifest_ids):,}"))
     facts.add_row(
         "parquet", Text(f"{counted(len(result.parts), 'part')}, {size(result.parquet_bytes)}{_ratio(result)}")
@@ -134,7 +142,8 @@ def _verdict(result: RunResult) -> RenderableType:
         )
     if not b.holds:
         return Text(
-            f"NOT PROVEN  {counted(b.lines_in, 'line')} in, {counted(b.rows_out, 'row')} + {b.lines_quarantined:,} quarantined: "
+            f"NOT PROVEN  {counted(b.lines_in, 'line')} in, {counted(b.rows_out, 'row')} "
+            f"+ {b.lines_quarantined:,} quarantined: "
             f"{b.lost:,} lost, {b.duplicated:,} duplicated",
             style="bold red",
         )
@@ -142,7 +151,12 @@ def _verdict(result: RunResult) -> RenderableType:
         failed = counted(len(result.with_status(FAILED)), "file")
         others = f"; of the others {sum_text}" if result.with_status(COMPLETED) else ""
         return Text(f"FAILED  {failed}{others}", style="bold red")
-    return Text(f"PROVEN  {sum_text}, 0 lost, counted in the Parquet itself", style="bold green")
+    aside = result.with_status(QUARANTINED)
+    if not result.with_status(COMPLETED):
+        text = f"NOTHING CONVERTED  {counted(len(aside), 'file')} set aside by size, kept whole in the quarantine"
+        return Text(text, style="bold yellow")
+    more = f"; {counted(len(aside), 'file')} set aside by size" if aside else ""
+    return Text(f"PROVEN  {sum_text}, 0 lost, counted in the Parquet itself{more}", style="bold green")
 
 
 def deploy_view(env: str, stack: str, changes: Sequence[Change], seconds: float) -> View:

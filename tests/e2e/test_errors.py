@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ndjctl.profiles import BUILT_IN
 from tests.e2e.conftest import Finished, Tool
 
 pytestmark = pytest.mark.e2e
@@ -21,7 +21,7 @@ def told(finished: Finished, code: int, *parts: str) -> None:
     assert "Traceback" not in finished.err
     *before, last = [line for line in finished.err.splitlines() if line.strip()]
     assert last.startswith("error: ")
-    assert all(line.startswith("starting the embedded cloud") for line in before)
+    assert all(line.startswith(("starting the embedded cloud", "the embedded cloud runs")) for line in before)
     for part in parts:
         assert part in last
 
@@ -44,13 +44,42 @@ def test_unusable_paths(tool: Tool, tmp_path: Path) -> None:
     told(tool("run", tmp_path / "folder"), 2, "holds no NDJSON")
 
 
-def test_unreadable_path(tool: Tool, tmp_path: Path) -> None:
-    path = tmp_path / "secret.ndjson"
-    path.write_text("{}\n")
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("root reads everything")
-    told(tool("run", path), 2, "secret.ndjson cannot be read: Permission denied")
+def test_a_command_line_that_cannot_be_understood(tool: Tool) -> None:
+    told(tool("run", "--bogus"), 2, "--bogus", "run --help")
+    told(tool("rnu"), 2, "'rnu'", "--help")
+    told(tool("run", "--timeout", "0"), 2, "--timeout")
+    for arguments in (
+        ["run", "--bogus", "--json"],
+        ["--json", "nothing"],
+        ["--json"],
+        ["output", "head", "-n0", "--json"],
+    ):
+        finished = tool(*arguments)
+        assert finished.code == 2
+        assert finished.document["error"]["exit_code"] == 2, arguments
+
+
+def test_without_a_command_help_is_shown(tool: Tool) -> None:
+    for arguments in ([], ["output"]):
+        finished = tool(*arguments)
+        assert (finished.code, finished.out) == (2, "")
+        assert "Commands:" in finished.err
+
+
+def test_nothing_is_deleted_where_nobody_can_answer(tool: Tool) -> None:
+    told(tool("local", "reset"), 2, "--yes")
+    assert tool("local", "status", "--json").document["running"] is True
+
+
+def test_what_to_type_next_is_in_the_same_environment(tool: Tool, tmp_path: Path) -> None:
+    profile = (BUILT_IN / "local.yaml").read_text().replace("environment: local", "environment: mine")
+    (tmp_path / "mine.yaml").write_text(profile)
+    common = ["--env", "mine", "--profile-dir", str(tmp_path), "--set", "suffix=x"]
+    finished = tool("output", "ls", *common)
+    try:
+        told(finished, 2, f"ndjctl deploy --env mine --profile-dir {tmp_path} --set suffix=x")
+    finally:
+        tool("local", "reset", "--yes", *common)
 
 
 def test_port_taken(tool: Tool, tmp_path: Path) -> None:

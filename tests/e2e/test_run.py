@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,9 @@ def test_both_files_in_one_manifest(tool: Tool, embedded: Cloud, tmp_path: Path)
     result = tool.run(DATA / "tweets.ndjson", DATA / "github_events.ndjson")
     assert (result["files"], result["lines_in"], result["rows_out"], result["lost"]) == (2, 130, 130, 0)
     assert result["manifests"] == 1
+    # The tweets' ids are numbers, the events' are text: the column takes the more frequent kind, and says so.
+    assert result["rescued_fields"] == {"/id": 30}
+    assert (result["rows_with_rescued_values"], result["rescued_values"]) == (30, 30)
     rows = rows_of(embedded, result["parquet"], tmp_path)
     check(DATA / "tweets.ndjson", rows)
     check(DATA / "github_events.ndjson", rows)
@@ -131,7 +135,10 @@ def test_files_outside_the_window_are_kept_and_counted(tool: Tool, embedded: Clo
         "2026-01-31/too-small/2026-01-31-small.ndjson": len(line),
         "2026-01-31/too-large/2026-01-31-large.ndjson": len(line) * 200,
     }
-    assert {d["reason"] for d in result["file_details"]} >= {None}
+    reasons = {Path(detail["path"]).stem[11:]: detail["reason"] for detail in result["file_details"]}
+    assert reasons["fits"] is None
+    assert reasons["small"].startswith("too-small: 1009 bytes")
+    assert reasons["large"].startswith("too-large: 201800 bytes")
     assert tool.run(folder, *window)["parquet"] == result["parquet"]
 
 
@@ -212,6 +219,31 @@ def test_interrupted_the_pipeline_goes_on(tool: Tool, tmp_path: Path) -> None:
     assert "Traceback" not in out + err
     assert "to look again" in err
     assert tool.run(path)["rows_out"] == 1
+
+
+def test_several_at_once_in_a_new_environment(tool: Tool, tmp_path: Path) -> None:
+    own = Tool(tmp_path / "data", tool.home, "")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.ndjson").write_text(f'{{"from":"{name}"}}\n' * 5)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            runs = list(pool.map(lambda name: own("run", "--json", tmp_path / f"{name}.ndjson"), ("a", "b", "a")))
+        assert [finished.code for finished in runs] == [0, 0, 0], [finished.err for finished in runs]
+        assert [finished.document["rows_out"] for finished in runs] == [5, 5, 5]
+        assert own("output", "ls", "--json").document["rows"] == 10
+    finally:
+        own("local", "stop")
+
+
+def test_a_terminal_of_another_encoding_gets_escapes(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "ü.ndjson"
+    path.write_text('{"ö":1}\n')
+    finished = tool("run", "--json", "--set", f"suffix={tool.suffix}", path, PYTHONIOENCODING="ascii")
+    assert finished.code == 0, finished.err
+    assert finished.document["rows_out"] == 1
+    head = tool("output", "head", "--set", f"suffix={tool.suffix}", PYTHONIOENCODING="ascii")
+    assert head.code == 0, head.err
+    assert "\\xf6" in head.out
 
 
 def test_the_endpoint_is_where_the_data_is(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +41,11 @@ def test_two_files_of_one_name_stay_two_and_one_named_twice_is_one(tmp_path: Pat
     a, b = _write(tmp_path / "a/x.ndjson"), _write(tmp_path / "b/x.ndjson")
     assert [file.key for file in collect([a, b]).files] == ["x.ndjson", "b/x.ndjson"]
     assert len(collect([a, a]).files) == 1
+    bare, suffixed = _write(tmp_path / "c/x"), _write(tmp_path / "d/x.ndjson")
+    assert [file.key for file in collect([bare, suffixed]).files] == ["x.ndjson", "d/x.ndjson"]
+    _write(tmp_path / "e/x.jsonl")
+    _write(tmp_path / "e/x.jsonl.ndjson")
+    assert [file.key for file in collect([tmp_path / "e"]).files] == ["x.jsonl.ndjson", "e/x.jsonl.ndjson"]
     assert len(collect([a, tmp_path / "b/../a/x.ndjson"]).files) == 1
 
 
@@ -71,11 +80,46 @@ def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     assert "is not UTF-8" in _refused(Path(os.fsdecode(path)))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
-    path = _write(tmp_path / "x.ndjson")
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of this machine can enter; pytest's own are its user's alone."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _as_somebody(path: Path) -> str:
+    """What an ordinary user is told: root reads everything, so root becomes nobody first, in a process of its own."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+
+    def ask() -> None:
+        if os.geteuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+        try:
+            collect([path])
+            sender.send("accepted")
+        except UsageError as error:
+            sender.send(str(error))
+
+    process = multiprocessing.get_context("fork").Process(target=ask)
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    return str(receiver.recv())
+
+
+def test_what_may_not_be_read_is_told(open_folder: Path) -> None:
+    path = _write(open_folder / "x.ndjson")
+    assert _as_somebody(path) == "accepted" or os.geteuid() != 0
     path.chmod(0)
-    assert "cannot be read: Permission denied" in _refused(path)
+    assert _as_somebody(path) == f"{path} cannot be read: Permission denied."
+    inner = _write(open_folder / "closed/x.ndjson")
+    inner.parent.chmod(0)
+    assert _as_somebody(inner) == f"{inner} cannot be read: Permission denied."
+    assert _as_somebody(inner.parent) == f"{inner.parent} cannot be read: Permission denied."
+    inner.parent.chmod(0o755)
 
 
 def test_an_empty_file_among_others_is_skipped_and_named(tmp_path: Path) -> None:

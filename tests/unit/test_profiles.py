@@ -157,7 +157,8 @@ def test_a_misspelt_key_in_a_file_names_file_path_and_match(tmp_path: Path) -> N
     message = _refused("dev", profile_dir=_written(tmp_path, text))
     assert str(tmp_path / "dev.yaml") in message
     assert "job.worker_typ: no such setting (did you mean 'worker_type'?)" in message
-    assert "job.worker_type: this setting is missing" in message
+    assert "missing" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_a_misspelt_key_in_a_file_names_file_path_and_match(tmp_path: Path) -> N
         ("a: [", "not valid YAML"),
         ("just text", "is a mapping of settings"),
         ("region: a\nregion: b\n", "line 2: not valid YAML: the key 'region' stands twice"),
-        ("", "is a mapping of settings"),
+        ("", "it is empty"),
     ],
 )
 def test_a_broken_file_is_told_in_one_sentence(tmp_path: Path, text: str, why: str) -> None:

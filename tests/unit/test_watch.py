@@ -48,7 +48,7 @@ class World:
                 found[file_id] = FileRecord(*file_id, status=self.after_flush[file_id], etag=record.etag)
         return found
 
-    def watch(self, files: list[Watched], timeout_s: float = 600, report: Any = lambda _c: None) -> Any:
+    def watch(self, files: list[Watched], timeout_s: float = 600, **hooks: Any) -> Any:
         return watch(
             self,  # type: ignore[arg-type]
             files,
@@ -56,7 +56,7 @@ class World:
             clock=self.clock,
             sleep=self.sleep,
             timeout_s=timeout_s,
-            report=report,
+            **hooks,
         )
 
 
@@ -104,6 +104,18 @@ def test_an_upload_at_midnight_is_found_under_either_date() -> None:
 def test_an_event_that_never_comes_is_told() -> None:
     with pytest.raises(WorkFailed, match=r"No event came for 1 of 1 files .*'a\.ndjson'.*same command"):
         World({}).watch([Watched("a.ndjson", "e", NOON)])
+
+
+def test_a_full_disk_ends_the_waiting() -> None:
+    world = World({("2026-01-31", "a.ndjson"): [(0, PROCESSING, "e")]})
+
+    def check() -> None:
+        if world.now > 10:
+            raise WorkFailed("The disk is too full")
+
+    with pytest.raises(WorkFailed, match="too full"):
+        world.watch([Watched("a.ndjson", "e", NOON)], check=check)
+    assert world.now < 12
 
 
 def test_time_runs_out_with_counts() -> None:
