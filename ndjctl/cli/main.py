@@ -62,13 +62,9 @@ def root(
 
 
 def run_app() -> None:
-    """Entry point of the console script."""
+    """The program, once it is loaded. Raises SystemExit with the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal or pipe of another encoding gets \\u escapes, not an error.
             stream.reconfigure(errors="backslashreplace")
     raise SystemExit(boundary.run(app))
-
-
-if __name__ == "__main__":
-    run_app()
