@@ -276,7 +276,7 @@ def test_a_given_port_that_is_taken(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         for options, setting in (({"port": port}, "embedded.port"), ({"glue_port": port}, "embedded.glue_port")):
             cloud = EmbeddedCloud(tmp_path / "c", **options)
-            with pytest.raises(UsageError, match=f"port {port} of {setting} cannot be used") as caught:
+            with pytest.raises(UsageError, match=f"port {port} of {setting} is taken") as caught:
                 cloud.ensure_started()
             assert "\n" not in str(caught.value)
             assert servers(cloud.data_dir) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -74,6 +75,14 @@ def processes_of(run_id: str) -> list[Any]:
         except psutil.Error:
             continue
     return found
+
+
+def names_of(run_id: str) -> list[str]:
+    names = []
+    for process in processes_of(run_id):
+        with contextlib.suppress(psutil.Error):  # gone since it was found
+            names.append(process.name())
+    return names
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> None:
@@ -378,8 +387,8 @@ def test_a_spark_program_runs(endpoint: Endpoint) -> None:
         Timeout=60,
     )
     run_id = endpoint.start(job)
-    eventually(lambda: any("java" in process.name() for process in processes_of(run_id)), within_s=30)
-    run = finished(endpoint.glue, job, run_id, within_s=60)
+    eventually(lambda: "java" in names_of(run_id), within_s=60)
+    run = finished(endpoint.glue, job, run_id, within_s=120)
     assert run["JobRunState"] == "SUCCEEDED", endpoint.output(run_id, "stderr.log")
     lines = endpoint.output(run_id).splitlines()
     assert lines[0] == "[0, 2, 4, 6] 7"
