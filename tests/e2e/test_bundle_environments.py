@@ -117,12 +117,6 @@ def test_the_job_runs_on_the_spark_of_glue_4(tool: Tool, tmp_path: Path) -> None
     _converts(tool, tmp_path, python)
 
 
-@pytest.mark.slow
-def test_the_job_runs_on_the_spark_of_glue_6(tool: Tool, tmp_path: Path) -> None:
-    python = environment(tmp_path / "venv", interpreter("3.13"), [*GLUE_6, "pyspark==4.1.*"])
-    _converts(tool, tmp_path, python)
-
-
 def test_the_glue_bundle_imports_with_its_own_dependencies_alone(tmp_path: Path) -> None:
     python = environment(tmp_path / "venv", sys.executable, ["boto3", "pyarrow"])
     lend_pyspark(python)
