@@ -26,7 +26,6 @@ class FileRecord:
     etag: str = ""
     size_bytes: int | None = None
     manifest_id: str = ""
-    manifest_uri: str = ""
     reason: str = ""
     quarantine_key: str = ""
     error: str = ""
@@ -80,7 +79,6 @@ def _record(item: Mapping[str, Any]) -> FileRecord:
         etag=text(Attr.ETAG),
         size_bytes=None if size is None else int(size),
         manifest_id=text(Attr.BATCH_ID),
-        manifest_uri=text(Attr.MANIFEST_PATH),
         reason=text(Attr.REASON),
         quarantine_key=text(Attr.QUARANTINE_KEY),
         error=text(Attr.ERROR),
