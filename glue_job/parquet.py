@@ -75,15 +75,26 @@ class PartWriter:
         if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
             self._end_batch()
 
+    def add_columns(self, columns: Sequence[pa.Array], count: int, source: int) -> None:
+        """Rows of one source without anything rescued. columns: an array of `count` values for each of the schema's."""
+        if self._rows:
+            self._end_batch()
+        self.rows += count
+        sources = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(source, pa.int32()), count), self._sources)
+        self._add_batch([*columns, sources, pa.nulls(count, pa.string())])
+
     def _end_batch(self) -> None:
         columns = pa.array(self._rows, self._row_type).flatten()
         columns.append(pa.DictionaryArray.from_arrays(pa.array(self._row_sources, pa.int32()), self._sources))
         columns.append(pa.array(self._rescued, pa.string()))
+        self._rows, self._rescued, self._row_sources, self._input_bytes = [], [], [], 0
+        self._add_batch(columns)
+
+    def _add_batch(self, columns: Sequence[pa.Array]) -> None:
         batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         self._batches.append(batch)
         self._batches_bytes += batch.nbytes
         self._batches_rows += batch.num_rows
-        self._rows, self._rescued, self._row_sources, self._input_bytes = [], [], [], 0
         if self._batches_rows >= ROW_GROUP_ROWS or self._batches_bytes >= ROW_GROUP_BYTES:
             self._end_row_group()
 

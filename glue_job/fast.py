@@ -1,0 +1,184 @@
+"""Many lines at once by pyarrow's JSON reader, which is fast and careless, and the proof that it was exact this time.
+
+Proven before pyarrow sees the lines (glue_job.kernel): each begins with { and ends with }; no NUL byte; valid UTF-8. In
+JSON no } is followed by {, so between two lines such text is always between two records, and every line begins one.
+pyarrow itself refuses: what is no JSON, a key twice, a lone surrogate, a value of another kind than its column's (a
+number for an integer column that is not written as one of 64 bits included), and any field it was not told of. That it
+does is tried once in every process, for there are many builds of it.
+Proven of what it gives: it came to the end (pyarrow 10 stops at `},` without a word), by a last record of ours that
+nobody can foresee; there are as many rows as lines, so that each line is one row; the types are those it was told.
+glue_job.proof sorts out the rows that may still differ from what the strict reader makes of them.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import lru_cache
+from typing import NamedTuple
+
+import pyarrow as pa
+from pyarrow import json as arrow_json
+
+from glue_job import schema
+from glue_job.parquet import arrow_type
+from glue_job.proof import unproven, without_watched
+from glue_job.schema import Field, ListOf, Scalar, Struct, Type
+from glue_job.watch import NOTHING
+
+_END = f"end {secrets.token_hex(16)}"
+_END_LINE = f'\n{{"{_END}":true}}\n'.encode()
+
+MAX_ROWS = 65_536
+"""Of one reading; pyarrow 10 refuses more than 100,000."""
+
+MAX_CELLS = 4 * 1024 * 1024
+"""Rows times columns of one reading: an absent value takes memory too."""
+
+_ROW = re.compile(r"in row (\d+)$")
+_VALUE = re.compile(r"couldn't parse:(.{1,40})$", re.DOTALL)
+
+
+class Rows(NamedTuple):
+    """columns: in the order of the schema. unproven: indices of the rows that the strict reader has to read."""
+
+    count: int
+    columns: list[pa.Array]
+    unproven: set[int]
+
+
+class Refused(NamedTuple):
+    """row: index of the line at fault. value: a number that did not fit. Both are guesses, and None if there is none."""
+
+    row: int | None = None
+    value: bytes | None = None
+
+
+class FastReader:
+    """Reads lines to the columns of `root`. told: the schema with watched fields."""
+
+    def __init__(self, root: Struct, told: Struct) -> None:
+        self._root = root
+        self._told = told
+        end = pa.field(_END, pa.bool_())
+        self._schema = pa.schema([*(pa.field(f.name, _arrow_type(f.type)) for f in told.fields), end])
+        self._parse_options = arrow_json.ParseOptions(
+            explicit_schema=self._schema, unexpected_field_behavior="error", newlines_in_values=False
+        )
+        self._types = [arrow_type(field.type) for field in root.fields]
+        names = {field.name: index for index, field in enumerate(told.fields)}
+        self._positions = [names[field.name] for field in root.fields]
+        self._columns = {field.name: field.type for field in root.fields}
+        self.max_rows = max(1, min(MAX_ROWS, MAX_CELLS // max(1, _count_columns(told))))
+
+    def read(self, data: bytes, count: int) -> Rows | Refused:
+        """data: lines that are proven as said above, with a line end between them but not at the end."""
+        data += _END_LINE
+        options = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+        try:
+            table = arrow_json.read_json(pa.BufferReader(data), options, self._parse_options)
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            return _refused(str(error))
+        if table.num_rows != count + 1 or not table.schema.equals(self._schema):
+            return Refused()
+        arrays = [column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns]
+        end = arrays.pop()
+        if end.null_count != count or not end[count].as_py():
+            return Refused()
+        found: set[int] = set()
+        for array, field in zip(arrays, self._told.fields, strict=True):
+            found |= unproven(array, field.type, self._columns.get(field.name))
+        columns = [
+            without_watched(arrays[at], self._told.fields[at].type, field.type, arrow).slice(0, count)
+            for at, field, arrow in zip(self._positions, self._root.fields, self._types, strict=True)
+        ]
+        return Rows(count, columns, found)
+
+
+def _refused(message: str) -> Refused:
+    row, value = _ROW.search(message), _VALUE.search(message)
+    return Refused(int(row.group(1)) if row else None, value.group(1).encode() if value else None)
+
+
+def _arrow_type(told: Type) -> pa.DataType:
+    if isinstance(told, Struct):
+        return pa.struct([pa.field(field.name, _arrow_type(field.type)) for field in told.fields])
+    if isinstance(told, ListOf):
+        return pa.list_(_arrow_type(told.element))
+    return pa.null() if told.kind == NOTHING else arrow_type(told)
+
+
+def _count_columns(told: Type) -> int:
+    if isinstance(told, Struct):
+        return 1 + sum(_count_columns(field.type) for field in told.fields)
+    return 1 + _count_columns(told.element) if isinstance(told, ListOf) else 1
+
+
+def is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    size = len(data).to_bytes(4, "little")
+    array = pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(bytes(4) + size), pa.py_buffer(data)])
+    try:
+        array.cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+# --------------------------------------------------------------------------------------------------------------
+# The trial
+
+_TRIAL = Struct(
+    (
+        Field("i", Scalar(schema.INT64)),
+        Field("d", Scalar(schema.DOUBLE)),
+        Field("s", Scalar(schema.STRING)),
+        Field("b", Scalar(schema.BOOL)),
+        Field("l", ListOf(Struct((Field("x", Scalar(schema.INT64)),)))),
+        Field("t", Struct((Field("x", Scalar(schema.STRING)),))),
+    )
+)
+
+_GOOD = b'{"i":-9223372036854775808,"d":0.1,"s":"2026-01-01 \\ud83d\\ude00\\u0000","l":[null,{"\\u0078":null}],"t":{}}'
+
+_MUST_REFUSE = tuple(
+    b'{"d":1.5,%s}' % member
+    for member in (
+        *(b'"i":%s' % value for value in (b"1.0", b"1e2", b"01", b"+1", b"9223372036854775808", b"true", b'"1"', b"NaN")),
+        *(b'"s":%s' % value for value in (b"1", b"true", b"[]", b"{}", b'"\\ud800"', b'"\\udc00"', b'"\\ud800\\ud800"')),
+        *(b'"s":%s' % value for value in (b'"\t"', b'"\\x41"', b'"\\u12g4"', b"'a'", b'"a', b'"\n"', b"NaN")),
+        *(b'"b":%s' % value for value in (b"1", b'"true"', b"True", b"{}")),
+        *(b'"l":%s' % value for value in (b"{}", b"1", b"[1]", b"[[]]", b'[{"y":null}]', b'[{"x":1,"x":1}]', b"[{},]")),
+        *(b'"t":%s' % value for value in (b"[]", b'"a"', b'{"x":"a","x":null}', b'{"y":null}', b'{"x":1}', b"{,}")),
+        *(b'"unknown":%s' % value for value in (b"null", b"1", b"[[[]]]", b'{"a":1}')),
+        *(b'"d":1.5', b'"d":null', b'"i":1,"i":null', b'"i":1,', b'"i":1/**/', b'"i" 1', b'"i":1}{"i":2', b'"i":1},{"i":2'),
+        *(b'"i":1} null {"i":2', b'"i":1} x {"i":2', b'"i":1}}{{"i":2', b'"\\ud800":null', b'"I":1'),
+    )
+)
+
+_MUST_FIND = tuple(b'{"d":%s}' % value for value in (b"NaN", b"-NaN", b"-Infinity", b"9007199254740993", b"-0", b"1e400"))
+
+
+@lru_cache(maxsize=1)
+def is_trusted() -> bool:
+    """Whether the pyarrow at hand refuses what it is trusted to refuse."""
+    reader = FastReader(_TRIAL, _TRIAL)
+    good = reader.read(_GOOD, 1)
+    if not isinstance(good, Rows) or good.unproven or [column[0].as_py() for column in good.columns] != [
+        -(2**63),
+        0.1,
+        "2026-01-01 \U0001f600\0",
+        None,
+        [None, {"x": None}],
+        {"x": None},
+    ]:
+        return False
+    for line in _MUST_REFUSE:
+        if isinstance(reader.read(line, 1), Rows) or isinstance(reader.read(_GOOD + b"\n" + line, 2), Rows):
+            return False
+    for line in _MUST_FIND:
+        found = reader.read(line, 1)
+        if isinstance(found, Rows) and found.unproven != {0}:
+            return False
+    return True

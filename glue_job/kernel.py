@@ -1,0 +1,192 @@
+"""Lines to rows, exactly as glue_job.records and glue_job.conform would one by one, but many at once where that is proven
+to come to the same (see glue_job.fast). Pure.
+
+Lines that the fast reader refuses are found by what its message says, or by halves, and only they are read strictly. How
+many lines are tried at once follows how that went: a bad line costs the reading of its neighbourhood, not of its chunk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from glue_job.conform import Conformer, Drift
+from glue_job.fast import FastReader, Refused, Rows, is_trusted, is_utf8
+from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
+from glue_job.records import BadLine, parse
+from glue_job.schema import Struct
+from glue_job.watch import Watch
+from ndjctl.contracts import BLANK_BYTES, LINE_END, BadLineReason
+
+LEAST_BYTES = 16 * 1024
+"""Fewer bytes of lines are read strictly: a fast reading costs as much as that before its first line."""
+
+_TRIES = 3
+"""Readings of a group, each without the line that the last one was refused for, before it is halved."""
+
+_FEWEST_AT_ONCE_BYTES = 4 * LEAST_BYTES
+
+
+class Row(NamedTuple):
+    """One row as Conformer gives it."""
+
+    line: Line
+    row: dict[str, Any]
+    rescued: str | None
+
+
+class Columns(NamedTuple):
+    """Rows without anything rescued: an array for each column of the schema. size_bytes: of their lines, about."""
+
+    rows: Rows
+    first: int
+    count: int
+    size_bytes: int
+
+
+class Bad(NamedTuple):
+    line: Line
+    reason: BadLine
+
+
+class Kernel:
+    """Reads lines to rows of one schema. drift: as in Conformer, of all that was read. can_be_fast: False reads
+    everything strictly."""
+
+    def __init__(self, root: Struct, max_line_bytes: int, can_be_fast: bool = True) -> None:
+        self._root = root
+        self._max_line_bytes = max_line_bytes
+        self._conformer = Conformer(root)
+        self._watch = Watch(root)
+        self._reader = FastReader(root, root) if can_be_fast and is_trusted() else None
+        self._at_once_bytes = CHUNK_BYTES
+
+    @property
+    def drift(self) -> Drift:
+        return self._conformer.drift
+
+    def read(self, piece: Chunk | Line) -> Iterator[Row | Columns | Bad]:
+        """What the lines become, in their order; nothing for blank ones."""
+        if isinstance(piece, Line):
+            yield self._strictly(piece, False)
+            return
+        found = self._read_regular(piece)
+        if isinstance(found, Rows) and not found.unproven:
+            yield Columns(found, 0, found.count, len(piece.data))
+            return
+        is_text = found is not None or (b"\0" not in piece.data and is_utf8(piece.data))
+        candidates = [_Candidate(line, _is_plausible(line.data, is_text)) for line in lines_of(piece)]
+        if isinstance(found, Rows):
+            yield from self._merged(candidates, found, len(piece.data))
+            return
+        if found is not None and (suspect := _suspect(found, candidates)):
+            suspect.is_plausible = False
+        yield from self._lines(deque(candidates))
+
+    def _read_regular(self, chunk: Chunk) -> Rows | Refused | None:
+        """A whole chunk at once; None if it cannot be tried."""
+        data = chunk.data
+        if (
+            self._reader is None
+            or not chunk.is_regular
+            or len(data) < LEAST_BYTES
+            or (len(data) > self._at_once_bytes and chunk.line_count > 1)
+            or chunk.line_count > self._reader.max_rows
+            or b"\0" in data
+            or not is_utf8(data)
+        ):
+            return None
+        return self._reader.read(data.removesuffix(LINE_END), chunk.line_count)
+
+    # ------------------------------------------------------------------------------------------------ with trouble
+
+    def _lines(self, lines: deque[_Candidate]) -> Iterator[Row | Columns | Bad]:
+        """Takes up as many lines as seem good to be tried together. Empties `lines`."""
+        while lines:
+            most = 1 if self._reader is None else self._reader.max_rows
+            group: list[_Candidate] = []
+            size = 0
+            while lines and len(group) < most and (not group or size < self._at_once_bytes):
+                group.append(lines.popleft())
+                size += group[-1].line.size_bytes
+            left = yield from self._group(group)
+            lines.extendleft(reversed(left))
+
+    def _group(self, group: list[_Candidate]) -> Generator[Row | Columns | Bad, None, list[_Candidate]]:
+        """Reads lines from the first on, at least one of them; those that are left."""
+        for _ in range(_TRIES):
+            plausible = [candidate for candidate in group if candidate.is_plausible]
+            size = sum(candidate.line.size_bytes for candidate in plausible)
+            if self._reader is None or size < LEAST_BYTES:
+                for candidate in group:
+                    yield self._strictly(candidate.line, candidate.is_plausible)
+                return []
+            data = LINE_END.join([candidate.line.data.strip(BLANK_BYTES) for candidate in plausible])
+            found = self._reader.read(data, len(plausible))
+            if isinstance(found, Rows):
+                self._at_once_bytes = min(CHUNK_BYTES, 2 * self._at_once_bytes)
+                yield from self._merged(group, found, size)
+                return []
+            suspect = _suspect(found, plausible)
+            if suspect is None:
+                break
+            suspect.is_plausible = False
+        self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
+        half = (len(group) + 1) // 2
+        left = yield from self._group(group[:half])
+        return left + group[half:]
+
+    def _merged(self, group: list[_Candidate], rows: Rows, size_bytes: int) -> Iterator[Row | Columns | Bad]:
+        """Proven rows as they are and all others strictly, in the order of the lines."""
+        mean_bytes = size_bytes // rows.count
+        first = at = 0  # of the plausible lines; those from `first` up to `at` are proven and not yet given
+        for candidate in group:
+            if candidate.is_plausible and at not in rows.unproven:
+                at += 1
+                continue
+            if at > first:
+                yield Columns(rows, first, at - first, mean_bytes * (at - first))
+            at += candidate.is_plausible
+            first = at
+            yield self._strictly(candidate.line, not candidate.is_plausible)
+        if at > first:
+            yield Columns(rows, first, at - first, mean_bytes * (at - first))
+
+    def _strictly(self, line: Line, is_to_be_watched: bool) -> Row | Bad:
+        try:
+            if not line.is_whole:
+                raise BadLine(BadLineReason.TOO_LONG, f"{line.size_bytes} bytes, the limit is {self._max_line_bytes}")
+            record = parse(line.data)
+        except BadLine as bad:
+            return Bad(line, bad)
+        if is_to_be_watched and self._reader is not None and self._watch.add(record):
+            self._reader = FastReader(self._root, self._watch.told)
+        return Row(line, *self._conformer.conform(record))
+
+
+@dataclass
+class _Candidate:
+    """A line, and whether the fast reader may see it and has not refused it."""
+
+    line: Line
+    is_plausible: bool
+
+
+def _is_plausible(data: bytes, is_text: bool) -> bool:
+    """What has to be proven of a line before the fast reader sees it. is_text: already known to be valid UTF-8 without
+    a NUL byte."""
+    data = data.strip(BLANK_BYTES)
+    return data.startswith(b"{") and data.endswith(b"}") and (is_text or (b"\0" not in data and is_utf8(data)))
+
+
+def _suspect(refused: Refused, lines: Sequence[_Candidate]) -> _Candidate | None:
+    """The line that is probably at fault."""
+    if len(lines) == 1:
+        return lines[0]
+    if refused.row is not None:
+        return lines[refused.row] if refused.row < len(lines) else None
+    if refused.value is not None:
+        return next((candidate for candidate in lines if refused.value in candidate.line.data), None)
+    return None
