@@ -136,9 +136,8 @@ def _convert_slice(
                 writer.add(found.row, found.rescued, source, found.line.size_bytes)
                 result.rows += 1
             else:
-                columns = [column.slice(found.first, found.count) for column in found.rows.columns]
-                writer.add_columns(columns, found.count, source)
-                result.rows += found.count
+                writer.add_batch(found, source)
+                result.rows += found.num_rows
     result.first_offset, result.next_offset = chunks.first_offset, chunks.next_offset
     return result
 

@@ -12,8 +12,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from glue_job.conform import Conformer, Drift
-from glue_job.fast import FastReader, Refused, Rows, is_trusted, is_utf8
+from glue_job.fast import FastReader, Refused, Rows, is_utf8, trusted
 from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct
@@ -37,15 +39,6 @@ class Row(NamedTuple):
     rescued: str | None
 
 
-class Columns(NamedTuple):
-    """Rows without anything rescued: an array for each column of the schema. size_bytes: of their lines, about."""
-
-    rows: Rows
-    first: int
-    count: int
-    size_bytes: int
-
-
 class Bad(NamedTuple):
     line: Line
     reason: BadLine
@@ -60,26 +53,32 @@ class Kernel:
         self._max_line_bytes = max_line_bytes
         self._conformer = Conformer(root)
         self._watch = Watch(root)
-        self._reader = FastReader(root, root) if can_be_fast and is_trusted() else None
+        # Without any column there would be no array to tell the number of rows.
+        self._with_end = trusted() if can_be_fast and root.fields else None
+        self._reader = self._new_reader()
         self._at_once_bytes = CHUNK_BYTES
+
+    def _new_reader(self) -> FastReader | None:
+        return None if self._with_end is None else FastReader(self._root, self._watch.told, self._with_end)
 
     @property
     def drift(self) -> Drift:
         return self._conformer.drift
 
-    def read(self, piece: Chunk | Line) -> Iterator[Row | Columns | Bad]:
-        """What the lines become, in their order; nothing for blank ones."""
+    def read(self, piece: Chunk | Line) -> Iterator[Row | Bad | pa.RecordBatch]:
+        """What the lines become, in their order; nothing for blank ones. A batch is rows of which nothing is rescued, with
+        the columns of glue_job.parquet.data_schema()."""
         if isinstance(piece, Line):
             yield self._strictly(piece, False)
             return
         found = self._read_regular(piece)
         if isinstance(found, Rows) and not found.unproven:
-            yield Columns(found, 0, found.count, len(piece.data))
+            yield found.batch
             return
         is_text = found is not None or (b"\0" not in piece.data and is_utf8(piece.data))
         candidates = [_Candidate(line, _is_plausible(line.data, is_text)) for line in lines_of(piece)]
         if isinstance(found, Rows):
-            yield from self._merged(candidates, found, len(piece.data))
+            yield from self._merged(candidates, found)
             return
         if found is not None and (suspect := _suspect(found, candidates)):
             suspect.is_plausible = False
@@ -102,7 +101,7 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------------ with trouble
 
-    def _lines(self, lines: deque[_Candidate]) -> Iterator[Row | Columns | Bad]:
+    def _lines(self, lines: deque[_Candidate]) -> Iterator[Row | Bad | pa.RecordBatch]:
         """Takes up as many lines as seem good to be tried together. Empties `lines`."""
         while lines:
             most = 1 if self._reader is None else self._reader.max_rows
@@ -114,7 +113,7 @@ class Kernel:
             left = yield from self._group(group)
             lines.extendleft(reversed(left))
 
-    def _group(self, group: list[_Candidate]) -> Generator[Row | Columns | Bad, None, list[_Candidate]]:
+    def _group(self, group: list[_Candidate]) -> Generator[Row | Bad | pa.RecordBatch, None, list[_Candidate]]:
         """Reads lines from the first on, at least one of them; those that are left."""
         for _ in range(_TRIES):
             plausible = [candidate for candidate in group if candidate.is_plausible]
@@ -127,7 +126,7 @@ class Kernel:
             found = self._reader.read(data, len(plausible))
             if isinstance(found, Rows):
                 self._at_once_bytes = min(CHUNK_BYTES, 2 * self._at_once_bytes)
-                yield from self._merged(group, found, size)
+                yield from self._merged(group, found)
                 return []
             suspect = _suspect(found, plausible)
             if suspect is None:
@@ -138,21 +137,20 @@ class Kernel:
         left = yield from self._group(group[:half])
         return left + group[half:]
 
-    def _merged(self, group: list[_Candidate], rows: Rows, size_bytes: int) -> Iterator[Row | Columns | Bad]:
+    def _merged(self, group: list[_Candidate], rows: Rows) -> Iterator[Row | Bad | pa.RecordBatch]:
         """Proven rows as they are and all others strictly, in the order of the lines."""
-        mean_bytes = size_bytes // rows.count
         first = at = 0  # of the plausible lines; those from `first` up to `at` are proven and not yet given
         for candidate in group:
             if candidate.is_plausible and at not in rows.unproven:
                 at += 1
                 continue
             if at > first:
-                yield Columns(rows, first, at - first, mean_bytes * (at - first))
+                yield rows.batch.slice(first, at - first)
             at += candidate.is_plausible
             first = at
             yield self._strictly(candidate.line, not candidate.is_plausible)
         if at > first:
-            yield Columns(rows, first, at - first, mean_bytes * (at - first))
+            yield rows.batch.slice(first, at - first)
 
     def _strictly(self, line: Line, is_to_be_watched: bool) -> Row | Bad:
         try:
@@ -162,7 +160,7 @@ class Kernel:
         except BadLine as bad:
             return Bad(line, bad)
         if is_to_be_watched and self._reader is not None and self._watch.add(record):
-            self._reader = FastReader(self._root, self._watch.told)
+            self._reader = self._new_reader()
         return Row(line, *self._conformer.conform(record))
 
 

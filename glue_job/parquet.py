@@ -19,6 +19,10 @@ ROW_GROUP_ROWS = 128 * 1024
 ROW_GROUP_BYTES = 128 * MIB
 """Of Arrow memory, which is what the writer holds at most. Whichever limit comes first ends a row group."""
 
+_SMALL_BATCH_BYTES = 128 * 1024
+"""Row groups of smaller batches than this on average are put together before they are written: every chunk of every
+column costs the writer some time."""
+
 _SCALARS = {
     schema.BOOL: pa.bool_(),
     schema.INT64: pa.int64(),
@@ -36,16 +40,22 @@ def arrow_type(column: Type) -> pa.DataType:
     return _SCALARS[column.kind]
 
 
+def data_schema(root: Struct) -> pa.Schema:
+    """The data columns alone."""
+    return pa.schema([pa.field(field.name, arrow_type(field.type)) for field in root.fields])
+
+
 def arrow_schema(root: Struct, metadata: Mapping[str, Any]) -> pa.Schema:
     """The data columns, then SOURCE_COLUMN and RESCUED_COLUMN. metadata: JSON object, kept in the file's footer."""
-    fields = [pa.field(field.name, arrow_type(field.type)) for field in root.fields]
+    fields = list(data_schema(root))
     fields.append(pa.field(SOURCE_COLUMN, pa.dictionary(pa.int32(), pa.string())))
     fields.append(pa.field(RESCUED_COLUMN, pa.string()))
     return pa.schema(fields, metadata={PARQUET_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
 
 
 class PartWriter:
-    """Takes rows as glue_job.conform makes them. sink: binary file object. sources: the URIs that rows come from.
+    """Takes rows as glue_job.conform makes them, and batches of rows. sink: binary file object. sources: the URIs that
+    rows come from.
 
     close() writes what is left and the footer; without it there is no Parquet file. rows: written so far, those still
     in memory included.
@@ -53,6 +63,7 @@ class PartWriter:
 
     def __init__(self, sink: Any, root: Struct, sources: Sequence[str], metadata: Mapping[str, Any]) -> None:
         self._schema = arrow_schema(root, metadata)
+        self._data_schema = data_schema(root)
         self._row_type = arrow_type(root)
         self._sources = pa.array(sources, pa.string())
         self._writer = pq.ParquetWriter(sink, self._schema, version="2.6", compression="zstd", write_statistics=True)
@@ -60,9 +71,7 @@ class PartWriter:
         self._rescued: list[str | None] = []
         self._row_sources: list[int] = []
         self._input_bytes = 0
-        self._batches: list[pa.RecordBatch] = []
-        self._batches_bytes = 0
-        self._batches_rows = 0
+        self._group = _RowGroup()
         self.rows = 0
 
     def add(self, row: dict[str, Any], rescued: str | None, source: int, input_bytes: int) -> None:
@@ -75,40 +84,62 @@ class PartWriter:
         if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
             self._end_batch()
 
-    def add_columns(self, columns: Sequence[pa.Array], count: int, source: int) -> None:
-        """Rows of one source without anything rescued. columns: an array of `count` values for each of the schema's."""
+    def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
+        """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
         if self._rows:
             self._end_batch()
-        self.rows += count
-        sources = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(source, pa.int32()), count), self._sources)
-        self._add_batch([*columns, sources, pa.nulls(count, pa.string())])
+        self.rows += batch.num_rows
+        self._add(batch, pa.nulls(batch.num_rows, pa.string()), _repeated(source, batch.num_rows))
 
     def _end_batch(self) -> None:
         columns = pa.array(self._rows, self._row_type).flatten()
-        columns.append(pa.DictionaryArray.from_arrays(pa.array(self._row_sources, pa.int32()), self._sources))
-        columns.append(pa.array(self._rescued, pa.string()))
+        batch = pa.RecordBatch.from_arrays(columns, schema=self._data_schema)
+        rescued, sources = pa.array(self._rescued, pa.string()), pa.array(self._row_sources, pa.int32())
         self._rows, self._rescued, self._row_sources, self._input_bytes = [], [], [], 0
-        self._add_batch(columns)
+        self._add(batch, rescued, sources)
 
-    def _add_batch(self, columns: Sequence[pa.Array]) -> None:
-        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        self._batches.append(batch)
-        self._batches_bytes += batch.nbytes
-        self._batches_rows += batch.num_rows
-        if self._batches_rows >= ROW_GROUP_ROWS or self._batches_bytes >= ROW_GROUP_BYTES:
+    def _add(self, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
+        group = self._group
+        group.batches.append(batch)
+        group.rescued.append(rescued)
+        group.sources.append(sources)
+        group.rows += len(rescued)
+        group.size_bytes += batch.nbytes + rescued.nbytes
+        if group.rows >= ROW_GROUP_ROWS or group.size_bytes >= ROW_GROUP_BYTES:
             self._end_row_group()
 
     def _end_row_group(self) -> None:
-        table = pa.Table.from_batches(self._batches, self._schema)
-        self._batches, self._batches_bytes, self._batches_rows = [], 0, 0
-        self._writer.write_table(table, row_group_size=table.num_rows)
+        group, self._group = self._group, _RowGroup()
+        data = pa.Table.from_batches(group.batches, self._data_schema)
+        if group.size_bytes < len(group.batches) * _SMALL_BATCH_BYTES:
+            data = data.combine_chunks()
+        sources = pa.DictionaryArray.from_arrays(pa.concat_arrays(group.sources), self._sources)
+        columns = [*data.columns, sources, pa.concat_arrays(group.rescued)]
+        rows = group.rows
+        del group, data
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema), row_group_size=rows)
 
     def close(self) -> None:
         if self._rows:
             self._end_batch()
-        if self._batches:
+        if self._group.rows:
             self._end_row_group()
         self._writer.close()
+
+
+class _RowGroup:
+    """What the next row group is made of: one entry of each list for a batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.rescued: list[pa.Array] = []
+        self.sources: list[pa.Array] = []
+        self.rows = 0
+        self.size_bytes = 0
+
+
+def _repeated(value: int, count: int) -> pa.Array:
+    return pa.array([], pa.int32()) if count == 0 else pa.repeat(pa.scalar(value, pa.int32()), count)
 
 
 class Footer(NamedTuple):

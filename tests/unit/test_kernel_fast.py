@@ -8,14 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_job import fast, kernel
 from glue_job.conform import Conformer
-from glue_job.kernel import Bad, Columns, Kernel, Row
+from glue_job.kernel import Bad, Kernel, Row
 from glue_job.lines import ChunkReader, LineReader
-from glue_job.parquet import arrow_type
+from glue_job.parquet import arrow_type, data_schema
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct, from_json
 from tests.kernel_strategies import LINES, ROOTS
@@ -26,7 +26,7 @@ Outcome = tuple[Any, ...]
 
 @pytest.fixture(autouse=True)
 def _always_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fast.is_trusted()
+    assert fast.trusted() is not None
     monkeypatch.setattr(kernel, "LEAST_BYTES", 1)
     monkeypatch.setattr(kernel, "_FEWEST_AT_ONCE_BYTES", 1)
 
@@ -57,6 +57,12 @@ def strictly(content: bytes, root: Struct, limit: int) -> tuple[list[Outcome], A
     return outcomes, conformer.drift.counts
 
 
+@pytest.fixture(params=[False, True], ids=["", "with end"], autouse=True)
+def _with_and_without_end(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr(kernel, "trusted", lambda: None if fast.trusted() is None else True)
+
+
 def kernel_s(content: bytes, root: Struct, limit: int, chunk_bytes: int) -> tuple[list[Outcome], Any, int]:
     """And how many rows were read fast."""
     reader = Kernel(root, limit)
@@ -69,17 +75,10 @@ def kernel_s(content: bytes, root: Struct, limit: int, chunk_bytes: int) -> tupl
             elif isinstance(found, Row):
                 outcomes.append(("row", exact(as_stored([found.row], root)[0]), found.rescued))
             else:
-                assert isinstance(found, Columns)
-                fast_rows += found.count
-                columns = [column.slice(found.first, found.count) for column in found.rows.columns]
-                for column, field in zip(columns, root.fields, strict=True):
-                    assert column.type == arrow_type(field.type)
-                    column.validate(full=True)
-                for index in range(found.count):
-                    row = {
-                        field.name: column[index].as_py() for field, column in zip(root.fields, columns, strict=True)
-                    }
-                    outcomes.append(("row", exact(row), None))
+                assert found.schema == data_schema(root)
+                found.validate(full=True)
+                fast_rows += found.num_rows
+                outcomes += [("row", exact(row), None) for row in found.to_pylist()]
     return outcomes, reader.drift.counts, fast_rows
 
 
@@ -189,15 +188,16 @@ def test_any_lines_and_any_schema(lines: list[bytes], root: Struct, separator: b
 
 def test_a_pyarrow_that_is_too_careless_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     real = fast.FastReader.read
+    assert fast.trusted() is (True if pa.__version__.startswith("10.") else False)
 
     def careless(self: fast.FastReader, data: bytes, count: int) -> Any:
         return real(self, data.replace(b'"1"', b"1").replace(b'"i":1,"i"', b'"i"'), count)
 
-    fast.is_trusted.cache_clear()
+    fast.trusted.cache_clear()
     try:
         monkeypatch.setattr(fast.FastReader, "read", careless)
-        assert not fast.is_trusted()
+        assert fast.trusted() is None
         assert kernel_s(GOOD + b"\n" + GOOD, SCHEMA, 1_000, 1_000)[2] == 0
     finally:
         monkeypatch.undo()
-        fast.is_trusted.cache_clear()
+        fast.trusted.cache_clear()
