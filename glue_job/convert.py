@@ -8,9 +8,11 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from glue_job.ahead import read_ahead
 from glue_job.clients import client
 from glue_job.conform import Drift
 from glue_job.kernel import Bad, Kernel, Row
@@ -21,7 +23,7 @@ from glue_job.plan import Slice
 from glue_job.records import BadLine
 from glue_job.schema import Struct
 from glue_job.sink import S3Sink
-from glue_job.source import FileUnavailable, check_file, read_blocks
+from glue_job.source import BLOCK_BYTES, FileUnavailable, check_file, read_blocks
 from ndjctl.contracts import ManifestFile, bad_line_record
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
@@ -125,19 +127,21 @@ def _convert_slice(
     file = task.files[piece.file]
     result = SliceResult(piece)
     blocks = read_blocks(s3, file, ChunkReader.first_byte(piece.start), piece.end)
-    chunks = ChunkReader(blocks, piece.start, piece.end, task.max_line_bytes)
-    for chunk in chunks:
-        result.lines += count_records(chunk)  # not what the kernel made of it, which is compared with this
-        for found in kernel.read(chunk):
-            if isinstance(found, Bad):
-                bad_lines.add(file.uri, found.line, found.reason)
-                result.bad_lines += 1
-            elif isinstance(found, Row):
-                writer.add(found.row, found.rescued, source, found.line.size_bytes)
-                result.rows += 1
-            else:
-                writer.add_batch(found, source)
-                result.rows += found.num_rows
+    is_long = piece.end - piece.start > BLOCK_BYTES  # else there is nothing to do meanwhile
+    with read_ahead(blocks) if is_long else nullcontext(blocks) as drawn:
+        chunks = ChunkReader(drawn, piece.start, piece.end, task.max_line_bytes)
+        for chunk in chunks:
+            result.lines += count_records(chunk)  # not what the kernel made of it, which is compared with this
+            for found in kernel.read(chunk):
+                if isinstance(found, Bad):
+                    bad_lines.add(file.uri, found.line, found.reason)
+                    result.bad_lines += 1
+                elif isinstance(found, Row):
+                    writer.add(found.row, found.rescued, source, found.line.size_bytes)
+                    result.rows += 1
+                else:
+                    writer.add_batch(found, source)
+                    result.rows += found.num_rows
     result.first_offset, result.next_offset = chunks.first_offset, chunks.next_offset
     return result
 

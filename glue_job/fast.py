@@ -5,8 +5,9 @@ JSON no } is followed by {, so between two lines such text is always between two
 pyarrow itself refuses: what is no JSON, a key twice, a lone surrogate, a value of another kind than its column's (a
 number for an integer column that is not written as one of 64 bits included), and any field it was not told of. That it
 does is tried once in every process, for there are many builds of it.
-Proven of what it gives: it came to the end (pyarrow 10 stops at `},` without a word; where the trial finds that, by a last
-record of ours that nobody can foresee); there are as many rows as lines, so that each line is one row; the types are those it was told.
+Proven of what it gives: it came to the end (pyarrow 10 stops at `},` without a word; where the trial finds that, a last
+record of ours has to come back that nobody can foresee); there are as many rows as lines, so that each line is one row;
+the types are those it was told.
 glue_job.proof sorts out the rows that may still differ from what the strict reader makes of them.
 """
 
@@ -36,20 +37,22 @@ MAX_ROWS = 65_536
 MAX_CELLS = 4 * 1024 * 1024
 """Rows times columns of one reading: an absent value takes memory too."""
 
+_SHORT_BYTES = 16 * 1024
+
 _ROW = re.compile(r"in row (\d+)$")
 _VALUE = re.compile(r"couldn't parse:(.{1,40})$", re.DOTALL)
 
 
 class Rows(NamedTuple):
-    """batch: columns as glue_job.parquet.data_schema() has them. unproven: indices of the rows that the strict reader has
-    to read."""
+    """batch: columns as glue_job.parquet.data_schema() has them. unproven: indices of the rows that the strict reader
+    has to read."""
 
     batch: pa.RecordBatch
     unproven: set[int]
 
 
 class Refused(NamedTuple):
-    """row: index of the line at fault. value: a number that did not fit. Both are guesses, and None if there is none."""
+    """row: index of the line at fault. value: a number that did not fit. Both are guesses; None if there is none."""
 
     row: int | None = None
     value: bytes | None = None
@@ -143,8 +146,16 @@ def _count_columns(told: Type) -> int:
 
 
 def is_utf8(data: bytes) -> bool:
+    """Whether it is valid UTF-8."""
     if data.isascii():
         return True
+    if len(data) < _SHORT_BYTES:
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
+    # Without making a str of it, which takes ten times as long.
     size = len(data).to_bytes(4, "little")
     array = pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(bytes(4) + size), pa.py_buffer(data)])
     try:
@@ -182,20 +193,45 @@ _READ = {
 _MUST_REFUSE = tuple(
     b'{"d":1.5,%s}' % member
     for member in (
-        *(b'"i":%s' % value for value in (b"1.0", b"1e2", b"01", b"+1", b"9223372036854775808", b"true", b'"1"', b"NaN")),
-        *(b'"s":%s' % value for value in (b"1", b"true", b"[]", b"{}", b'"\\ud800"', b'"\\udc00"', b'"\\ud800\\ud800"')),
+        *(
+            b'"i":%s' % value
+            for value in (b"1.0", b"1e2", b"01", b"+1", b"9223372036854775808", b"true", b'"1"', b"NaN")
+        ),
+        *(
+            b'"s":%s' % value
+            for value in (b"1", b"true", b"[]", b"{}", b'"\\ud800"', b'"\\udc00"', b'"\\ud800\\ud800"')
+        ),
         *(b'"s":%s' % value for value in (b'"\t"', b'"\\x41"', b'"\\u12g4"', b"'a'", b'"a', b'"\n"', b"NaN")),
         *(b'"b":%s' % value for value in (b"1", b'"true"', b"True", b"{}")),
         *(b'"l":%s' % value for value in (b"{}", b"1", b"[1]", b"[[]]", b'[{"y":null}]', b'[{"x":1,"x":1}]', b"[{},]")),
         *(b'"t":%s' % value for value in (b"[]", b'"a"', b'{"x":"a","x":null}', b'{"y":null}', b'{"x":1}', b"{,}")),
         *(b'"unknown":%s' % value for value in (b"null", b"1", b"[[[]]]", b'{"a":1}')),
-        *(b'"d":1.5', b'"d":null', b'"i":1,"i":null', b'"i":1,', b'"i":1/**/', b'"i" 1', b'"i":1}{"i":2', b'"i":1},{"i":2'),
+        *(
+            b'"d":1.5',
+            b'"d":null',
+            b'"i":1,"i":null',
+            b'"i":1,',
+            b'"i":1/**/',
+            b'"i" 1',
+            b'"i":1}{"i":2',
+            b'"i":1},{"i":2',
+        ),
         *(b'"i":1},', b'"i":1}}', b'"i":1}]', b'"i":1}:', b'"i":1}\0'),
-        *(b'"i":1} null {"i":2', b'"i":1} x {"i":2', b'"i":1}}{"i":2', b'"i":1}]{"i":2', b'"i":1}:{"i":2', b'"\\ud800":null', b'"I":1'),
+        *(
+            b'"i":1} null {"i":2',
+            b'"i":1} x {"i":2',
+            b'"i":1}}{"i":2',
+            b'"i":1}]{"i":2',
+            b'"i":1}:{"i":2',
+            b'"\\ud800":null',
+            b'"I":1',
+        ),
     )
 )
 
-_MUST_FIND = tuple(b'{"d":%s}' % value for value in (b"NaN", b"-NaN", b"-Infinity", b"9007199254740993", b"-0", b"1e400"))
+_MUST_FIND = tuple(
+    b'{"d":%s}' % value for value in (b"NaN", b"-NaN", b"-Infinity", b"9007199254740993", b"-0", b"1e400")
+)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
-"""Lines to rows, exactly as glue_job.records and glue_job.conform would one by one, but many at once where that is proven
-to come to the same (see glue_job.fast). Pure.
+"""Lines to rows, exactly as glue_job.records and glue_job.conform would one by one, but many at once where that is
+proven to come to the same (see glue_job.fast). Pure.
 
-Lines that the fast reader refuses are found by what its message says, or by halves, and only they are read strictly. How
-many lines are tried at once follows how that went: a bad line costs the reading of its neighbourhood, not of its chunk.
+Lines that the fast reader refuses are found by what its message says, or by halves, and only they are read strictly.
+How many lines are tried at once follows how that went: a bad line costs the reading of its neighbourhood, not of its
+chunk.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from glue_job.fast import FastReader, Refused, Rows, is_utf8, trusted
 from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct
+from glue_job.suspects import Suspects
 from glue_job.watch import Watch
 from ndjctl.contracts import BLANK_BYTES, LINE_END, BadLineReason
 
@@ -32,9 +34,10 @@ _FEWEST_AT_ONCE_BYTES = 4 * LEAST_BYTES
 
 
 class Row(NamedTuple):
-    """One row as Conformer gives it."""
+    """One row as Conformer gives it, and the record that it was."""
 
     line: Line
+    record: dict[str, Any]
     row: dict[str, Any]
     rescued: str | None
 
@@ -53,6 +56,7 @@ class Kernel:
         self._max_line_bytes = max_line_bytes
         self._conformer = Conformer(root)
         self._watch = Watch(root)
+        self._suspects = Suspects()
         # Without any column there would be no array to tell the number of rows.
         self._with_end = trusted() if can_be_fast and root.fields else None
         self._reader = self._new_reader()
@@ -66,29 +70,37 @@ class Kernel:
         return self._conformer.drift
 
     def read(self, piece: Chunk | Line) -> Iterator[Row | Bad | pa.RecordBatch]:
-        """What the lines become, in their order; nothing for blank ones. A batch is rows of which nothing is rescued, with
-        the columns of glue_job.parquet.data_schema()."""
+        """What the lines become, in their order; nothing for blank ones. A batch is rows of which nothing is rescued,
+        with the columns of glue_job.parquet.data_schema()."""
         if isinstance(piece, Line):
-            yield self._strictly(piece, False)
+            yield self._strictly(piece)
             return
         found = self._read_regular(piece)
         if isinstance(found, Rows) and not found.unproven:
             yield found.batch
             return
         is_text = found is not None or (b"\0" not in piece.data and is_utf8(piece.data))
-        candidates = [_Candidate(line, _is_plausible(line.data, is_text)) for line in lines_of(piece)]
+        candidates = [self._candidate(line, is_text) for line in lines_of(piece)]
         if isinstance(found, Rows):
             yield from self._merged(candidates, found)
             return
         if found is not None and (suspect := _suspect(found, candidates)):
-            suspect.is_plausible = False
+            suspect.refuse()
         yield from self._lines(deque(candidates))
+        self._suspects.forget()
+
+    def _candidate(self, line: Line, is_text: bool) -> _Candidate:
+        if not _is_plausible(line.data, is_text):
+            return _Candidate(line, False)
+        suspicion = self._suspects.find(line.data)
+        return _Candidate(line, suspicion is None, suspicion)
 
     def _read_regular(self, chunk: Chunk) -> Rows | Refused | None:
         """A whole chunk at once; None if it cannot be tried."""
         data = chunk.data
         if (
             self._reader is None
+            or self._suspects
             or not chunk.is_regular
             or len(data) < LEAST_BYTES
             or (len(data) > self._at_once_bytes and chunk.line_count > 1)
@@ -113,14 +125,18 @@ class Kernel:
             left = yield from self._group(group)
             lines.extendleft(reversed(left))
 
-    def _group(self, group: list[_Candidate]) -> Generator[Row | Bad | pa.RecordBatch, None, list[_Candidate]]:
-        """Reads lines from the first on, at least one of them; those that are left."""
+    def _group(
+        self, group: list[_Candidate], is_suspect: bool = False
+    ) -> Generator[Row | Bad | pa.RecordBatch, None, list[_Candidate]]:
+        """Reads lines from the first on, at least one of them; those that are left. is_suspect: one of them is
+        refused."""
         for _ in range(_TRIES):
             plausible = [candidate for candidate in group if candidate.is_plausible]
             size = sum(candidate.line.size_bytes for candidate in plausible)
             if self._reader is None or size < LEAST_BYTES:
                 for candidate in group:
-                    yield self._strictly(candidate.line, candidate.is_plausible)
+                    candidate.is_refused |= is_suspect
+                    yield self._of_candidate(candidate)
                 return []
             data = LINE_END.join([candidate.line.data.strip(BLANK_BYTES) for candidate in plausible])
             found = self._reader.read(data, len(plausible))
@@ -131,10 +147,10 @@ class Kernel:
             suspect = _suspect(found, plausible)
             if suspect is None:
                 break
-            suspect.is_plausible = False
+            suspect.refuse()
         self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
         half = (len(group) + 1) // 2
-        left = yield from self._group(group[:half])
+        left = yield from self._group(group[:half], True)
         return left + group[half:]
 
     def _merged(self, group: list[_Candidate], rows: Rows) -> Iterator[Row | Bad | pa.RecordBatch]:
@@ -148,28 +164,41 @@ class Kernel:
                 yield rows.batch.slice(first, at - first)
             at += candidate.is_plausible
             first = at
-            yield self._strictly(candidate.line, not candidate.is_plausible)
+            yield self._of_candidate(candidate)
         if at > first:
             yield rows.batch.slice(first, at - first)
 
-    def _strictly(self, line: Line, is_to_be_watched: bool) -> Row | Bad:
+    def _of_candidate(self, candidate: _Candidate) -> Row | Bad:
+        found = self._strictly(candidate.line)
+        if candidate.suspicion is not None:
+            self._suspects.judge(candidate.suspicion, isinstance(found, Bad) or found.rescued is not None)
+        if candidate.is_refused and isinstance(found, Row):
+            self._suspects.learn(self._conformer.misfits)
+            if self._watch.add(found.record):
+                self._reader = self._new_reader()
+        return found
+
+    def _strictly(self, line: Line) -> Row | Bad:
         try:
             if not line.is_whole:
                 raise BadLine(BadLineReason.TOO_LONG, f"{line.size_bytes} bytes, the limit is {self._max_line_bytes}")
             record = parse(line.data)
         except BadLine as bad:
             return Bad(line, bad)
-        if is_to_be_watched and self._reader is not None and self._watch.add(record):
-            self._reader = self._new_reader()
-        return Row(line, *self._conformer.conform(record))
+        return Row(line, record, *self._conformer.conform(record))
 
 
 @dataclass
 class _Candidate:
-    """A line, and whether the fast reader may see it and has not refused it."""
+    """A line, and whether it is to be read fast. suspicion: a guess that it should not, by glue_job.suspects."""
 
     line: Line
     is_plausible: bool
+    suspicion: tuple[str, str] | None = None
+    is_refused: bool = False
+
+    def refuse(self) -> None:
+        self.is_plausible, self.is_refused = False, True
 
 
 def _is_plausible(data: bytes, is_text: bool) -> bool:

@@ -71,6 +71,7 @@ class PartWriter:
         self._rescued: list[str | None] = []
         self._row_sources: list[int] = []
         self._input_bytes = 0
+        self._runs: list[_Run] = []
         self._group = _RowGroup()
         self.rows = 0
 
@@ -81,31 +82,39 @@ class PartWriter:
         self._row_sources.append(source)
         self._input_bytes += input_bytes
         self.rows += 1
+        if not self._runs or self._runs[-1].place != len(self._group.batches) - 1:
+            self._runs.append(_Run(self._group.place(), len(self._rows) - 1))
         if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
-            self._end_batch()
+            self._end_rows()
+            self._end_full_row_group()
 
     def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
         """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
-        if self._rows:
-            self._end_batch()
         self.rows += batch.num_rows
-        self._add(batch, pa.nulls(batch.num_rows, pa.string()), _repeated(source, batch.num_rows))
+        rescued = pa.nulls(batch.num_rows, pa.string())
+        sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
+        self._group.put(self._group.place(), batch, rescued, sources)
+        self._end_full_row_group()
 
-    def _end_batch(self) -> None:
+    def _end_rows(self) -> None:
+        """Puts the rows where they belong among the batches. They are made columns together, because to make columns of
+        a few costs as much as of many."""
         columns = pa.array(self._rows, self._row_type).flatten()
         batch = pa.RecordBatch.from_arrays(columns, schema=self._data_schema)
         rescued, sources = pa.array(self._rescued, pa.string()), pa.array(self._row_sources, pa.int32())
-        self._rows, self._rescued, self._row_sources, self._input_bytes = [], [], [], 0
-        self._add(batch, rescued, sources)
+        ends = [*(run.first for run in self._runs[1:]), len(self._rows)]
+        for run, end in zip(self._runs, ends, strict=True):
+            first, count = run.first, end - run.first
+            self._group.put(
+                run.place, batch.slice(first, count), rescued.slice(first, count), sources.slice(first, count)
+            )
+        self._rows, self._rescued, self._row_sources, self._runs, self._input_bytes = [], [], [], [], 0
 
-    def _add(self, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
+    def _end_full_row_group(self) -> None:
         group = self._group
-        group.batches.append(batch)
-        group.rescued.append(rescued)
-        group.sources.append(sources)
-        group.rows += len(rescued)
-        group.size_bytes += batch.nbytes + rescued.nbytes
-        if group.rows >= ROW_GROUP_ROWS or group.size_bytes >= ROW_GROUP_BYTES:
+        if group.rows + len(self._rows) >= ROW_GROUP_ROWS or group.size_bytes + self._input_bytes >= ROW_GROUP_BYTES:
+            if self._rows:
+                self._end_rows()
             self._end_row_group()
 
     def _end_row_group(self) -> None:
@@ -121,25 +130,40 @@ class PartWriter:
 
     def close(self) -> None:
         if self._rows:
-            self._end_batch()
+            self._end_rows()
         if self._group.rows:
             self._end_row_group()
         self._writer.close()
 
 
+class _Run(NamedTuple):
+    """Rows that are not columns yet. place: in the row group. first: index of the first one."""
+
+    place: int
+    first: int
+
+
 class _RowGroup:
-    """What the next row group is made of: one entry of each list for a batch."""
+    """What the next row group is made of: one entry of each list for a batch, empty until it is put in its place."""
 
     def __init__(self) -> None:
-        self.batches: list[pa.RecordBatch] = []
-        self.rescued: list[pa.Array] = []
-        self.sources: list[pa.Array] = []
+        self.batches: list[pa.RecordBatch | None] = []
+        self.rescued: list[pa.Array | None] = []
+        self.sources: list[pa.Array | None] = []
         self.rows = 0
         self.size_bytes = 0
 
+    def place(self) -> int:
+        """A new place behind the others."""
+        self.batches.append(None)
+        self.rescued.append(None)
+        self.sources.append(None)
+        return len(self.batches) - 1
 
-def _repeated(value: int, count: int) -> pa.Array:
-    return pa.array([], pa.int32()) if count == 0 else pa.repeat(pa.scalar(value, pa.int32()), count)
+    def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
+        self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
+        self.rows += len(rescued)
+        self.size_bytes += batch.nbytes + rescued.nbytes
 
 
 class Footer(NamedTuple):

@@ -1,7 +1,7 @@
 """Which rows of a carelessly read table are not proven to be what glue_job.conform would store. Pure.
 
 What pyarrow checks itself (see glue_job.fast) leaves three things:
-- a double column takes integers that it rounds. An integer of up to 2**53 is held exactly, so a smaller value is proven;
+- a double column takes integers that it rounds. An integer of up to 2**53 is held exactly: a smaller value is proven;
 - a double column takes NaN and Infinity, which are no JSON, and the integer -0 as -0.0;
 - a row has a watched field that is not null, which has no column.
 """

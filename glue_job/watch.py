@@ -1,8 +1,8 @@
 """The fields that a careless reader is told of: those of the schema, and of the drift that was met. Pure.
 
-pyarrow can be told to fail on a field that it does not know, which loses the rest of a chunk, or to make up a column for
-it, which costs memory without limit. So fields that were met outside the schema are added to what it is told, up to a
-limit: rows that have one are then found by that, without failing.
+pyarrow can be told to fail on a field that it does not know, which loses the rest of a chunk, or to make up a column
+for it, which costs memory and stack without limit. So fields that were met outside the schema are added to what it is
+told, up to a limit: rows that have one are then found by that, without failing.
 """
 
 from __future__ import annotations

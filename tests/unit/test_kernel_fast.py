@@ -18,6 +18,7 @@ from glue_job.lines import ChunkReader, LineReader
 from glue_job.parquet import arrow_type, data_schema
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct, from_json
+from tests.kernel_odd_lines import GOOD, ODD
 from tests.kernel_strategies import LINES, ROOTS
 
 Outcome = tuple[Any, ...]
@@ -99,48 +100,24 @@ SCHEMA = from_json(
             {"name": "b", "type": "bool"},
             {"name": "u", "type": "unknown"},
             {"name": "l", "type": {"list": "double"}},
-            {"name": "t", "type": {"struct": [{"name": "x", "type": "double"}, {"name": "y", "type": {"list": "int64"}}]}},
+            {
+                "name": "t",
+                "type": {"struct": [{"name": "x", "type": "double"}, {"name": "y", "type": {"list": "int64"}}]},
+            },
             {"name": "lt", "type": {"list": {"struct": [{"name": "x", "type": {"list": "double"}}]}}},
         ]
     },
     "test",
 )
 
-GOOD = b'{"i":1,"d":0.5,"s":"x","b":true,"u":null,"l":[1,2.5,null],"t":{"x":1,"y":[1]},"lt":[{"x":[1]},null]}'
-
-ODD = [
-    # structure
-    b'{"i":1}{"i":2}', b'{"i":1} {"i":2}', b'{"i":1},{"i":2}', b'{"i":1} null {"i":2}', b'{"i":1} 1 {"i":2}', b"null", b"1", b"[]",
-    b'"x"', b"[{}]", b'{"i":', b"1}", b'{"l":[', b'1]}', b'{"lt":[{}', b'{}]}', b"{", b"}", b"{}}", b"{}{}", b"{},{}", b"{}]{}", b"{}:{}",
-    b"{}x{}", b"{}\0{}", b"\0", b"{}\0", b"\xef\xbb\xbf{}", b" {} ", b"\t{}", b"{}\r", b"{} \r", b"\r", b"  ", b"", b"{\r}", b'{"i":1/**/}',
-    b"{'i':1}", b"{i:1}", b'{"i":1,}', b'{,"i":1}', b'{"i" 1}', b"\x0c{}", b"\xc2\xa0{}", b'{"s":"}', b'{"s":"\n"}', b'{"s":"a\tb"}',
-    # names
-    b'{"i":1,"i":2}', b'{"i":1,"i":null}', b'{"t":{"x":1,"x":1}}', b'{"z":{"y":1,"y":2}}', b'{"z":null,"z":null}', b'{"\\u0069":1}',
-    b'{"i":1,"\\u0069":2}', b'{"I":1}', b'{"_source_file":"a","_rescued":"b"}', b'{"":1}', b'{"a\\u0000":1}', b'{"\\ud800":null}',
-    b'{"z":null}', b'{"z":1}', b'{"z":"a"}', b'{"z":[]}', b'{"z":{}}', b'{"z":[{"a":1},{"b":[1]}]}', b'{"t":{"z":null}}', b'{"t":{"z":1}}',
-    b'{"lt":[{"z":1}]}', b'{"lt":[{"x":[]},{"z":null}]}', b'{"z":"2026-01-01"}', b'{"z":1.5}', b'{"z":10000000000000000000000}',
-    # values
-    b'{"i":1.0}', b'{"i":1e2}', b'{"i":-0}', b'{"i":true}', b'{"i":"1"}', b'{"i":9223372036854775807}', b'{"i":9223372036854775808}',
-    b'{"i":-9223372036854775808}', b'{"i":-9223372036854775809}', b'{"i":01}', b'{"i":+1}', b'{"i":NaN}', b'{"i":{}}', b'{"i":[]}',
-    b'{"d":-0}', b'{"d":-0.0}', b'{"d":0}', b'{"d":9007199254740992}', b'{"d":9007199254740993}', b'{"d":-9007199254740993}',
-    b'{"d":9007199254740993.0}', b'{"d":1e300}', b'{"d":1e400}', b'{"d":-1e400}', b'{"d":1e-400}', b'{"d":-1e-400}', b'{"d":NaN}',
-    b'{"d":-NaN}', b'{"d":Infinity}', b'{"d":-Infinity}', b'{"d":"1.5"}', b'{"d":true}', b'{"d":1.}', b'{"d":.5}', b'{"d":5e-324}',
-    b'{"d":1' + b"0" * 400 + b"}", b'{"d":0.' + b"123456789" * 50 + b"}", b'{"d":2.4703282292062328e-324}',
-    b'{"s":1}', b'{"s":true}', b'{"s":{}}', b'{"s":"2026-01-01T00:00:00Z"}', b'{"s":"\\ud83d\\ude00"}', b'{"s":"\\ud83d"}',
-    b'{"s":"\\ude00"}', b'{"s":"\\ude00\\ud83d"}', b'{"s":"\\u0000"}', b'{"s":"\xff"}', b'{"s":"\xed\xa0\x80"}', b'{"s":"\xc0\x80"}',
-    b'{"s":"\xf0\x9f\x98\x80"}', b'{"s":"\xf0\x9f\x98"}', b'{"s":"a\0b"}', b'{"s":"\\x"}', b'{"s":"\x7f"}', b'{"s":"}{"}', b'{"s":"},{"}',
-    b'{"b":1}', b'{"b":"true"}', b'{"b":null}', b'{"u":"x"}', b'{"u":1}', b'{"u":[]}',
-    b'{"l":[-0.0]}', b'{"l":[1,[2]]}', b'{"l":["x"]}', b'{"l":[9007199254740993,1]}', b'{"l":{}}', b'{"l":[NaN]}', b'{"l":[]}',
-    b'{"t":{}}', b'{"t":null}', b'{"t":[]}', b'{"t":{"x":9007199254740993}}', b'{"t":{"x":null,"y":null}}',
-    b'{"lt":[null,{"x":[1,null,-0.0]}]}', b'{"lt":[{"x":[9007199254740993]}]}', b'{"lt":[[]]}', b'{"lt":[{}]}',
-    b'{"z":' + b"[" * 99 + b"]" * 99 + b"}", b'{"z":' + b"[" * 100 + b"]" * 100 + b"}", b'{"z":' + b'{"a":' * 99 + b"1" + b"}" * 100,
-    b'{"z":' + b"[" * 200_000 + b"]" * 200_000 + b"}", b'{"t":' + b'{"x":' * 100_000 + b"1" + b"}" * 100_001,
-]  # fmt: skip
-
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd[:40].decode("latin-1"))
 def test_an_odd_line_among_good_ones(odd: bytes) -> None:
-    for content in (odd, b"\n".join([GOOD] * 3 + [odd] + [GOOD] * 4), b"\n".join([odd, GOOD, odd, odd, b'{"z":7}', odd])):
+    for content in (
+        odd,
+        b"\n".join([GOOD] * 3 + [odd] + [GOOD] * 4),
+        b"\n".join([odd, GOOD, odd, odd, b'{"z":7}', odd]),
+    ):
         assert_same(content, SCHEMA, limit=10**6, chunk_bytes=10**6)
 
 
@@ -177,7 +154,9 @@ def test_any_mixture_of_odd_and_good_lines(seed: int) -> None:
     choose = random.Random(seed)
     odd = [line for line in ODD if len(line) < 10_000]
     lines = [choose.choice(odd) if choose.random() < 0.1 + seed / 20 else GOOD for _ in range(300)]
-    assert_same(choose.choice([b"\n", b"\r\n"]).join(lines), SCHEMA, limit=5_000, chunk_bytes=choose.choice([50, 3_000]))
+    assert_same(
+        choose.choice([b"\n", b"\r\n"]).join(lines), SCHEMA, limit=5_000, chunk_bytes=choose.choice([50, 3_000])
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -188,7 +167,7 @@ def test_any_lines_and_any_schema(lines: list[bytes], root: Struct, separator: b
 
 def test_a_pyarrow_that_is_too_careless_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     real = fast.FastReader.read
-    assert fast.trusted() is (True if pa.__version__.startswith("10.") else False)
+    assert fast.trusted() is pa.__version__.startswith("10.")
 
     def careless(self: fast.FastReader, data: bytes, count: int) -> Any:
         return real(self, data.replace(b'"1"', b"1").replace(b'"i":1,"i"', b'"i"'), count)

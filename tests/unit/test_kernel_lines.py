@@ -157,7 +157,15 @@ def test_chunks_have_the_lines_of_the_range_and_say_what_they_are(
 @pytest.mark.parametrize("filler", [b"", b"x" * 500])
 @pytest.mark.parametrize(
     ("bad", "is_regular"),
-    [(b"{%}", True), (b"{%}\n", False), (b"{%} ", False), (b" {%}", False), (b"{%", False), (b"%}", False), (b"{%}\r", False)],
+    [
+        (b"{%}", True),
+        (b"{%}\n", False),
+        (b"{%} ", False),
+        (b" {%}", False),
+        (b"{%", False),
+        (b"%}", False),
+        (b"{%}\r", False),
+    ],
 )
 def test_a_chunk_is_regular_only_if_all_its_lines_are(filler: bytes, bad: bytes, is_regular: bool) -> None:
     for place in range(3):
