@@ -122,9 +122,27 @@ def test_an_odd_line_among_good_ones(odd: bytes) -> None:
 
 
 def test_errors_that_make_up_for_each_other_are_seen() -> None:
-    for first in ODD[:34]:
-        for second in ODD[:34]:
+    for first in ODD[:34:2]:
+        for second in ODD[:34:2]:
             assert_same(b"\n".join([b"{}", first, second, b'{"i":1}']), SCHEMA)
+
+
+def test_a_record_over_two_lines_and_two_on_one_do_not_make_up_for_each_other() -> None:
+    broken = [
+        (b'{"lt":[{},', b"{}]}"),
+        (b'{"lt":[{}', b",{}]}"),
+        (b'{"lt":[{}', b"{}]}"),
+        (b'{"i":1,"t":', b"{}}"),
+        (b"{", b"}"),
+    ]
+    for first, second in broken:
+        for double in (b"{}{}", b"{} {}", b"{},{}", b"{} null {}"):
+            for lines in (
+                [first, second, double],
+                [double, first, second],
+                [b"{}", first, second, b"{}", double, b"{}"],
+            ):
+                assert_same(b"\n".join(lines), SCHEMA)
 
 
 def test_good_lines_are_read_fast() -> None:
@@ -159,7 +177,7 @@ def test_any_mixture_of_odd_and_good_lines(seed: int) -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(LINES, max_size=12), ROOTS, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([20, 200, 10_000]))
 def test_any_lines_and_any_schema(lines: list[bytes], root: Struct, separator: bytes, chunk_bytes: int) -> None:
     assert_same(separator.join(lines), root, limit=300, chunk_bytes=chunk_bytes)
