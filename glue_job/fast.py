@@ -80,7 +80,7 @@ class FastReader:
         self.max_rows = max(1, min(MAX_ROWS, MAX_CELLS // max(1, _count_columns(told))))
 
     def read(self, data: bytes, count: int) -> Rows | Refused:
-        """data: lines that are proven as said above, with a line end between them but not at the end."""
+        """data: lines that are proven as said above, with a line end between them, and perhaps at the end."""
         if self._with_end:
             data += _END_LINE
         options = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)

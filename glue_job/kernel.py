@@ -109,7 +109,7 @@ class Kernel:
             or not is_utf8(data)
         ):
             return None
-        return self._reader.read(data.removesuffix(LINE_END), chunk.line_count)
+        return self._reader.read(data, chunk.line_count)
 
     # ------------------------------------------------------------------------------------------------ with trouble
 

@@ -18,7 +18,7 @@ MAX_LINE_BYTES = 64 * MIB
 KEPT_BYTES = 1024
 """What is kept of a longer one."""
 
-CHUNK_BYTES = MIB
+CHUNK_BYTES = 2 * MIB
 """Most bytes of lines that are given together; a longer line comes alone."""
 
 _LONG_LINE_BYTES = 300

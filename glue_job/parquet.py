@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glue_job import schema
+from glue_job.encoding import SAMPLE_ROWS, dictionary_columns
 from glue_job.schema import ListOf, Struct, Type
 from ndjctl.contracts import MIB, PARQUET_METADATA_KEY, RESCUED_COLUMN, SOURCE_COLUMN
 
@@ -66,7 +67,8 @@ class PartWriter:
         self._data_schema = data_schema(root)
         self._row_type = arrow_type(root)
         self._sources = pa.array(sources, pa.string())
-        self._writer = pq.ParquetWriter(sink, self._schema, version="2.6", compression="zstd", write_statistics=True)
+        self._sink = sink
+        self._writer: Any = None  # made when there are rows to choose encodings by
         self._rows: list[dict[str, Any]] = []
         self._rescued: list[str | None] = []
         self._row_sources: list[int] = []
@@ -126,13 +128,29 @@ class PartWriter:
         columns = [*data.columns, sources, pa.concat_arrays(group.rescued)]
         rows = group.rows
         del group, data
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema), row_group_size=rows)
+        self._write(pa.Table.from_arrays(columns, schema=self._schema), rows)
+
+    def _write(self, table: pa.Table, rows: int) -> None:
+        if self._writer is None:
+            sample = table.slice(0, SAMPLE_ROWS).select(self._data_schema.names)
+            self._writer = pq.ParquetWriter(
+                self._sink,
+                self._schema,
+                version="2.6",
+                compression="zstd",
+                write_statistics=True,
+                use_dictionary=[*dictionary_columns(sample), SOURCE_COLUMN],
+            )
+        if rows:
+            self._writer.write_table(table, row_group_size=rows)
 
     def close(self) -> None:
         if self._rows:
             self._end_rows()
         if self._group.rows:
             self._end_row_group()
+        if self._writer is None:
+            self._write(self._schema.empty_table(), 0)
         self._writer.close()
 
 

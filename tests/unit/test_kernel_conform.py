@@ -191,6 +191,28 @@ def test_rows_and_batches_are_written_in_the_order_that_they_came_in(
     assert pq.read_table(io.BytesIO(sink.getvalue())).to_pylist() == expected
 
 
+def test_only_values_that_repeat_get_a_dictionary() -> None:
+    sink = io.BytesIO()
+    root = root_of(
+        few="string", many="string", flag="bool", l={"list": struct(few="int64", many="double")}, none="int64"
+    )
+    writer = PartWriter(sink, root, ["s3://b/k"], {})
+    for number in range(2_000):
+        inner = [{"few": number % 3, "many": number / 7}]
+        row = {"few": f"v{number % 5}", "many": f"value {number}", "flag": number % 2 == 0, "l": inner}
+        writer.add(row, None, 0, 100)
+    writer.close()
+    group = pq.ParquetFile(io.BytesIO(sink.getvalue())).metadata.row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    with_dictionary = [column.path_in_schema for column in columns if column.has_dictionary_page]
+    assert [path.replace(".list.item.", ".list.element.") for path in with_dictionary] == [
+        "few",
+        "l.list.element.few",
+        "none",
+        SOURCE_COLUMN,
+    ]
+
+
 def test_what_is_no_parquet_has_no_footer() -> None:
     with pytest.raises(ValueError, match="does not end like a Parquet file"):
         footer_bytes(b"12345678")
