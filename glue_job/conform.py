@@ -74,16 +74,19 @@ class Drift:
 
 
 class Conformer:
-    """Fits records to one schema. `drift` counts what it had to rescue since it was made."""
+    """Fits records to one schema. `drift` counts what it had to rescue since it was made; `misfits` is what of the last
+    record did not fit."""
 
     def __init__(self, root: Struct) -> None:
         self.drift = Drift()
+        self.misfits: list[Misfit] = []
         self._fit = _struct(root)
 
     def conform(self, record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         """(row, rescued): the row has values for those of the schema's fields that are there and not null; rescued is
         a JSON object as text, or None if everything fits."""
         misfits: list[Misfit] = []
+        self.misfits = misfits
         row: dict[str, Any] = self._fit(record, None, misfits)
         if not misfits:
             return row, None

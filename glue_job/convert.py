@@ -8,20 +8,23 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from glue_job.ahead import read_ahead
 from glue_job.clients import client
-from glue_job.conform import Conformer, Drift
-from glue_job.lines import MAX_LINE_BYTES, Line, LineReader
+from glue_job.conform import Drift
+from glue_job.kernel import Bad, Kernel, Row
+from glue_job.lines import MAX_LINE_BYTES, ChunkReader, Line, count_records
 from glue_job.log import Log
 from glue_job.parquet import PartWriter
 from glue_job.plan import Slice
-from glue_job.records import BadLine, parse
+from glue_job.records import BadLine
 from glue_job.schema import Struct
 from glue_job.sink import S3Sink
-from glue_job.source import FileUnavailable, check_file, read_blocks
-from ndjctl.contracts import BadLineReason, ManifestFile, bad_line_record
+from glue_job.source import BLOCK_BYTES, FileUnavailable, check_file, read_blocks
+from ndjctl.contracts import ManifestFile, bad_line_record
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _NDJSON_TYPE = "application/x-ndjson"
@@ -101,14 +104,14 @@ def _convert(task: PartTask, s3: Any) -> PartResult:
     try:
         # The inner block ends first: rows become visible only after the bad lines beside them are.
         with S3Sink(s3, task.output_bucket, task.key, _PARQUET_TYPE) as sink, _BadLines(s3, task) as bad_lines:
-            conformer = Conformer(task.root)
+            kernel = Kernel(task.root, task.max_line_bytes)
             indices = sorted({piece.file for piece in task.slices})
             writer = PartWriter(sink, task.root, [task.files[index].uri for index in indices], task.metadata)
             sources = {index: position for position, index in enumerate(indices)}
             for piece in task.slices:
-                result.slices.append(_convert_slice(task, s3, piece, conformer, writer, sources[piece.file], bad_lines))
+                result.slices.append(_convert_slice(task, s3, piece, kernel, writer, sources[piece.file], bad_lines))
             writer.close()
-            result.drift = conformer.drift
+            result.drift = kernel.drift
             result.rows = writer.rows
     except FileUnavailable as reason:
         unavailable = _unavailable(task, s3)
@@ -119,25 +122,27 @@ def _convert(task: PartTask, s3: Any) -> PartResult:
 
 
 def _convert_slice(
-    task: PartTask, s3: Any, piece: Slice, conformer: Conformer, writer: PartWriter, source: int, bad_lines: _BadLines
+    task: PartTask, s3: Any, piece: Slice, kernel: Kernel, writer: PartWriter, source: int, bad_lines: _BadLines
 ) -> SliceResult:
     file = task.files[piece.file]
     result = SliceResult(piece)
-    blocks = read_blocks(s3, file, LineReader.first_byte(piece.start), piece.end)
-    lines = LineReader(blocks, piece.start, piece.end, task.max_line_bytes)
-    for line in lines:
-        result.lines += 1
-        try:
-            if not line.is_whole:
-                raise BadLine(BadLineReason.TOO_LONG, f"{line.size_bytes} bytes, the limit is {task.max_line_bytes}")
-            row, rescued = conformer.conform(parse(line.data))
-        except BadLine as bad:
-            bad_lines.add(file.uri, line, bad)
-            result.bad_lines += 1
-            continue
-        writer.add(row, rescued, source, line.size_bytes)
-        result.rows += 1
-    result.first_offset, result.next_offset = lines.first_offset, lines.next_offset
+    blocks = read_blocks(s3, file, ChunkReader.first_byte(piece.start), piece.end)
+    is_long = piece.end - piece.start > BLOCK_BYTES  # else there is nothing to do meanwhile
+    with read_ahead(blocks) if is_long else nullcontext(blocks) as drawn:
+        chunks = ChunkReader(drawn, piece.start, piece.end, task.max_line_bytes)
+        for chunk in chunks:
+            result.lines += count_records(chunk)  # not what the kernel made of it, which is compared with this
+            for found in kernel.read(chunk):
+                if isinstance(found, Bad):
+                    bad_lines.add(file.uri, found.line, found.reason)
+                    result.bad_lines += 1
+                elif isinstance(found, Row):
+                    writer.add(found.row, found.rescued, source, found.line.size_bytes)
+                    result.rows += 1
+                else:
+                    writer.add_batch(found, source)
+                    result.rows += found.num_rows
+    result.first_offset, result.next_offset = chunks.first_offset, chunks.next_offset
     return result
 
 

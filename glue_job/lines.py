@@ -1,4 +1,4 @@
-"""A stream of bytes to lines with their offsets, in constant memory. Pure.
+"""A stream of bytes to its lines with their offsets, in constant memory: one by one, or many together. Pure.
 
 A reader of the byte range [start, end) owns the lines that start in it: it begins to read one byte earlier, to see
 whether a line starts at `start` itself, and reads past `end` to finish its last line. So the ranges of a file, however
@@ -18,6 +18,14 @@ MAX_LINE_BYTES = 64 * MIB
 KEPT_BYTES = 1024
 """What is kept of a longer one."""
 
+CHUNK_BYTES = 2 * MIB
+"""Most bytes of lines that are given together; a longer line comes alone."""
+
+_LONG_LINE_BYTES = 300
+"""From this average on, a look at every line end costs less than counting in all bytes."""
+
+_OPENS, _CLOSES = ord("{"), ord("}")
+
 
 class Line(NamedTuple):
     """One line that is not blank. offset: of its first byte in the file. number: from 1, blank lines included, None if
@@ -31,8 +39,21 @@ class Line(NamedTuple):
     is_whole: bool
 
 
-class LineReader:
-    """Iterates over the lines owned by [start, end).
+class Chunk(NamedTuple):
+    """Consecutive whole lines, each with its b"\\n" except perhaps the file's last. offset: of the first byte in the
+    file. number: of the first line, as in Line. line_count: lines, blank ones included. is_regular: every line begins
+    with { and ends with }, directly before its b"\\n"; so none is blank."""
+
+    offset: int
+    number: int | None
+    data: bytes
+    line_count: int
+    is_regular: bool
+
+
+class ChunkReader:
+    """Iterates over the lines owned by [start, end): chunks, and of every line beyond the limit its beginning, in the
+    order of the file.
 
     blocks: consecutive bytes of the file from first_byte(start) on, to the end of the file; no more of them are drawn
     than needed. After the iteration `first_offset` is where the first owned line starts (None if none does, blank ones
@@ -40,11 +61,20 @@ class LineReader:
     each one's first_offset is the next_offset of the one before.
     """
 
-    def __init__(self, blocks: Iterable[bytes], start: int, end: int, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(
+        self,
+        blocks: Iterable[bytes],
+        start: int,
+        end: int,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
         self._blocks = iter(blocks)
         self._start = start
         self._end = end
         self._max_line_bytes = max_line_bytes
+        # Then no line of a chunk of several can be beyond the limit.
+        self._chunk_bytes = min(chunk_bytes, max_line_bytes)
         self.first_offset: int | None = None
         self.next_offset = start
 
@@ -53,23 +83,29 @@ class LineReader:
         """Where the bytes have to begin."""
         return max(start - 1, 0)
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[Chunk | Line]:
         found = self._find_first_line() if self._start < self._end else None
         if found is None:
             return
-        offset, rest = found
-        self.first_offset = self._start and offset  # a byte order mark belongs to the range, not to the line
-        self.next_offset = offset
+        self.next_offset, rest = found
+        self.first_offset = self._start and self.next_offset  # a byte order mark belongs to the range
+        self._end = max(self._end, self.next_offset + 1)  # so the line behind it does, too
         number = 1 if self._start == 0 else None
-        for data, size, end_size, blank in self._raw_lines(rest):
-            self.next_offset = offset + size + end_size
-            if not blank:
-                yield Line(offset, number, data.removesuffix(b"\r"), size, size <= self._max_line_bytes)
+        for data, size, is_whole, is_blank_line in self._pieces(rest):
             offset = self.next_offset
-            if offset >= self._end:
-                return
+            self.next_offset += size
+            if not is_whole:
+                count = 1
+                if not is_blank_line:
+                    kept = data.removesuffix(LINE_END)
+                    yield Line(offset, number, kept.removesuffix(b"\r"), size - (len(data) - len(kept)), False)
+            else:
+                count, is_regular = _look(data)
+                yield Chunk(offset, number, data, count, is_regular)
             if number is not None:
-                number += 1
+                number += count
+            if self.next_offset >= self._end:
+                return
 
     def _find_first_line(self) -> tuple[int, bytes] | None:
         """(offset of the first line that starts in the range, bytes from there on), or None if none does."""
@@ -89,27 +125,112 @@ class LineReader:
                 return None
         return None
 
-    def _raw_lines(self, block: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
-        """(bytes, or the beginning of them; size in bytes; size of the line end; whether blank) of every line."""
+    def _pieces(self, block: bytes) -> Iterator[tuple[bytes, int, bool, bool]]:
+        """(whole lines, size in bytes, True, _), or (beginning of a line, and its line end; size of all of it, False,
+        whether all of it is blank)."""
         open_line = _OpenLine(self._max_line_bytes)
         while True:
-            *ended, tail = block.split(LINE_END)
-            for index, data in enumerate(ended):
-                if index == 0 or len(data) > self._max_line_bytes:
-                    open_line.add(data)
-                    data, size, blank = open_line.take()
-                    yield data, size, len(LINE_END), blank
-                else:
-                    yield data, len(data), len(LINE_END), is_blank(data)
-            open_line.add(tail)
-            del ended, tail  # before the next block comes in
+            position = 0
+            if open_line.size_bytes:
+                position = block.find(LINE_END) + 1
+                if position:
+                    open_line.add(block[: position - 1])
+                    yield open_line.take(LINE_END)
+            if position or not open_line.size_bytes:
+                last = block.rfind(LINE_END) + 1
+                while position < last and self.next_offset < self._end:
+                    cut = self._cut(block, position, last)
+                    if cut - position - 1 > self._max_line_bytes:
+                        open_line.add(block[position : cut - 1])
+                        yield open_line.take(LINE_END)
+                    else:
+                        yield block[position:cut], cut - position, True, False
+                    position = cut
+                if self.next_offset >= self._end:
+                    return
+            open_line.add(block[position:])
             more = next(self._blocks, None)
             if more is None:
                 break
             block = more
         if open_line.size_bytes:
-            data, size, blank = open_line.take()
-            yield data, size, 0, blank
+            yield open_line.take(b"")
+
+    def _cut(self, block: bytes, position: int, last: int) -> int:
+        """Where the chunk from `position` on ends: behind a line end, at most at `last`."""
+        # The line that begins before the end of the range is the last one owned.
+        owned = block.find(LINE_END, max(position, position + self._end - self.next_offset - 1)) + 1 or last
+        limit = min(last, owned)
+        if limit - position <= self._chunk_bytes:
+            return limit
+        return block.rfind(LINE_END, position, position + self._chunk_bytes) + 1 or block.find(LINE_END, position) + 1
+
+
+class LineReader:
+    """As ChunkReader, but iterates over single lines, without the blank ones."""
+
+    def __init__(self, blocks: Iterable[bytes], start: int, end: int, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._chunks = ChunkReader(blocks, start, end, max_line_bytes)
+
+    @staticmethod
+    def first_byte(start: int) -> int:
+        """Where the bytes have to begin."""
+        return ChunkReader.first_byte(start)
+
+    @property
+    def first_offset(self) -> int | None:
+        return self._chunks.first_offset
+
+    @property
+    def next_offset(self) -> int:
+        return self._chunks.next_offset
+
+    def __iter__(self) -> Iterator[Line]:
+        for piece in self._chunks:
+            if isinstance(piece, Line):
+                yield piece
+            else:
+                yield from lines_of(piece)
+
+
+def lines_of(chunk: Chunk) -> Iterator[Line]:
+    """Its lines that are not blank."""
+    offset, number = chunk.offset, chunk.number
+    for data in chunk.data.removesuffix(LINE_END).split(LINE_END):
+        if not is_blank(data):
+            yield Line(offset, number, data.removesuffix(b"\r"), len(data), True)
+        offset += len(data) + len(LINE_END)
+        if number is not None:
+            number += 1
+
+
+def count_records(piece: Chunk | Line) -> int:
+    """Its lines that are not blank."""
+    if isinstance(piece, Line):
+        return 1
+    return piece.line_count if piece.is_regular else sum(1 for _ in lines_of(piece))
+
+
+def _look(data: bytes) -> tuple[int, bool]:
+    """(lines, whether they are regular as Chunk says)."""
+    bare_bytes = len(data) - data.endswith(LINE_END)
+    if not data or data[0] != _OPENS or data[bare_bytes - 1] != _CLOSES:
+        return _count(data), False
+    if data.find(LINE_END, 0, _LONG_LINE_BYTES) >= 0:
+        count = _count(data)
+        return count, data.count(b"}\n{") == count - 1
+    count, is_regular = 1, True
+    position = data.find(LINE_END, 0, bare_bytes)
+    while position >= 0:
+        count += 1
+        if data[position - 1] != _CLOSES or data[position + 1] != _OPENS:
+            is_regular = False
+        position = data.find(LINE_END, position + 1, bare_bytes)
+    return count, is_regular
+
+
+def _count(data: bytes) -> int:
+    return data.count(LINE_END) + (not data.endswith(LINE_END))
 
 
 class _OpenLine:
@@ -140,9 +261,10 @@ class _OpenLine:
         if missing_bytes:
             self._pieces = [self._pieces[0] + piece[:missing_bytes]]
 
-    def take(self) -> tuple[bytes, int, bool]:
-        """(the line, or its beginning; its size in bytes; whether all of it is blank), and begins a new one."""
-        data = b"".join(self._pieces)
-        size, blank = self.size_bytes, self._is_blank if self._is_cut else is_blank(data)
+    def take(self, line_end: bytes) -> tuple[bytes, int, bool, bool]:
+        """(the line or its beginning, with `line_end`; size in bytes of the line with it; whether it is whole; whether
+        a line that is not is blank), and begins a new one."""
+        data = b"".join([*self._pieces, line_end])
+        taken = data, self.size_bytes + len(line_end), not self._is_cut, self._is_blank
         self._clear()
-        return data, size, blank
+        return taken

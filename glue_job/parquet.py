@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glue_job import schema
+from glue_job.encoding import SAMPLE_ROWS, dictionary_columns
 from glue_job.schema import ListOf, Struct, Type
 from ndjctl.contracts import MIB, PARQUET_METADATA_KEY, RESCUED_COLUMN, SOURCE_COLUMN
 
@@ -18,6 +19,10 @@ BATCH_INPUT_BYTES = 4 * MIB
 ROW_GROUP_ROWS = 128 * 1024
 ROW_GROUP_BYTES = 128 * MIB
 """Of Arrow memory, which is what the writer holds at most. Whichever limit comes first ends a row group."""
+
+_SMALL_BATCH_BYTES = 128 * 1024
+"""Row groups of smaller batches than this on average are put together before they are written: every chunk of every
+column costs the writer some time."""
 
 _SCALARS = {
     schema.BOOL: pa.bool_(),
@@ -36,16 +41,22 @@ def arrow_type(column: Type) -> pa.DataType:
     return _SCALARS[column.kind]
 
 
+def data_schema(root: Struct) -> pa.Schema:
+    """The data columns alone."""
+    return pa.schema([pa.field(field.name, arrow_type(field.type)) for field in root.fields])
+
+
 def arrow_schema(root: Struct, metadata: Mapping[str, Any]) -> pa.Schema:
     """The data columns, then SOURCE_COLUMN and RESCUED_COLUMN. metadata: JSON object, kept in the file's footer."""
-    fields = [pa.field(field.name, arrow_type(field.type)) for field in root.fields]
+    fields = list(data_schema(root))
     fields.append(pa.field(SOURCE_COLUMN, pa.dictionary(pa.int32(), pa.string())))
     fields.append(pa.field(RESCUED_COLUMN, pa.string()))
     return pa.schema(fields, metadata={PARQUET_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
 
 
 class PartWriter:
-    """Takes rows as glue_job.conform makes them. sink: binary file object. sources: the URIs that rows come from.
+    """Takes rows as glue_job.conform makes them, and batches of rows. sink: binary file object. sources: the URIs that
+    rows come from.
 
     close() writes what is left and the footer; without it there is no Parquet file. rows: written so far, those still
     in memory included.
@@ -53,16 +64,17 @@ class PartWriter:
 
     def __init__(self, sink: Any, root: Struct, sources: Sequence[str], metadata: Mapping[str, Any]) -> None:
         self._schema = arrow_schema(root, metadata)
+        self._data_schema = data_schema(root)
         self._row_type = arrow_type(root)
         self._sources = pa.array(sources, pa.string())
-        self._writer = pq.ParquetWriter(sink, self._schema, version="2.6", compression="zstd", write_statistics=True)
+        self._sink = sink
+        self._writer: Any = None  # made when there are rows to choose encodings by
         self._rows: list[dict[str, Any]] = []
         self._rescued: list[str | None] = []
         self._row_sources: list[int] = []
         self._input_bytes = 0
-        self._batches: list[pa.RecordBatch] = []
-        self._batches_bytes = 0
-        self._batches_rows = 0
+        self._runs: list[_Run] = []
+        self._group = _RowGroup()
         self.rows = 0
 
     def add(self, row: dict[str, Any], rescued: str | None, source: int, input_bytes: int) -> None:
@@ -72,32 +84,104 @@ class PartWriter:
         self._row_sources.append(source)
         self._input_bytes += input_bytes
         self.rows += 1
+        if not self._runs or self._runs[-1].place != len(self._group.batches) - 1:
+            self._runs.append(_Run(self._group.place(), len(self._rows) - 1))
         if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
-            self._end_batch()
+            self._end_rows()
+            self._end_full_row_group()
 
-    def _end_batch(self) -> None:
+    def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
+        """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
+        self.rows += batch.num_rows
+        rescued = pa.nulls(batch.num_rows, pa.string())
+        sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
+        self._group.put(self._group.place(), batch, rescued, sources)
+        self._end_full_row_group()
+
+    def _end_rows(self) -> None:
+        """Puts the rows where they belong among the batches. They are made columns together, because to make columns of
+        a few costs as much as of many."""
         columns = pa.array(self._rows, self._row_type).flatten()
-        columns.append(pa.DictionaryArray.from_arrays(pa.array(self._row_sources, pa.int32()), self._sources))
-        columns.append(pa.array(self._rescued, pa.string()))
-        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        self._batches.append(batch)
-        self._batches_bytes += batch.nbytes
-        self._batches_rows += batch.num_rows
-        self._rows, self._rescued, self._row_sources, self._input_bytes = [], [], [], 0
-        if self._batches_rows >= ROW_GROUP_ROWS or self._batches_bytes >= ROW_GROUP_BYTES:
+        batch = pa.RecordBatch.from_arrays(columns, schema=self._data_schema)
+        rescued, sources = pa.array(self._rescued, pa.string()), pa.array(self._row_sources, pa.int32())
+        ends = [*(run.first for run in self._runs[1:]), len(self._rows)]
+        for run, end in zip(self._runs, ends, strict=True):
+            first, count = run.first, end - run.first
+            self._group.put(
+                run.place, batch.slice(first, count), rescued.slice(first, count), sources.slice(first, count)
+            )
+        self._rows, self._rescued, self._row_sources, self._runs, self._input_bytes = [], [], [], [], 0
+
+    def _end_full_row_group(self) -> None:
+        group = self._group
+        if group.rows + len(self._rows) >= ROW_GROUP_ROWS or group.size_bytes + self._input_bytes >= ROW_GROUP_BYTES:
+            if self._rows:
+                self._end_rows()
             self._end_row_group()
 
     def _end_row_group(self) -> None:
-        table = pa.Table.from_batches(self._batches, self._schema)
-        self._batches, self._batches_bytes, self._batches_rows = [], 0, 0
-        self._writer.write_table(table, row_group_size=table.num_rows)
+        group, self._group = self._group, _RowGroup()
+        data = pa.Table.from_batches(group.batches, self._data_schema)
+        if group.size_bytes < len(group.batches) * _SMALL_BATCH_BYTES:
+            data = data.combine_chunks()
+        sources = pa.DictionaryArray.from_arrays(pa.concat_arrays(group.sources), self._sources)
+        columns = [*data.columns, sources, pa.concat_arrays(group.rescued)]
+        rows = group.rows
+        del group, data
+        self._write(pa.Table.from_arrays(columns, schema=self._schema), rows)
+
+    def _write(self, table: pa.Table, rows: int) -> None:
+        if self._writer is None:
+            sample = table.slice(0, SAMPLE_ROWS).select(self._data_schema.names)
+            self._writer = pq.ParquetWriter(
+                self._sink,
+                self._schema,
+                version="2.6",
+                compression="zstd",
+                write_statistics=True,
+                use_dictionary=[*dictionary_columns(sample), SOURCE_COLUMN],
+            )
+        if rows:
+            self._writer.write_table(table, row_group_size=rows)
 
     def close(self) -> None:
         if self._rows:
-            self._end_batch()
-        if self._batches:
+            self._end_rows()
+        if self._group.rows:
             self._end_row_group()
+        if self._writer is None:
+            self._write(self._schema.empty_table(), 0)
         self._writer.close()
+
+
+class _Run(NamedTuple):
+    """Rows that are not columns yet. place: in the row group. first: index of the first one."""
+
+    place: int
+    first: int
+
+
+class _RowGroup:
+    """What the next row group is made of: one entry of each list for a batch, empty until it is put in its place."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch | None] = []
+        self.rescued: list[pa.Array | None] = []
+        self.sources: list[pa.Array | None] = []
+        self.rows = 0
+        self.size_bytes = 0
+
+    def place(self) -> int:
+        """A new place behind the others."""
+        self.batches.append(None)
+        self.rescued.append(None)
+        self.sources.append(None)
+        return len(self.batches) - 1
+
+    def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
+        self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
+        self.rows += len(rescued)
+        self.size_bytes += batch.nbytes + rescued.nbytes
 
 
 class Footer(NamedTuple):

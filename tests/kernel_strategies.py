@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -59,3 +60,92 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, (int, float)) and isinstance(right, (int, float)) and type(left) is not type(right):
         return not isinstance(left, bool) and not isinstance(right, bool) and int(left) == int(right) == left == right
     return type(left) is type(right) and left == right
+
+
+# --------------------------------------------------------------------------------------------------------------
+# Lines: JSON of all kinds, and what is nearly JSON
+
+_LITERALS = st.sampled_from(
+    [
+        "0",
+        "-0",
+        "-0.0",
+        "1.0",
+        "1e2",
+        "1E-2",
+        "01",
+        "NaN",
+        "-NaN",
+        "Infinity",
+        "-Infinity",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "0.1",
+        "9007199254740993",
+        "9007199254740993.0",
+        "-9007199254740993",
+        "9223372036854775808",
+        "tru",
+        '"\\ud800"',
+        '"\\udc00\\ud800"',
+        '"\\ud83d\\ude00"',
+        '"\\u0000"',
+        '"}\\n{"',
+        '"2026-01-01"',
+        '"1"',
+        '"a\tb"',
+        '"},{"',
+        "1" + "0" * 310,
+    ]
+)
+
+
+def _object_text(members: list[tuple[str, str]]) -> str:
+    return "{" + ",".join(f"{json.dumps(name, ensure_ascii=len(text) % 2 == 0)}:{text}" for name, text in members) + "}"
+
+
+_VALUE_TEXTS = st.recursive(
+    st.one_of(SCALARS.map(json.dumps), _LITERALS),
+    lambda texts: st.one_of(
+        st.lists(texts, max_size=3).map(lambda items: "[" + ", ".join(items) + "]"),
+        st.lists(st.tuples(NAMES, texts), max_size=3).map(_object_text),
+    ),
+    max_leaves=8,
+)
+_RECORD_TEXTS = st.lists(st.tuples(NAMES, _VALUE_TEXTS), max_size=4).map(_object_text)
+_SPOILS = st.sampled_from(
+    [
+        b"{}",
+        b" ",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b",",
+        b"null",
+        b"}",
+        b"{",
+        b"]",
+        b"},{",
+        b'"',
+        b"\xef\xbb\xbf",
+        b"\t",
+    ]
+)
+
+
+def _spoiled(line: bytes, at: int, length: int, spoil: bytes) -> bytes:
+    at = at % (len(line) + 1)
+    return line[:at] + spoil + line[at + length :]
+
+
+_RECORD_LINES = st.one_of(RECORDS.map(lambda record: json.dumps(record).encode()), _RECORD_TEXTS.map(str.encode))
+LINES: st.SearchStrategy[bytes] = st.one_of(
+    _RECORD_LINES,
+    st.builds(_spoiled, _RECORD_LINES, st.integers(0, 200), st.integers(0, 3), _SPOILS),
+    st.lists(_RECORD_LINES, min_size=2, max_size=3).map(b" ".join),
+    _VALUE_TEXTS.map(str.encode),
+    st.binary(max_size=10),
+)

@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from glue_job.conform import MAX_PLACES, Conformer, Drift, Place, pointer, rebuild
 from glue_job.infer import Observer
-from glue_job.parquet import PartWriter, arrow_schema, footer_bytes, parse_footer
+from glue_job.parquet import PartWriter, arrow_schema, arrow_type, data_schema, footer_bytes, parse_footer
 from glue_job.schema import Struct, from_json
 from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN
 from tests.kernel_strategies import RECORDS, ROOTS, same
@@ -162,6 +163,54 @@ def test_row_groups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert groups[0].column(0).compression == "ZSTD"
     assert file.read().column("a").to_pylist() == list(range(95))
     assert file.read().column(SOURCE_COLUMN).to_pylist()[:2] == ["s3://b/x", "s3://b/y"]
+
+
+@given(st.lists(st.integers(0, 4), max_size=12), st.sampled_from([3, 7, 100]), st.sampled_from([2, 100]))
+def test_rows_and_batches_are_written_in_the_order_that_they_came_in(
+    counts: list[int], row_group_rows: int, batch_rows: int
+) -> None:
+    """counts: 0 for a row, else the rows of a batch."""
+    sink = io.BytesIO()
+    root = root_of(a="int64", t=struct(x="string"))
+    expected: list[dict[str, Any]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glue_job.parquet.ROW_GROUP_ROWS", row_group_rows)
+        patch.setattr("glue_job.parquet.BATCH_ROWS", batch_rows)
+        writer = PartWriter(sink, root, ["s3://b/x", "s3://b/y"], {})
+        for number, count in enumerate(counts):
+            uri = f"s3://b/{'xy'[number % 2]}"
+            rows = [{"a": number, "t": {"x": str(index)}} for index in range(count or 1)]
+            if count:
+                batch = pa.RecordBatch.from_arrays(pa.array(rows, arrow_type(root)).flatten(), schema=data_schema(root))
+                writer.add_batch(batch, number % 2)
+            else:
+                writer.add(rows[0], '{"/b":1}', number % 2, 10)
+            expected += [{**row, SOURCE_COLUMN: uri, RESCUED_COLUMN: None if count else '{"/b":1}'} for row in rows]
+        writer.close()
+    assert writer.rows == len(expected)
+    assert pq.read_table(io.BytesIO(sink.getvalue())).to_pylist() == expected
+
+
+def test_only_values_that_repeat_get_a_dictionary() -> None:
+    sink = io.BytesIO()
+    root = root_of(
+        few="string", many="string", flag="bool", l={"list": struct(few="int64", many="double")}, none="int64"
+    )
+    writer = PartWriter(sink, root, ["s3://b/k"], {})
+    for number in range(2_000):
+        inner = [{"few": number % 3, "many": number / 7}]
+        row = {"few": f"v{number % 5}", "many": f"value {number}", "flag": number % 2 == 0, "l": inner}
+        writer.add(row, None, 0, 100)
+    writer.close()
+    group = pq.ParquetFile(io.BytesIO(sink.getvalue())).metadata.row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    with_dictionary = [column.path_in_schema for column in columns if column.has_dictionary_page]
+    assert [path.replace(".list.item.", ".list.element.") for path in with_dictionary] == [
+        "few",
+        "l.list.element.few",
+        "none",
+        SOURCE_COLUMN,
+    ]
 
 
 def test_what_is_no_parquet_has_no_footer() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_job.lines import KEPT_BYTES, Line, LineReader
+from glue_job.lines import KEPT_BYTES, Chunk, ChunkReader, Line, LineReader, lines_of
 from ndjctl.contracts import BYTE_ORDER_MARK, MIB, count_lines
 
 PIECES = st.lists(
@@ -130,3 +130,48 @@ def test_any_ranges_give_every_line_once_and_fit_together(
     whole = read(content, limit=limit)
     assert [line._replace(number=None) for line in found] == [line._replace(number=None) for line in whole]
     assert covered == len(content)
+
+
+@given(PIECES, st.integers(0, 40), st.integers(1, 40), st.integers(1, 40), st.integers(0, 12), st.integers(1, 20))
+def test_chunks_have_the_lines_of_the_range_and_say_what_they_are(
+    content: bytes, start: int, length: int, block_bytes: int, limit: int, chunk_bytes: int
+) -> None:
+    content = content.replace(b"yyyyyyy", b"{}\n{}\n{}\n")
+    lines = LineReader(blocks_of(content, start, block_bytes), start, start + length, limit)
+    chunks = ChunkReader(blocks_of(content, start, block_bytes), start, start + length, limit, chunk_bytes)
+    found: list[Line] = []
+    for piece in chunks:
+        if isinstance(piece, Line):
+            found.append(piece)
+            continue
+        found += lines_of(piece)
+        assert content[piece.offset :].startswith(piece.data)
+        assert piece.line_count == len(piece.data.removesuffix(b"\n").split(b"\n"))
+        assert piece.line_count == 1 or len(piece.data) <= chunk_bytes
+        ends = [line[:1] + line[-1:] for line in piece.data.removesuffix(b"\n").split(b"\n")]
+        assert piece.is_regular == all(end == b"{}" for end in ends)
+    assert found == list(lines)
+    assert (chunks.first_offset, chunks.next_offset) == (lines.first_offset, lines.next_offset)
+
+
+@pytest.mark.parametrize("filler", [b"", b"x" * 500])
+@pytest.mark.parametrize(
+    ("bad", "is_regular"),
+    [
+        (b"{%}", True),
+        (b"{%}\n", False),
+        (b"{%} ", False),
+        (b" {%}", False),
+        (b"{%", False),
+        (b"%}", False),
+        (b"{%}\r", False),
+    ],
+)
+def test_a_chunk_is_regular_only_if_all_its_lines_are(filler: bytes, bad: bytes, is_regular: bool) -> None:
+    for place in range(3):
+        lines = [b"{%}"] * 3
+        lines[place] = bad
+        content = b"\n".join(lines).replace(b"%", filler) + b"\n"
+        (chunk,) = ChunkReader([content], 0, len(content))
+        assert isinstance(chunk, Chunk)
+        assert (chunk.is_regular, chunk.line_count) == (is_regular, content.count(b"\n"))

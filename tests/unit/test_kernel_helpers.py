@@ -1,0 +1,120 @@
+"""What the kernel leans on: reading ahead, watched fields, guesses. None of it decides what a row is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from glue_job.ahead import read_ahead
+from glue_job.conform import Conformer
+from glue_job.schema import from_json, to_json
+from glue_job.suspects import Suspects
+from glue_job.watch import MAX_WATCHED, Watch
+
+ROOT = from_json(
+    {"struct": [{"name": "i", "type": "int64"}, {"name": "t", "type": {"struct": [{"name": "x", "type": "bool"}]}}]},
+    "x",
+)
+
+
+def test_the_next_item_is_drawn_while_the_one_before_is_worked_on() -> None:
+    drawn = [threading.Event() for _ in range(4)]
+
+    def items() -> Iterator[int]:
+        for number, event in enumerate(drawn):
+            event.set()
+            yield number
+
+    with read_ahead(items()) as ahead:
+        assert next(ahead) == 0
+        assert drawn[1].wait(5)
+        assert not drawn[3].is_set()
+        assert list(ahead) == [1, 2, 3]
+    assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
+
+
+def test_what_drawing_raises_comes_where_the_item_would_have() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise LookupError("gone")
+
+    with read_ahead(items()) as ahead:
+        assert next(ahead) == 1
+        with pytest.raises(LookupError, match="gone"):
+            next(ahead)
+    with pytest.raises(ZeroDivisionError), read_ahead(iter(range(10))) as ahead:
+        raise ZeroDivisionError
+    assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
+
+
+def test_fields_outside_the_schema_are_watched_with_what_is_known_of_them() -> None:
+    watch = Watch(ROOT)
+    assert not watch.add({"i": "not an integer", "t": {"x": 1}})
+    assert watch.told is ROOT
+    assert watch.add({"n": None, "t": {"y": [None, {"a": 1}]}, "I": 1.5, "e": {}})
+    assert not watch.add({"n": None, "e": {}, "I": "x", "t": {"y": []}})
+    assert watch.add({"n": "now a string", "t": {"y": [{"b": True}]}})
+    assert to_json(watch.told) == {
+        "struct": [
+            {"name": "i", "type": "int64"},
+            {
+                "name": "t",
+                "type": {
+                    "struct": [
+                        {"name": "x", "type": "bool"},
+                        {
+                            "name": "y",
+                            "type": {
+                                "list": {"struct": [{"name": "a", "type": "int64"}, {"name": "b", "type": "bool"}]}
+                            },
+                        },
+                    ]
+                },
+            },
+            {"name": "n", "type": "string"},
+            {"name": "I", "type": "double"},
+            {"name": "e", "type": "nothing"},
+        ]
+    }
+
+
+def test_watched_fields_are_limited() -> None:
+    watch = Watch(ROOT)
+    for number in range(3 * MAX_WATCHED):
+        watch.add({f"k{number}": {"a": {"b": number}}})
+    assert len(watch.told.fields) <= len(ROOT.fields) + MAX_WATCHED
+    assert not watch.add({"one more": 1})
+
+
+@pytest.mark.parametrize(
+    ("column", "misfit", "found", "fitting"),
+    [
+        (
+            "int64",
+            1.5,
+            [b'{"v":1.0}', b'{"v": "1"}', b'{"v":true}', b'{"v" : 99999999999999999999}'],
+            [b'{"v":12}', b'{"v": -1,"a":1.5}'],
+        ),
+        ("double", True, [b'{"v":"1"}', b'{"v": true}', b'{"v":[]}'], [b'{"v":1.5}', b'{"v": null}', b'{"v" :\t-1e5}']),
+        ("string", 1, [b'{"v":1}', b'{"v":{}}'], [b'{"v":"x"}', b'{"v": "x"}', b'{"v":null}']),
+        ({"list": "bool"}, {}, [b'{"v":{}}', b'{"v":1}'], [b'{"v":[]}', b'{"v": [1]}']),
+    ],
+)
+def test_values_that_do_not_fit_are_guessed(
+    column: object, misfit: object, found: list[bytes], fitting: list[bytes]
+) -> None:
+    conformer = Conformer(from_json({"struct": [{"name": "v", "type": column}]}, "x"))
+    conformer.conform({"v": misfit})
+    suspects = Suspects()
+    assert not suspects
+    suspects.learn(conformer.misfits)
+    assert [line for line in found if not suspects.find(line)] == []
+    assert [line for line in fitting if suspects.find(line)] == []
+    key = suspects.find(found[0])
+    assert key is not None
+    for _ in range(20):
+        suspects.judge(key, was_right=False)
+    suspects.forget()
+    assert not suspects
