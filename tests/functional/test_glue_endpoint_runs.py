@@ -136,7 +136,7 @@ def test_script_gets_its_arguments_libraries_and_clients(endpoint: Endpoint) -> 
             "--conf": "spark.a=1 --conf spark.executor.memory=9g",
             "--TempDir": "s3://scripts/tmp/",
             "--A": "default",
-            "--B": "$(touch /tmp/x); 'b\"",
+            "--B": "$(touch /tmp/pwned); 'b\"",
         },
         NonOverridableArguments={"--C": "fixed"},
     )
@@ -147,7 +147,7 @@ def test_script_gets_its_arguments_libraries_and_clients(endpoint: Endpoint) -> 
     assert dict(zip(arguments[::2], arguments[1::2], strict=True)) == {
         "--TempDir": "s3://scripts/tmp/",
         "--A": "run é",
-        "--B": "$(touch /tmp/x); 'b\"",
+        "--B": "$(touch /tmp/pwned); 'b\"",
         "--C": "fixed",
         "--EMPTY": "",
         "--JOB_NAME": job,
