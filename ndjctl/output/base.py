@@ -48,8 +48,7 @@ class Output(ABC):
 
     def note(self, text: str) -> None:
         """A remark on stderr, one line."""
-        sys.stderr.write(one_line(text) + "\n")
-        sys.stderr.flush()
+        say(text)
 
 
 class ConsoleOutput(Output):
@@ -85,6 +84,12 @@ class JsonOutput(Output):
         if not self._shown:
             document = {"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}}
             self.show(View(document, lambda: ""))
+
+
+def say(text: str) -> None:
+    """One line on stderr, at once."""
+    sys.stderr.write(one_line(text) + "\n")
+    sys.stderr.flush()
 
 
 def one_line(text: str) -> str:

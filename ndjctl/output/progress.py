@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Lock
 from types import TracebackType
 
-from ndjctl.output.base import console, one_line
+from ndjctl.output.base import console, one_line, say
 
 LINE_EVERY_S = 10.0
 
@@ -102,8 +102,7 @@ class LineProgress:
             self.note(f"  {told(counts)}")
 
     def note(self, text: str) -> None:
-        sys.stderr.write(one_line(text) + "\n")
-        sys.stderr.flush()
+        say(text)
 
     def _is_due(self) -> bool:
         now = self._clock()
