@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from glue_job.lines import MAX_LINE_BYTES
 from glue_job.log import LEVELS
-from ndjctl.contracts import JobArg, split_s3_uri
+from glue_job.plan import PART_BYTES
+from ndjctl.contracts import MIB, JobArg, split_s3_uri
 
 ON_DRIFT = ("add", "rescue", "fail")
 
@@ -21,7 +23,18 @@ _REQUIRED = (
     JobArg.JOB_NAME,
     JobArg.JOB_RUN_ID,
 )
-_OPTIONAL = (JobArg.METRICS_TABLE, JobArg.MANIFEST_BUCKET, JobArg.DATASET, JobArg.ON_DRIFT, JobArg.LOG_LEVEL)
+_OPTIONAL = (
+    JobArg.METRICS_TABLE,
+    JobArg.MANIFEST_BUCKET,
+    JobArg.DATASET,
+    JobArg.ON_DRIFT,
+    JobArg.LOG_LEVEL,
+    JobArg.TASK_SLOTS,
+    JobArg.PART_SIZE_MB,
+    JobArg.MAX_LINE_MB,
+    JobArg.MAX_BAD_LINES,
+    JobArg.MAX_BAD_PERCENT,
+)
 
 
 class ArgumentError(ValueError):
@@ -30,7 +43,9 @@ class ArgumentError(ValueError):
 
 @dataclass(frozen=True)
 class Arguments:
-    """manifest_path: s3:// URI. metrics_table: None to keep no counters. on_drift: one of ON_DRIFT."""
+    """manifest_path: s3:// URI. metrics_table: None to keep no counters. on_drift: one of ON_DRIFT. task_slots: tasks
+    that run at once, None if not said. part_bytes: size of a part that is aimed at. max_bad_lines, max_bad_percent: of
+    one file, None for no limit."""
 
     manifest_path: str
     tracking_table: str
@@ -43,6 +58,11 @@ class Arguments:
     log_level: str
     job_name: str
     run_id: str
+    task_slots: int | None = None
+    part_bytes: int = PART_BYTES
+    max_line_bytes: int = MAX_LINE_BYTES
+    max_bad_lines: int | None = None
+    max_bad_percent: float | None = None
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -75,6 +95,11 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         log_level=_one_of(given, JobArg.LOG_LEVEL, "INFO", LEVELS),
         job_name=given[JobArg.JOB_NAME],
         run_id=given[JobArg.JOB_RUN_ID],
+        task_slots=_whole(given, JobArg.TASK_SLOTS, 1),
+        part_bytes=(_whole(given, JobArg.PART_SIZE_MB, 1) or PART_BYTES // MIB) * MIB,
+        max_line_bytes=(_whole(given, JobArg.MAX_LINE_MB, 1) or MAX_LINE_BYTES // MIB) * MIB,
+        max_bad_lines=_whole(given, JobArg.MAX_BAD_LINES, 0),
+        max_bad_percent=_percent(given, JobArg.MAX_BAD_PERCENT),
     )
 
 
@@ -90,6 +115,28 @@ def _given(argv: Sequence[str]) -> dict[str, str]:
             value = rest.pop(0)
         given[name[2:]] = value
     return given
+
+
+def _whole(given: dict[str, str], name: str, least: int) -> int | None:
+    text = given.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < least:
+        raise ArgumentError(f"--{name} {text!r}: a whole number from {least} on")
+    return int(text)
+
+
+def _percent(given: dict[str, str], name: str) -> float | None:
+    text = given.get(name)
+    if not text:
+        return None
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise ArgumentError(f"--{name} {text!r}: a number from 0 to 100")
+    return percent
 
 
 def _one_of(given: dict[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from glue_job import schema
+from glue_job.infer import Observer
 from glue_job.schema import ListOf, Scalar, Struct, Type
 
 Path = tuple[Any, Any] | None
@@ -22,6 +23,9 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 MAX_PLACES = 1_000
 """Distinct places of drift that are counted by name; the rest is counted together."""
+
+_OBSERVED = 100
+"""Records that are looked at to tell the type of a field without a column, for each such place."""
 
 _SHOWN_CHARACTERS = 300
 """Of a pointer, in a report: a key can be as long as a line."""
@@ -74,11 +78,12 @@ class Drift:
 
 
 class Conformer:
-    """Fits records to one schema. `drift` counts what it had to rescue since it was made; `misfits` is what of the last
-    record did not fit."""
+    """Fits records to one schema. `drift` counts what it had to rescue since it was made, `unknown` has seen records
+    with fields that have no column (some of each place), and `misfits` is what of the last record did not fit."""
 
     def __init__(self, root: Struct) -> None:
         self.drift = Drift()
+        self.unknown = Observer()
         self.misfits: list[Misfit] = []
         self._fit = _struct(root)
 
@@ -90,9 +95,14 @@ class Conformer:
         row: dict[str, Any] = self._fit(record, None, misfits)
         if not misfits:
             return row, None
+        is_telling = False
         for misfit in misfits:
             where = pointer(misfit.path, "*")[:_SHOWN_CHARACTERS]
-            self.drift.add(Place(where, misfit.expected, _FOUND[type(misfit.value)]))
+            place = Place(where, misfit.expected, _FOUND[type(misfit.value)])
+            self.drift.add(place)
+            is_telling |= misfit.expected is None and 0 < self.drift.counts.get(place, 0) <= _OBSERVED
+        if is_telling:
+            self.unknown.add(record)
         rescued = {pointer(misfit.path): misfit.value for misfit in misfits}
         return row, json.dumps(rescued, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

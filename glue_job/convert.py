@@ -1,4 +1,5 @@
-"""One part: its slices of the input to one Parquet object, and the bad lines beside it. Runs in a Spark task."""
+"""One part: its slices of the input to one Parquet object, and the bad lines beside it. Runs in a Spark task, or in a
+process of `ndjctl convert`."""
 
 from __future__ import annotations
 
@@ -8,23 +9,25 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from glue_job.ahead import read_ahead
 from glue_job.clients import client
+from glue_job.compression import DamagedData
 from glue_job.conform import Drift
+from glue_job.infer import Observer
 from glue_job.kernel import Bad, Kernel, Row
-from glue_job.lines import MAX_LINE_BYTES, ChunkReader, Line, count_records
+from glue_job.lines import MAX_LINE_BYTES, Line
 from glue_job.log import Log
 from glue_job.parquet import PartWriter
 from glue_job.plan import Slice
+from glue_job.reading import Reading, SliceResult
 from glue_job.records import BadLine
+from glue_job.s3_store import S3Store
 from glue_job.schema import Struct
-from glue_job.sink import S3Sink
-from glue_job.source import BLOCK_BYTES, FileUnavailable, check_file, read_blocks
-from ndjctl.contracts import ManifestFile, bad_line_record
+from glue_job.source import FileUnavailable
+from glue_job.store import InputFile, Sink, Store, Target, Written
+from ndjctl.contracts import bad_line_record
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _NDJSON_TYPE = "application/x-ndjson"
@@ -32,58 +35,56 @@ _NDJSON_TYPE = "application/x-ndjson"
 
 @dataclass(frozen=True)
 class PartTask:
-    """All that a worker needs. files: the manifest's files that the slices name by their index. metadata: for the
-    Parquet footer."""
+    """All that a worker needs. files: the input files that the slices name by their index; codecs: of those that are
+    compressed. metadata: for the Parquet footer. max_bad_lines: of one file; one more fails the file, None for no
+    limit."""
 
     number: int
     slices: tuple[Slice, ...]
-    files: Mapping[int, ManifestFile]
+    files: Mapping[int, InputFile]
     root: Struct
-    output_bucket: str
-    key: str
-    quarantine_bucket: str
-    bad_lines_key: str
+    target: Target
+    bad_lines_target: Target
     metadata: Mapping[str, Any]
+    codecs: Mapping[int, str] = field(default_factory=dict)
     max_line_bytes: int = MAX_LINE_BYTES
-
-
-@dataclass
-class SliceResult:
-    """What was read of one slice. lines: those that are not blank. first_offset, next_offset: see LineReader."""
-
-    piece: Slice
-    first_offset: int | None = None
-    next_offset: int = 0
-    lines: int = 0
-    rows: int = 0
-    bad_lines: int = 0
+    max_bad_lines: int | None = None
 
 
 @dataclass
 class PartResult:
-    """Either a written part; or `unavailable`: reasons by file index, nothing written; or `error`: one line, nothing
-    written. bad_lines_size_bytes: 0 if no object of bad lines was written."""
+    """Either a part: `written`, with `bad_lines_written` beside it if there are bad lines, both not visible yet; or
+    `unavailable`: reasons by file index, nothing written; or `error`: one line, nothing written. unknown: the shape of
+    some of the records that had fields without a column."""
 
     number: int
     rows: int = 0
-    size_bytes: int = 0
-    etag: str = ""
     bad_lines: int = 0
-    bad_lines_size_bytes: int = 0
+    written: Written | None = None
+    bad_lines_written: Written | None = None
     slices: list[SliceResult] = field(default_factory=list)
     drift: Drift = field(default_factory=Drift)
+    unknown: Observer = field(default_factory=Observer)
     unavailable: dict[int, str] = field(default_factory=dict)
     error: str | None = None
     seconds: float = 0.0
     peak_memory_bytes: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        return self.written.size_bytes if self.written else 0
 
-def convert_part(task: PartTask, s3: Any = None) -> PartResult:
+    @property
+    def bad_lines_size_bytes(self) -> int:
+        return self.bad_lines_written.size_bytes if self.bad_lines_written else 0
+
+
+def convert_part(task: PartTask, store: Store | None = None) -> PartResult:
     """Writes the part and, if there are bad lines, their object. Never raises for what a part can meet: the driver
-    decides what its failure means. s3: the client to use instead of the process's own."""
+    decides what its failure means. store: S3 by the process's own client if None."""
     began = time.perf_counter()
     try:
-        result = _convert(task, client("s3") if s3 is None else s3)
+        result = _convert(task, S3Store(client("s3")) if store is None else store)
     except Exception as error:
         # The log is where a developer looks; what is told to the user is the one line.
         Log(common={"part": task.number}).error("part failed", traceback=traceback.format_exc())
@@ -99,86 +100,92 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _convert(task: PartTask, s3: Any) -> PartResult:
+def _convert(task: PartTask, store: Store) -> PartResult:
     result = PartResult(task.number)
+    kernel = Kernel(task.root, task.max_line_bytes)
+    reading = Reading(store, task.files, task.codecs, task.slices, task.max_line_bytes)
+    indices = sorted({piece.file for piece in task.slices})
+    places = {index: position for position, index in enumerate(indices)}
     try:
-        # The inner block ends first: rows become visible only after the bad lines beside them are.
-        with S3Sink(s3, task.output_bucket, task.key, _PARQUET_TYPE) as sink, _BadLines(s3, task) as bad_lines:
-            kernel = Kernel(task.root, task.max_line_bytes)
-            indices = sorted({piece.file for piece in task.slices})
+        with store.create(task.target, _PARQUET_TYPE) as sink, _BadLines(store, task) as bad_lines:
             writer = PartWriter(sink, task.root, [task.files[index].uri for index in indices], task.metadata)
-            sources = {index: position for position, index in enumerate(indices)}
-            for piece in task.slices:
-                result.slices.append(_convert_slice(task, s3, piece, kernel, writer, sources[piece.file], bad_lines))
+            with reading.found(kernel) as all_found:
+                for piece, found in all_found:
+                    file = piece.piece.file
+                    if isinstance(found, Bad):
+                        bad_lines.add(task.files[file].uri, found.line, found.reason)
+                        piece.count_bad_line(found)
+                        _check_limit(task, piece)
+                    elif isinstance(found, Row):
+                        writer.add(found.row, found.rescued, places[file], found.line.size_bytes)
+                        piece.rows += 1
+                    else:
+                        writer.add_batch(found, places[file])
+                        piece.rows += found.num_rows
             writer.close()
-            result.drift = kernel.drift
-            result.rows = writer.rows
+            result.bad_lines_written = bad_lines.finish()
+            result.written = sink.finish()
+    except _FileRefused as refused:
+        return PartResult(task.number, unavailable={refused.index: str(refused)})
     except FileUnavailable as reason:
-        unavailable = _unavailable(task, s3)
+        unavailable = _unavailable(task, store)
         return PartResult(task.number, unavailable=unavailable, error=None if unavailable else str(reason))
-    result.size_bytes, result.etag = sink.size_bytes, sink.etag
-    result.bad_lines, result.bad_lines_size_bytes = bad_lines.count, bad_lines.size_bytes
+    except DamagedData as reason:
+        index = reading.current
+        return PartResult(task.number, unavailable={index: f"{task.files[index].uri}: {reason}"})
+    result.slices = reading.results
+    result.drift, result.unknown = kernel.drift, kernel.unknown
+    result.rows, result.bad_lines = writer.rows, bad_lines.count
     return result
 
 
-def _convert_slice(
-    task: PartTask, s3: Any, piece: Slice, kernel: Kernel, writer: PartWriter, source: int, bad_lines: _BadLines
-) -> SliceResult:
-    file = task.files[piece.file]
-    result = SliceResult(piece)
-    blocks = read_blocks(s3, file, ChunkReader.first_byte(piece.start), piece.end)
-    is_long = piece.end - piece.start > BLOCK_BYTES  # else there is nothing to do meanwhile
-    with read_ahead(blocks) if is_long else nullcontext(blocks) as drawn:
-        chunks = ChunkReader(drawn, piece.start, piece.end, task.max_line_bytes)
-        for chunk in chunks:
-            result.lines += count_records(chunk)  # not what the kernel made of it, which is compared with this
-            for found in kernel.read(chunk):
-                if isinstance(found, Bad):
-                    bad_lines.add(file.uri, found.line, found.reason)
-                    result.bad_lines += 1
-                elif isinstance(found, Row):
-                    writer.add(found.row, found.rescued, source, found.line.size_bytes)
-                    result.rows += 1
-                else:
-                    writer.add_batch(found, source)
-                    result.rows += found.num_rows
-    result.first_offset, result.next_offset = chunks.first_offset, chunks.next_offset
-    return result
+class _FileRefused(Exception):
+    """A file whose bad lines are too many. index: its."""
+
+    def __init__(self, index: int, text: str) -> None:
+        super().__init__(text)
+        self.index = index
 
 
-def _unavailable(task: PartTask, s3: Any) -> dict[int, str]:
+def _check_limit(task: PartTask, piece: SliceResult) -> None:
+    if task.max_bad_lines is not None and piece.bad_lines > task.max_bad_lines:
+        file = task.files[piece.piece.file]
+        text = f"{file.uri}: more than {task.max_bad_lines} bad lines, which is the limit; the first: {piece.first_bad}"
+        raise _FileRefused(piece.piece.file, text)
+
+
+def _unavailable(task: PartTask, store: Store) -> dict[int, str]:
     """Every file of the part that cannot be had, so that one more round does for all of them."""
     reasons: dict[int, str] = {}
     for index, file in task.files.items():
         try:
-            check_file(s3, file)
+            store.check(file)
         except FileUnavailable as reason:
             reasons[index] = str(reason)
     return reasons
 
 
 class _BadLines:
-    """The object of a part's bad lines, which comes into being with the first of them. A `with` block like S3Sink's."""
+    """The object of a part's bad lines, which comes into being with the first of them. A `with` block like a sink's."""
 
-    def __init__(self, s3: Any, task: PartTask) -> None:
-        self._s3 = s3
+    def __init__(self, store: Store, task: PartTask) -> None:
+        self._store = store
         self._task = task
-        self._sink: S3Sink | None = None
+        self._sink: Sink | None = None
         self.count = 0
-
-    @property
-    def size_bytes(self) -> int:
-        return self._sink.size_bytes if self._sink else 0
 
     def add(self, source: str, line: Line, bad: BadLine) -> None:
         if self._sink is None:
-            self._sink = S3Sink(self._s3, self._task.quarantine_bucket, self._task.bad_lines_key, _NDJSON_TYPE)
+            self._sink = self._store.create(self._task.bad_lines_target, _NDJSON_TYPE)
         record = bad_line_record(source, line.offset, line.number, bad.reason, str(bad), line.data)
         if not line.is_whole:
             record["raw_bytes"] = line.size_bytes
             record["truncated"] = True
         self._sink.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
         self.count += 1
+
+    def finish(self) -> Written | None:
+        return self._sink.finish() if self._sink else None
 
     def __enter__(self) -> _BadLines:
         return self

@@ -6,7 +6,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +17,16 @@ from botocore.exceptions import ClientError
 from glue_job import metrics
 from glue_job.args import Arguments
 from glue_job.clients import error_code
-from glue_job.ledger import Ledger, Outcome, glue_run_has_ended
+from glue_job.conform import Drift
+from glue_job.estimate import parquet_share
+from glue_job.infer import Observer
+from glue_job.ledger import Ledger, LedgerError, Outcome, glue_run_has_ended
 from glue_job.log import Log
 from glue_job.output import JobFailed, Output, RunParts
 from glue_job.pin import Pinned, SchemaStore
+from glue_job.plan import Extent, Part, count_parts, plan_parts
 from glue_job.report import RunFacts, build_report, describe_drift, file_results
+from glue_job.s3_store import S3Store
 from glue_job.sample import Sample, take_sample
 from glue_job.verify import verify_files, verify_parts
 from ndjctl import __version__, contracts
@@ -33,26 +38,30 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass
 class Services:
-    """What the run reaches the world by. glue: called for the client only when another run has to be looked up."""
+    """What the run reaches the world by. glue: called for the client only when another run has to be looked up.
+    task_slots: how many tasks run at once, given what the job's arguments say."""
 
     s3: Any
     dynamodb: Any
     glue: Callable[[], Any]
     run_parts: RunParts
+    task_slots: Callable[[int | None], int]
     clock: Callable[[], datetime]
     log: Log
 
 
 @dataclass
 class _Work:
-    """What a run knows of its input. refused, unavailable: reasons by file index. drift_refused: why nothing is to be
-    written, or None."""
+    """What a run knows of its input. refused, unavailable: reasons by file index. next_schema_version: pinned at the
+    end for what was met only then. drift_refused: why nothing is to be shown, or None."""
 
     pinned: Pinned
     refused: dict[int, str]
     unavailable: dict[int, str]
     sample: Sample
+    parts: Sequence[Part]
     previous_schema_version: int
+    next_schema_version: int | None = None
     drift_refused: str | None = None
 
     def left_out(self) -> frozenset[int]:
@@ -70,6 +79,7 @@ class Job:
         self._timings: dict[str, float] = {}
         self._started_at = iso_utc(services.clock())
         self._manifest = self._read_manifest()
+        self._schemas = SchemaStore(self._s3, arguments.manifest_bucket, arguments.dataset, services.clock)
         self._ledger = Ledger(
             services.dynamodb, arguments.tracking_table, self._manifest, arguments.run_id, services.clock
         )
@@ -91,9 +101,10 @@ class Job:
             self._withdraw(output)
             raise
         if work.drift_refused is not None:
+            work.unavailable.update(dict.fromkeys(self._present(work), work.drift_refused))
             output.delete_all()
             self._finish(work, output)
-            raise JobFailed(f"{work.drift_refused}; nothing was written (--ON_DRIFT fail)")
+            raise JobFailed(f"{work.drift_refused}; no output was made visible (--ON_DRIFT fail)")
         self._finish(work, output)
 
     # ------------------------------------------------------------------------------------------------ steps
@@ -124,12 +135,11 @@ class Job:
 
     def _prepare(self, refused: dict[int, str]) -> _Work:
         """Looks at the beginning of every file and settles the schema to write with."""
-        store = SchemaStore(self._s3, self._arguments.manifest_bucket, self._arguments.dataset, self._services.clock)
         with self._timed("sample"):
-            pinned = store.latest()
+            pinned = self._schemas.latest()
             files = {index: file for index, file in enumerate(self._manifest.files) if index not in refused}
-            sample = take_sample(self._s3, files, pinned.root if pinned.version else None)
-        work = _Work(pinned, refused, sample.unavailable, sample, previous_schema_version=pinned.version)
+            sample = take_sample(S3Store(self._s3), files, pinned.root if pinned.version else None)
+        work = _Work(pinned, refused, sample.unavailable, sample, (), previous_schema_version=pinned.version)
         self._log.info(
             "sample",
             records=sample.observer.records,
@@ -140,16 +150,34 @@ class Job:
         with self._timed("schema"):
             if pinned.version == 0 or self._arguments.on_drift == "add":
                 may_add = self._arguments.on_drift == "add"
-                work.pinned = store.extend(sample.observer, self._manifest.manifest_id, may_add)
+                work.pinned = self._schemas.extend(sample.observer, self._manifest.manifest_id, may_add)
             elif self._arguments.on_drift == "fail" and sample.drift.total:
-                work.drift_refused = (
-                    f"schema drift: {len(sample.drift.counts)} places of the sample do not fit schema "
-                    f"{self._arguments.dataset} version {pinned.version}: {describe_drift(sample.drift)}"
-                )
-                present = self._present(work)
-                work.unavailable.update(dict.fromkeys(present, work.drift_refused))
+                work.drift_refused = self._refusal(work, sample.drift)
         self._log.info("schema", dataset=self._arguments.dataset, version=work.pinned.version, was=pinned.version)
+        if work.drift_refused is None:
+            with self._timed("plan"):
+                work.parts = self._plan(work)
         return work
+
+    def _plan(self, work: _Work) -> tuple[Part, ...]:
+        """The parts of the manifest, as many as an earlier attempt decided."""
+        sample = work.sample
+        extents = [
+            sample.extents.get(index, Extent(file.size_bytes)) for index, file in enumerate(self._manifest.files)
+        ]
+        share = parquet_share(sample.trial, work.pinned.root)
+        slots = self._services.task_slots(self._arguments.task_slots)
+        text_bytes = sum(extent.size_bytes for extent in extents)
+        count = self._ledger.pin_parts(count_parts(text_bytes, share, slots, self._arguments.part_bytes))
+        self._log.info("parts", count=count, slots=slots, text_bytes=text_bytes, parquet_share=round(share, 4))
+        return plan_parts(extents, count)
+
+    def _refusal(self, work: _Work, drift: Drift) -> str:
+        places = len(drift.counts)
+        return (
+            f"schema drift: {places} {'place does' if places == 1 else 'places do'} not fit schema "
+            f"{self._arguments.dataset} version {work.pinned.version}: {describe_drift(drift)}"
+        )
 
     def _present(self, work: _Work) -> dict[int, ManifestFile]:
         left_out = work.left_out()
@@ -157,11 +185,31 @@ class Job:
 
     def _write(self, work: _Work, output: Output) -> None:
         with self._timed("convert"):
-            work.unavailable.update(output.convert(work.pinned, work.left_out(), self._services.run_parts))
+            unavailable = output.convert(
+                work.parts, work.pinned, work.sample.codecs, work.left_out(), self._services.run_parts
+            )
+            work.unavailable.update(unavailable)
+        drift, unknown = Drift(), Observer()
+        for result in output.results:
+            drift.merge(result.drift)
+            unknown.merge(result.unknown)
+        if self._arguments.on_drift == "fail" and drift.total:
+            work.drift_refused = self._refusal(work, drift)
+            return
         with self._timed("verify"):
             verify_files(self._present(work), output.results)
-            verify_parts(self._s3, output.tasks, output.results)
-            output.delete_strays()
+        with self._timed("publish"):
+            if not self._ledger.is_holder():
+                raise LedgerError(f"manifest {self._manifest.manifest_id} was taken from this run")
+            output.publish()
+        with self._timed("verify"):
+            verify_parts(S3Store(self._s3), output.tasks, output.results, output.published)
+        if self._arguments.on_drift == "add" and unknown.records:
+            with self._timed("schema"):
+                following = self._schemas.extend(unknown, self._manifest.manifest_id, may_add=True)
+            if following.version > work.pinned.version:
+                work.next_schema_version = following.version
+                self._log.info("next schema", dataset=self._arguments.dataset, version=following.version)
 
     def _withdraw(self, output: Output) -> None:
         """Takes back what a failed attempt wrote, as far as that is possible: output is visible when its files are
@@ -191,6 +239,7 @@ class Job:
             dataset=self._arguments.dataset,
             schema_version=work.pinned.version,
             previous_schema_version=work.previous_schema_version,
+            next_schema_version=work.next_schema_version,
             on_drift=self._arguments.on_drift,
             started_at=self._started_at,
             completed_at=iso_utc(self._services.clock()),
@@ -202,7 +251,7 @@ class Job:
         self._s3.put_object(
             Bucket=self._arguments.manifest_bucket,
             Key=contracts.report_key(self._manifest.date, self._manifest.manifest_id),
-            Body=build_report(self._manifest, facts, files, output.tasks, results),
+            Body=build_report(self._manifest, facts, files, output.tasks, results, output.published),
             ContentType="application/json",
         )
         self._ledger.close()

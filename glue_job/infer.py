@@ -74,6 +74,28 @@ class Observer:
         elif type(value) is float:
             node.has_float = True
 
+    def merge(self, other: Observer) -> None:
+        """As if what `other` saw had been added here."""
+        self.records += other.records
+        self._merge(self.root, other.root)
+
+    def _merge(self, node: _Node, other: _Node) -> None:
+        for kind, count in other.counts.items():
+            node.counts[kind] = node.counts.get(kind, 0) + count
+        node.has_float |= other.has_float
+        for name, found in other.fields.items():
+            child = node.fields.get(name)
+            if child is None:
+                if self._places >= schema.MAX_COLUMNS:
+                    continue
+                self._places += 1
+                child = node.fields[name] = _Node()
+            self._merge(child, found)
+        if other.element is not None:
+            if node.element is None:
+                node.element = _Node()
+            self._merge(node.element, other.element)
+
     def schema(self) -> Struct:
         """The schema of what was seen so far; without fields if nothing was."""
         return Struct(tuple(_fields(self.root, at_root=True)))

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from glue_job.conform import Conformer, Drift
 from glue_job.fast import FastReader, Refused, Rows, is_utf8, trusted
+from glue_job.infer import Observer
 from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct
@@ -68,6 +69,24 @@ class Kernel:
     @property
     def drift(self) -> Drift:
         return self._conformer.drift
+
+    @property
+    def unknown(self) -> Observer:
+        """The shape of some of the records that had fields without a column."""
+        return self._conformer.unknown
+
+    def read_together(self, chunks: Sequence[Chunk]) -> list[pa.RecordBatch] | None:
+        """A batch for every chunk, as read() would give it; or None, and nothing was done, if that needs a closer look.
+        chunks: regular ones."""
+        data = b"".join([chunk.data if chunk.data.endswith(LINE_END) else chunk.data + LINE_END for chunk in chunks])
+        found = self._read_regular(Chunk(0, None, data, sum(chunk.line_count for chunk in chunks), True))
+        if not isinstance(found, Rows) or found.unproven:
+            return None
+        batches, first = [], 0
+        for chunk in chunks:
+            batches.append(found.batch.slice(first, chunk.line_count))
+            first += chunk.line_count
+        return batches
 
     def read(self, piece: Chunk | Line) -> Iterator[Row | Bad | pa.RecordBatch]:
         """What the lines become, in their order; nothing for blank ones. A batch is rows of which nothing is rescued,

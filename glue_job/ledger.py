@@ -99,6 +99,24 @@ class Ledger:
             {"#state": Attr.STATE},
         )
 
+    def pin_parts(self, count: int) -> int:
+        """The number of parts of the manifest: `count`, unless an earlier attempt decided it. Raises LedgerError if the
+        manifest is no longer this run's."""
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=self._open_key(),
+                UpdateExpression=f"SET {Attr.PARTS} = if_not_exists({Attr.PARTS}, :count)",
+                ConditionExpression=f"{Attr.RUN_ID} = :run",
+                ExpressionAttributeValues={":count": {"N": str(count)}, ":run": {"S": self._run_id}},
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise LedgerError(f"manifest {self._manifest.manifest_id} was taken from this run") from error
+            raise
+        return int(answer["Attributes"][Attr.PARTS]["N"])
+
     def is_holder(self) -> bool:
         """Whether the manifest is (still) this run's."""
         item = self._open_item()

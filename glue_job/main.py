@@ -15,7 +15,7 @@ from glue_job.driver import Job, Services
 from glue_job.ledger import LedgerError
 from glue_job.log import Log, utc_now
 from glue_job.output import JobFailed
-from glue_job.spark import run_parts
+from glue_job.spark import run_parts, task_slots
 from glue_job.verify import VerificationFailed
 from ndjctl.contracts import FormatError
 
@@ -39,7 +39,9 @@ def main(argv: Sequence[str], services: Services | None = None) -> int:
     log.common.update(job_name=arguments.job_name, run_id=arguments.run_id)
     try:
         if services is None:
-            services = Services(client("s3"), client("dynamodb"), lambda: client("glue"), run_parts, utc_now, log)
+            services = Services(
+                client("s3"), client("dynamodb"), lambda: client("glue"), run_parts, task_slots, utc_now, log
+            )
         Job(arguments, services).run()
     except _PLAIN as error:
         log.error("run failed", error=str(error))

@@ -28,8 +28,9 @@ class Pinned:
     version: int
     root: Struct
 
-
-NOTHING_PINNED = Pinned(0, EMPTY)
+    @staticmethod
+    def nothing() -> Pinned:
+        return Pinned(0, EMPTY)
 
 
 class SchemaStore:
@@ -42,7 +43,7 @@ class SchemaStore:
         self._clock = clock
 
     def latest(self) -> Pinned:
-        """The newest version, or NOTHING_PINNED. Raises FormatError if what is stored cannot be read."""
+        """The newest version, or nothing. Raises FormatError if what is stored cannot be read."""
         first = schema_key(self.dataset, 1)
         prefix = first[: first.rindex("-") + 1]
         name = re.compile(re.escape(prefix) + r"(\d{6,})\.json")
@@ -52,7 +53,7 @@ class SchemaStore:
             for item in page.get("Contents", [])
             if (match := name.fullmatch(item["Key"]))
         ]
-        return self._read(max(versions)) if versions else NOTHING_PINNED
+        return self._read(max(versions)) if versions else Pinned.nothing()
 
     def _read(self, version: int) -> Pinned:
         key = schema_key(self.dataset, version)

@@ -9,7 +9,8 @@ from typing import Any
 
 from glue_job.conform import Drift
 from glue_job.convert import PartResult, PartTask
-from ndjctl.contracts import COMPLETED, FAILED, REPORT_FORMAT, REPORT_VERSION, Manifest, s3_uri
+from glue_job.store import Published
+from ndjctl.contracts import COMPLETED, FAILED, REPORT_FORMAT, REPORT_VERSION, Manifest
 
 REFUSED = "refused"
 """A file that the ledger does not have under this manifest, so that the run did not touch it."""
@@ -43,6 +44,7 @@ class RunFacts:
     timings: Mapping[str, float]
     versions: Mapping[str, str]
     previous_schema_version: int = 0
+    next_schema_version: int | None = None
     error: str | None = None
     sample_drift: Drift = field(default_factory=Drift)
 
@@ -73,6 +75,7 @@ def build_report(
     files: Sequence[FileResult],
     tasks: Sequence[PartTask],
     results: Sequence[PartResult],
+    published: Sequence[Sequence[Published]],
 ) -> bytes:
     """The report as JSON."""
     drift = Drift()
@@ -115,11 +118,12 @@ def build_report(
             }
             for entry, file in zip(manifest.files, files, strict=True)
         ],
-        "parts": [_part(task, result) for task, result in zip(tasks, results, strict=True)],
+        "parts": [_part(*row) for row in zip(tasks, results, published, strict=True)],
         "schema": {
             "dataset": facts.dataset,
             "version": facts.schema_version,
             "previous_version": facts.previous_schema_version,
+            "next_version": facts.next_schema_version,
         },
         "drift": {
             "policy": facts.on_drift,
@@ -132,17 +136,16 @@ def build_report(
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
-def _part(task: PartTask, result: PartResult) -> dict[str, Any]:
-    bad_lines_uri = s3_uri(task.quarantine_bucket, task.bad_lines_key)
+def _part(task: PartTask, result: PartResult, published: Sequence[Published]) -> dict[str, Any]:
     return {
         "number": task.number,
-        "key": task.key,
-        "uri": s3_uri(task.output_bucket, task.key),
-        "etag": result.etag,
+        "key": task.target.key,
+        "uri": task.target.uri,
+        "etag": next((found.etag for found in published if found.target == task.target), ""),
         "rows": result.rows,
         "size_bytes": result.size_bytes,
         "bad_lines": result.bad_lines,
-        "bad_lines_uri": bad_lines_uri if result.bad_lines else None,
+        "bad_lines_uri": task.bad_lines_target.uri if result.bad_lines else None,
         "seconds": round(result.seconds, 3),
         "peak_memory_bytes": result.peak_memory_bytes,
     }

@@ -1,4 +1,4 @@
-"""A file object that becomes an S3 object: whole, or not at all."""
+"""A file object that becomes an S3 object: whole and out of sight first, visible when its upload is completed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from glue_job.clients import error_code
+from glue_job.store import Target, Written
 from ndjctl.contracts import MIB
 
 UPLOAD_PART_BYTES = 8 * MIB
@@ -16,23 +17,22 @@ UPLOAD_PART_BYTES = 8 * MIB
 
 
 class S3Sink(io.RawIOBase):
-    """Binary, write-only. Leaving its `with` block normally makes the object visible; leaving it by an exception
-    leaves nothing, and what was there before stays. Up to UPLOAD_PART_BYTES it is one PutObject, beyond a multipart
-    upload that is sent while being written.
+    """Binary, write-only: a multipart upload that is sent while being written. A context manager: left by an exception
+    it leaves nothing, and what was there before stays. finish() has to be called for it to be worth anything.
 
-    size_bytes: written so far. etag: of the finished object, without quotes.
+    size_bytes: written so far.
     """
 
-    def __init__(self, s3: Any, bucket: str, key: str, content_type: str) -> None:
+    def __init__(self, s3: Any, target: Target, content_type: str) -> None:
         super().__init__()
         self._s3 = s3
-        self._target = {"Bucket": bucket, "Key": key}
+        self._name = target
+        self._target = {"Bucket": target.bucket, "Key": target.key}
         self._content_type = content_type
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
         self.size_bytes = 0
-        self.etag = ""
 
     def writable(self) -> bool:
         return True
@@ -58,18 +58,10 @@ class S3Sink(io.RawIOBase):
         answer = self._s3.upload_part(**self._target, UploadId=self._upload_id, PartNumber=number, Body=body)
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 
-    def commit(self) -> None:
-        """Makes the object visible in place of any older one."""
-        if self._upload_id is None:
-            answer = self._s3.put_object(**self._target, Body=bytes(self._buffer), ContentType=self._content_type)
-        else:
-            if self._buffer:
-                self._send()
-            answer = self._s3.complete_multipart_upload(
-                **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
-            )
-        self.etag = str(answer["ETag"]).strip('"')
-        self._buffer.clear()
+    def finish(self) -> Written:
+        if self._buffer or not self._parts:
+            self._send()
+        return Written(self._name, self.size_bytes, (self._upload_id, self._parts))
 
     def abort(self) -> None:
         """Drops what was written. An upload that cannot be aborted is left to the next attempt, which looks for it."""
@@ -89,12 +81,6 @@ class S3Sink(io.RawIOBase):
     ) -> None:
         if kind is not None:
             self.abort()
-            return
-        try:
-            self.commit()
-        except BaseException:
-            self.abort()
-            raise
 
 
 def abort_uploads(s3: Any, bucket: str, prefix: str) -> int:

@@ -4,17 +4,13 @@ instead of giving half of the old and half of the new."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from glue_job.clients import error_code
-from ndjctl.contracts import MIB, ManifestFile
-
-BLOCK_BYTES = 8 * MIB
-TAIL_BYTES = MIB // 4
-"""First request behind the end of a range, where only the rest of one line is wanted."""
+from ndjctl.contracts import ManifestFile
 
 _READ_ATTEMPTS = 5
 
@@ -66,21 +62,6 @@ def read_range(s3: Any, file: ManifestFile, start: int, end: int, sleep: Callabl
                 raise
             sleep(0.2 * 2**attempt)
     raise AssertionError("unreachable")
-
-
-def read_blocks(s3: Any, file: ManifestFile, start: int, end: int, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Consecutive blocks from `start` on: large ones up to `end`, then small ones to the end of the file. Raises as
-    read_range."""
-    position = start
-    tail_bytes = min(TAIL_BYTES, block_bytes)
-    while position < file.size_bytes:
-        if position < end:
-            stop = min(position + block_bytes, end, file.size_bytes)
-        else:
-            stop = min(position + tail_bytes, file.size_bytes)
-            tail_bytes = min(tail_bytes * 2, block_bytes)
-        yield read_range(s3, file, position, stop)
-        position = stop
 
 
 def _quoted(etag: str) -> str:

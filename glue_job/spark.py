@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+_LOCAL = re.compile(r"local(?:\[(\d+|\*).*\])?")
+
+
+def task_slots(stated: int | None) -> int:
+    """Tasks that run at once. stated: what the job's argument says, which a local master knows better."""
+    from pyspark import SparkContext
+
+    context = SparkContext.getOrCreate()
+    local = _LOCAL.fullmatch(str(context.master))
+    if local:
+        threads = local.group(1) or "1"
+        return (os.cpu_count() or 1) if threads == "*" else int(threads)
+    return stated or int(context.defaultParallelism)
 
 
 def run_parts(function: Callable[[T], R], tasks: Sequence[T]) -> list[R]:

@@ -18,6 +18,7 @@ from moto import mock_aws
 from glue_job.driver import Services
 from glue_job.log import Log
 from glue_job.main import main
+from glue_job.s3_store import S3Store
 from ndjctl import contracts
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, Attr, Manifest, ManifestFile
 
@@ -41,6 +42,7 @@ class World:
     after_parts: Callable[[], None] = lambda: None
     log: io.StringIO = field(default_factory=io.StringIO)
     ticks: int = 0
+    slots: int = 2
 
     def clock(self) -> datetime:
         self.ticks += 1
@@ -94,14 +96,19 @@ class World:
         }
         argv = [text for name, value in arguments.items() for text in (f"--{name}", value)]
         log = Log("DEBUG", self.log, self.clock)
-        services = Services(self.s3, self.dynamodb, lambda: _Glue(self.run_states), self._run_parts, self.clock, log)
+        services = Services(
+            self.s3, self.dynamodb, lambda: _Glue(self.run_states), self._run_parts, self._task_slots, self.clock, log
+        )
         return main(argv, services)
+
+    def _task_slots(self, stated: int | None) -> int:
+        return stated or self.slots
 
     def _run_parts(self, function: Any, tasks: list[Any]) -> list[Any]:
         results = []
         for task in tasks:
             self.before_part(task)
-            results.append(self.on_result(partial(function, s3=self.s3)(task)))
+            results.append(self.on_result(partial(function, store=S3Store(self.s3))(task)))
         self.after_parts()
         return results
 

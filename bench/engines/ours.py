@@ -6,19 +6,17 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 from bench.engines import Job
-from bench.local_s3 import LocalS3
 from glue_job import schema
 from glue_job.convert import PartResult, PartTask, convert_part
-from glue_job.plan import PART_INPUT_BYTES, plan_parts
-from ndjctl.contracts import ManifestFile
-
-_INPUT, _OUTPUT, _QUARANTINE = "input", "output", "quarantine"
+from glue_job.plan import Extent, plan_parts
+from glue_job.publish import publish
+from glue_job.store import Target
+from ndjctl.folder_store import FolderStore, LocalFile
 
 
 def convert(job: Job) -> None:
-    s3 = LocalS3({_INPUT: job.folder, _OUTPUT: job.output_dir, _QUARANTINE: job.output_dir / _QUARANTINE})
-    files = [ManifestFile(_INPUT, path.name, *s3.size_and_etag(path)) for path in job.files]
-    size_bytes = sum(file.size_bytes for file in files)
+    store = FolderStore(job.output_dir)
+    files = [LocalFile.of(path, path.name) for path in job.files]
     root = schema.from_json(job.schema, "the schema of the bench")
     tasks = [
         PartTask(
@@ -26,21 +24,21 @@ def convert(job: Job) -> None:
             slices=part.slices,
             files={piece.file: files[piece.file] for piece in part.slices},
             root=root,
-            output_bucket=_OUTPUT,
-            key=f"part-{part.number:05}.parquet",
-            quarantine_bucket=_QUARANTINE,
-            bad_lines_key=f"bad-{part.number:05}.ndjson",
+            target=Target("", f"part-{part.number:05}.parquet"),
+            bad_lines_target=Target("quarantine", f"bad-{part.number:05}.ndjson"),
             metadata={"part": part.number},
         )
-        for part in plan_parts(files, min(PART_INPUT_BYTES, -(-size_bytes // job.cores)), len(files))
+        for part in plan_parts([Extent(file.size_bytes) for file in files], job.cores)
     ]
-    for result in _run(job.cores, tasks, s3):
+    results = _run(job.cores, tasks, store)
+    for result in results:
         if result.error is not None or result.unavailable:
             raise RuntimeError(result.error or f"unavailable: {result.unavailable}")
+    publish(store, results)
 
 
-def _run(cores: int, tasks: list[PartTask], s3: LocalS3) -> list[PartResult]:
+def _run(cores: int, tasks: list[PartTask], store: FolderStore) -> list[PartResult]:
     if cores == 1:
-        return [convert_part(task, s3) for task in tasks]
+        return [convert_part(task, store) for task in tasks]
     with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(convert_part, tasks, [s3] * len(tasks)))
+        return list(pool.map(convert_part, tasks, [store] * len(tasks)))

@@ -34,6 +34,11 @@ class JobArg:
     QUARANTINE_BUCKET = "QUARANTINE_BUCKET"
     DATASET = "DATASET"
     ON_DRIFT = "ON_DRIFT"
+    TASK_SLOTS = "TASK_SLOTS"  # tasks that run at once
+    PART_SIZE_MB = "PART_SIZE_MB"  # 2**20 bytes, of a Parquet part
+    MAX_LINE_MB = "MAX_LINE_MB"
+    MAX_BAD_LINES = "MAX_BAD_LINES"  # of one file
+    MAX_BAD_PERCENT = "MAX_BAD_PERCENT"
     LOG_LEVEL = "LOG_LEVEL"
     # given by Glue itself
     JOB_NAME = "JOB_NAME"

@@ -54,6 +54,7 @@ class Attr:
     STARTED_AT = "started_at"
     FENCE = "fence"
     DATE = "date"
+    PARTS = "parts"  # number of Parquet parts, once a run has decided it
     # lock items only
     HOLDER = "holder"
     EXPIRES_AT = "expires_at"  # epoch seconds, Decimal

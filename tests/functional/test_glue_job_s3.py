@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import IncompleteReadError, ReadTimeoutError
 
-from glue_job.sink import UPLOAD_PART_BYTES, S3Sink
-from glue_job.source import FileUnavailable, check_file, read_blocks, read_range
+from glue_job.s3_store import S3Store
+from glue_job.sink import UPLOAD_PART_BYTES
+from glue_job.source import FileUnavailable, check_file, read_range
+from glue_job.store import Target, read_blocks
 from ndjctl.contracts import ManifestFile
 from tests.glue_world import INPUT, OUTPUT, World, glue_world
 
@@ -64,7 +66,7 @@ def test_a_body_that_keeps_breaking_off_is_an_error() -> None:
 def test_blocks_are_large_in_the_range_and_small_behind_it() -> None:
     file = ManifestFile("b", "k", 1_000, "e")
     s3 = FlakyS3(bytes(range(250)) * 4, [])
-    blocks = list(read_blocks(s3, file, 10, 500, block_bytes=200))
+    blocks = list(read_blocks(S3Store(s3), file, 10, 500, block_bytes=200))
     assert b"".join(blocks) == (bytes(range(250)) * 4)[10:]
     assert [len(block) for block in blocks] == [200, 200, 90, 200, 200, 100]
 
@@ -92,20 +94,25 @@ def test_an_object_becomes_visible_whole(world: World, size_bytes: int) -> None:
     body = bytes(index % 251 for index in range(997)) * (size_bytes // 997 + 1)
     body = body[:size_bytes]
     world.s3.put_object(Bucket=OUTPUT, Key="k", Body=b"old")
-    with S3Sink(world.s3, OUTPUT, "k", "text/plain") as sink:
+    store = S3Store(world.s3)
+    with store.create(Target(OUTPUT, "k"), "text/plain") as sink:
         for position in range(0, size_bytes, 1_000_000):
             sink.write(body[position : position + 1_000_000])
-        assert world.body(OUTPUT, "k") == b"old"
+        written = sink.finish()
+    assert world.body(OUTPUT, "k") == b"old"
+    published = store.publish(written)
     assert world.body(OUTPUT, "k") == body
     head = world.s3.head_object(Bucket=OUTPUT, Key="k")
-    assert (head["ETag"].strip('"'), head["ContentLength"]) == (sink.etag, sink.size_bytes)
+    assert (head["ETag"].strip('"'), head["ContentLength"]) == (published.etag, published.size_bytes)
     assert head["ContentType"] == "text/plain"
+    assert store.publish(written).etag == ""  # as when the answer of the first request is lost
+    assert size_bytes == 0 or store.read_back(published, size_bytes - 1, size_bytes) == body[-1:]
 
 
 @pytest.mark.parametrize("size_bytes", [5, UPLOAD_PART_BYTES + 7])
 def test_an_error_leaves_what_was_there(world: World, size_bytes: int) -> None:
     world.s3.put_object(Bucket=OUTPUT, Key="k", Body=b"old")
-    with pytest.raises(ZeroDivisionError), S3Sink(world.s3, OUTPUT, "k", "text/plain") as sink:
+    with pytest.raises(ZeroDivisionError), S3Store(world.s3).create(Target(OUTPUT, "k"), "text/plain") as sink:
         sink.write(b"x" * size_bytes)
         raise ZeroDivisionError
     assert world.body(OUTPUT, "k") == b"old"

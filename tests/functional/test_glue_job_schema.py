@@ -12,7 +12,7 @@ import pytest
 
 from glue_job.infer import Observer
 from glue_job.main import JobFailed
-from glue_job.pin import NOTHING_PINNED, Pinned, SchemaStore, put_if_absent
+from glue_job.pin import Pinned, SchemaStore, put_if_absent
 from ndjctl import contracts
 from ndjctl.contracts import FormatError
 from tests.glue_world import DATE, MANIFESTS, NOW, OUTPUT, World, glue_world
@@ -151,7 +151,7 @@ def test_datasets_have_schemas_of_their_own(world: World) -> None:
 
 def test_two_runs_that_add_at_once_agree(world: World) -> None:
     one, other = store(world), store(world)
-    assert one.latest() == NOTHING_PINNED
+    assert one.latest() == Pinned.nothing()
     one.extend(observed({"a": 1}), "m1", may_add=True)
     real = one.pin
     raced: list[Pinned] = []
