@@ -208,7 +208,7 @@ def test_what_the_fast_reader_would_refuse_or_read_differently_is_not_left_to_it
         b'{"new":1,"l":['
         + b"-0,1,-0.0," * 9
         + b'-0],"lt":['
-        + b'{"x":[-0,9007199254740994],"other":null},' * 9
+        + b'{"x":[2],"o":null},' * 9
         + b"{}]}"
     )
     for chunk in ChunkReader([line], 0, len(line)):
