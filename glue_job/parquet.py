@@ -29,6 +29,12 @@ _LARGE_ROW_BYTES = 24 * MIB
 
 _SAMPLE_BYTES = 16 * MIB
 
+_ARRAY_BYTES = 1_000
+"""What an array takes about besides its values, which in a batch of few rows is more than those."""
+
+_LOOSE_BYTES = 16 * MIB
+"""Of that, in one row group: then its latest batches become one."""
+
 _SCALARS = {
     schema.BOOL: pa.bool_(),
     schema.INT64: pa.int64(),
@@ -71,6 +77,7 @@ class PartWriter:
         self._schema = arrow_schema(root, metadata)
         self._data_schema = data_schema(root)
         self._row_type = arrow_type(root)
+        self._batch_bytes = schema.count_columns(root) * _ARRAY_BYTES
         self._sources = pa.array(sources, pa.string())
         self._sink = sink
         self._writer: Any = None  # made when there are rows to choose encodings by
@@ -136,6 +143,10 @@ class PartWriter:
 
     def _end_full_row_group(self) -> None:
         group = self._group
+        if group.loose * self._batch_bytes >= _LOOSE_BYTES:
+            if self._rows:
+                self._end_rows()
+            group.put_together(self._data_schema)
         if group.rows + len(self._rows) >= ROW_GROUP_ROWS or group.size_bytes + self._input_bytes >= ROW_GROUP_BYTES:
             self._end_row_group()
 
@@ -204,6 +215,21 @@ class _RowGroup:
         self.sources: list[pa.Array | None] = []
         self.rows = 0
         self.size_bytes = 0
+        self._whole = 0
+
+    @property
+    def loose(self) -> int:
+        """Batches since the last ones were put together."""
+        return len(self.batches) - self._whole
+
+    def put_together(self, data_schema: pa.Schema) -> None:
+        """Makes one of the loose batches, which are all in their places."""
+        latest = slice(self._whole, None)
+        (batch,) = pa.Table.from_batches(self.batches[latest], data_schema).combine_chunks().to_batches()
+        self.batches[latest] = [batch]
+        self.rescued[latest] = [pa.concat_arrays(self.rescued[latest])]
+        self.sources[latest] = [pa.concat_arrays(self.sources[latest])]
+        self._whole = len(self.batches)
 
     def place(self) -> int:
         """A new place behind the others."""
