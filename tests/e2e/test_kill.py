@@ -92,9 +92,9 @@ def files_of(world: World) -> list[ManifestFile]:
     for number in range(3):
         lines = [
             json.dumps(
-                {"n": n, "text": noise.randbytes(100).hex(), "extra": {"a": 1}}
+                {"n": n, "text": noise.randbytes(400).hex(), "extra": {"a": 1}}
                 if n % 9_000 == 8_999
-                else {"n": n, "text": noise.randbytes(100).hex()}
+                else {"n": n, "text": noise.randbytes(400).hex()}
             ).encode()
             for n in range(number * 10_000, (number + 1) * 10_000)
         ]
