@@ -7,61 +7,21 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from ndjctl import contracts
-from ndjctl.aws import Cloud
-from ndjctl.contracts import SOURCE_COLUMN, Manifest, ManifestFile
+from ndjctl.contracts import SOURCE_COLUMN, ManifestFile
 from ndjctl.embedded.glue.spark import RUN_MARKER
-from tests.e2e.conftest import Tool
-from tests.glue_world import DATE, MANIFESTS, METRICS, OUTPUT, QUARANTINE, TABLE, World, make_places
+from tests.e2e.glue_harness import ENDED, Glue, result_of
+from tests.glue_world import OUTPUT, QUARANTINE, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 KILLS = 20
 SEED = 20261123
-_ENDED = ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR")
-
-
-class Glue:
-    """The deployed job on manifests, tables and buckets that only this test knows."""
-
-    def __init__(self, cloud: Cloud, world: World) -> None:
-        self._glue = cloud.client("glue")
-        self._name = cloud.names.job
-        self.world = world
-
-    def start(self, manifest: Manifest) -> str:
-        path = contracts.s3_uri(MANIFESTS, contracts.manifest_key(DATE, manifest.manifest_id))
-        arguments = {
-            "--MANIFEST_PATH": path,
-            "--TRACKING_TABLE": TABLE,
-            "--METRICS_TABLE": METRICS,
-            "--MANIFEST_BUCKET": MANIFESTS,
-            "--OUTPUT_BUCKET": OUTPUT,
-            "--QUARANTINE_BUCKET": QUARANTINE,
-            "--PART_SIZE_MB": "1",
-        }
-        return str(self._glue.start_job_run(JobName=self._name, Arguments=arguments)["JobRunId"])
-
-    def state(self, run_id: str) -> str | None:
-        try:
-            return str(self._glue.get_job_run(JobName=self._name, RunId=run_id)["JobRun"]["JobRunState"])
-        except self._glue.exceptions.EntityNotFoundException:
-            return None
-
-    def wait(self, run_id: str, states: tuple[str, ...], timeout_s: float = 120) -> float:
-        """Seconds until the run is in one of `states`."""
-        began = time.monotonic()
-        while self.state(run_id) not in states:
-            assert time.monotonic() - began < timeout_s, f"{run_id} is {self.state(run_id)}"
-            time.sleep(0.02)
-        return time.monotonic() - began
 
 
 def processes_of(run_id: str) -> list[psutil.Process]:
@@ -73,16 +33,6 @@ def processes_of(run_id: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
-
-
-@pytest.fixture
-def glue(tool: Tool, embedded: Cloud) -> Iterator[Glue]:
-    deployed = tool("deploy", "--set", f"suffix={tool.suffix}")
-    assert deployed.code == 0, deployed.err
-    world = World(embedded.client("s3"), embedded.client("dynamodb"))
-    if TABLE not in world.dynamodb.list_tables()["TableNames"]:
-        make_places(world.s3, world.dynamodb)
-    yield Glue(embedded, world)
 
 
 def files_of(world: World) -> list[ManifestFile]:
@@ -103,16 +53,10 @@ def files_of(world: World) -> list[ManifestFile]:
     return files
 
 
-def result_of(world: World, manifest: Manifest) -> tuple[list[str], list[Any], list[Any]]:
-    """(part names without the manifest's id, rows, quarantined lines) of what is visible under the manifest's names."""
-    prefix = contracts.part_prefix(DATE, manifest.manifest_id)
-    keys = [key for key in world.keys(OUTPUT) if key.startswith(prefix)]
-    rows = [tuple(sorted(row.items(), key=str)) for row in world.rows(prefix)]
-    bad = [
-        (entry["source"], entry["byte_offset"], entry["reason"])
-        for entry in world.bad_lines(contracts.bad_lines_prefix(DATE, manifest.manifest_id))
-    ]
-    return [key.removeprefix(prefix) for key in keys], sorted(rows, key=str), sorted(bad)
+def uploads(world: World) -> list[str]:
+    """Keys of the uploads that are not finished."""
+    answers = [world.s3.list_multipart_uploads(Bucket=bucket) for bucket in (OUTPUT, QUARANTINE)]
+    return [upload["Key"] for answer in answers for upload in answer.get("Uploads", [])]
 
 
 def undisturbed(glue: Glue, files: list[ManifestFile], name: str) -> tuple[float, Any]:
@@ -121,8 +65,8 @@ def undisturbed(glue: Glue, files: list[ManifestFile], name: str) -> tuple[float
         # What the first one adds to the schema late is a column of the second: that is the result to be equal to.
         manifest = glue.world.put_manifest(files, manifest_id)
         run_id = glue.start(manifest)
-        glue.wait(run_id, ("RUNNING", *_ENDED))
-        lasts_s = glue.wait(run_id, _ENDED)
+        glue.wait(run_id, ("RUNNING", *ENDED))
+        lasts_s = glue.wait(run_id, ENDED)
         assert glue.state(run_id) == "SUCCEEDED"
     return lasts_s, result_of(glue.world, manifest)
 
@@ -142,26 +86,30 @@ def test_killed_at_twenty_random_moments(glue: Glue, tmp_path: Path) -> None:
         manifest = world.put_manifest(files, f"kill{number:02d}")
         run_id = glue.start(manifest)
         glue.wait(run_id, ("RUNNING",))
-        # Most of a run is the start of Spark; more of the moments are where the work is.
-        time.sleep(lasts_s * (chance.random() if number % 4 == 0 else 0.4 + 0.6 * chance.random()))
+        if number % 2:
+            # Most of a run is the start of Spark; half of the moments are where parts are being written.
+            while glue.state(run_id) == "RUNNING" and not uploads(world):
+                time.sleep(0.01)
+            time.sleep(chance.random())
+        else:
+            time.sleep(lasts_s * chance.random())
         victims = processes_of(run_id)
         for victim in victims:
             try:
                 os.kill(victim.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        glue.wait(run_id, _ENDED)
+        glue.wait(run_id, ENDED)
         if glue.state(run_id) == "SUCCEEDED":
             continue  # the moment came too late
         kills += 1
-        uploads_seen += bool(world.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads"))
+        uploads_seen += bool(uploads(world))
         parts_seen += bool(result_of(world, manifest)[0])
-        glue.wait(f"{run_id}_attempt_1", _ENDED)
+        glue.wait(f"{run_id}_attempt_1", ENDED)
         assert glue.state(f"{run_id}_attempt_1") == "SUCCEEDED"
 
         assert result_of(world, manifest) == expected, f"kill {kills}"
-        for bucket in (OUTPUT, QUARANTINE):
-            assert world.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == [], f"kill {kills}"
+        assert uploads(world) == [], f"kill {kills}"
         assert [world.file_item(file)["status"] for file in files] == ["completed"] * 3
         assert world.open_item(manifest) is None
     assert kills == KILLS
@@ -198,11 +146,11 @@ def test_a_killed_worker_costs_its_task_and_nothing_else(glue: Glue) -> None:
                 killed += 1
                 break
             time.sleep(0.01)
-        glue.wait(run_id, _ENDED)
+        glue.wait(run_id, ENDED)
         last = run_id if glue.state(run_id) == "SUCCEEDED" else f"{run_id}_attempt_1"
-        glue.wait(last, _ENDED)
+        glue.wait(last, ENDED)
         assert result_of(world, manifest) == expected
-        assert world.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", []) == []
+        assert uploads(world) == []
     assert killed >= 3
 
 
