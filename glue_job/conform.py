@@ -97,14 +97,27 @@ class Conformer:
             return row, None
         is_telling = False
         for misfit in misfits:
-            where = pointer(misfit.path, "*")[:_SHOWN_CHARACTERS]
-            place = Place(where, misfit.expected, _FOUND[type(misfit.value)])
+            place = place_of(misfit)
             self.drift.add(place)
             is_telling |= misfit.expected is None and 0 < self.drift.counts.get(place, 0) <= _OBSERVED
         if is_telling:
             self.unknown.add(record)
         rescued = {pointer(misfit.path): misfit.value for misfit in misfits}
         return row, json.dumps(rescued, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def add(self, drift: Drift, sample: Mapping[str, Any]) -> None:
+        """Counts the drift of a record that was conformed elsewhere. sample: some of it, of every kind of place."""
+        self.misfits = []
+        is_telling = any(p.expected is None and self.drift.counts.get(p, 0) < _OBSERVED for p in drift.counts)
+        self.drift.merge(drift)
+        if is_telling:
+            self.unknown.add(sample)
+
+
+def place_of(misfit: Misfit) -> Place:
+    """Where drift is counted."""
+    where = pointer(misfit.path, "*")[:_SHOWN_CHARACTERS]
+    return Place(where, misfit.expected, _FOUND[type(misfit.value)])
 
 
 def pointer(path: Path, any_index: str | None = None) -> str:
@@ -142,7 +155,8 @@ def _copy(value: Any) -> Any:
 # One function for every column, made once for a schema
 
 
-def _fit_for(column: Type) -> Fit:
+def fit_for(column: Type) -> Fit:
+    """The function that fits values to a column of this type."""
     if isinstance(column, Struct):
         return _struct(column)
     if isinstance(column, ListOf):
@@ -187,7 +201,7 @@ def _double(value: Any, path: Path, misfits: list[Misfit]) -> Any:
 
 
 def _struct(column: Struct) -> Fit:
-    fits = {field.name: _fit_for(field.type) for field in column.fields}
+    fits = {field.name: fit_for(field.type) for field in column.fields}
 
     def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
         if type(value) is not dict:
@@ -210,7 +224,7 @@ def _struct(column: Struct) -> Fit:
 
 
 def _list(column: ListOf) -> Fit:
-    element_fit = _fit_for(column.element)
+    element_fit = fit_for(column.element)
 
     def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
         if type(value) is not list:

@@ -3,7 +3,6 @@ process of `ndjctl convert`."""
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import time
@@ -16,9 +15,10 @@ from glue_job.clients import client
 from glue_job.compression import DamagedData
 from glue_job.conform import Drift
 from glue_job.infer import Observer
-from glue_job.kernel import Bad, Kernel, Row
+from glue_job.kernel import Bad, Kernel, LongRow, Row
 from glue_job.lines import MAX_LINE_BYTES, Line
 from glue_job.log import Log
+from glue_job.long_lines import LONG_BYTES
 from glue_job.parquet import PartWriter
 from glue_job.plan import Slice
 from glue_job.reading import Reading, SliceResult
@@ -27,7 +27,7 @@ from glue_job.s3_store import S3Store
 from glue_job.schema import Struct
 from glue_job.source import FileUnavailable
 from glue_job.store import InputFile, Sink, Store, Target, Written
-from ndjctl.contracts import bad_line_record
+from ndjctl.contracts import bad_line_facts, bad_line_json
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _NDJSON_TYPE = "application/x-ndjson"
@@ -119,6 +119,9 @@ def _convert(task: PartTask, store: Store) -> PartResult:
                     elif isinstance(found, Row):
                         writer.add(found.row, found.rescued, places[file], found.line.size_bytes)
                         piece.rows += 1
+                    elif isinstance(found, LongRow):
+                        writer.add_long(found.batch, found.rescued, places[file])
+                        piece.rows += 1
                     else:
                         writer.add_batch(found, places[file])
                         piece.rows += found.num_rows
@@ -177,11 +180,15 @@ class _BadLines:
     def add(self, source: str, line: Line, bad: BadLine) -> None:
         if self._sink is None:
             self._sink = self._store.create(self._task.bad_lines_target, _NDJSON_TYPE)
-        record = bad_line_record(source, line.offset, line.number, bad.reason, str(bad), line.data)
+        facts = bad_line_facts(source, line.offset, line.number, bad.reason, str(bad))
         if not line.is_whole:
-            record["raw_bytes"] = line.size_bytes
-            record["truncated"] = True
-        self._sink.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
+            facts["raw_bytes"] = line.size_bytes
+            facts["truncated"] = True
+        if len(line.data) < LONG_BYTES:
+            self._sink.write(b"".join(bad_line_json(facts, line.data)))
+        else:
+            for piece in bad_line_json(facts, line.data):
+                self._sink.write(piece)
         self.count += 1
 
     def finish(self) -> Written | None:

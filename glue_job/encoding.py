@@ -16,6 +16,9 @@ SAMPLE_ROWS = 10_000
 _MOST_DISTINCT = 0.3
 """Share of the sample's values that may be distinct."""
 
+_TEXT_BYTES = 1024
+"""Average length of strings from which on they are texts."""
+
 
 def dictionary_columns(sample: pa.Table) -> list[str]:
     """Paths as pyarrow's ParquetWriter takes them; those within lists in the spellings of all its versions."""
@@ -24,6 +27,18 @@ def dictionary_columns(sample: pa.Table) -> list[str]:
         for name, column in zip(sample.column_names, sample.columns, strict=True)
         for paths, values in _leaves(column.combine_chunks(), [name])
         if _repeats(values)
+        for path in paths
+    ]
+
+
+def statistics_columns(sample: pa.Table) -> list[str]:
+    """As dictionary_columns(): those in which a reader may look for a value. Texts are none, and least and greatest of
+    them take the writer four times the memory of one."""
+    return [
+        path
+        for name, column in zip(sample.column_names, sample.columns, strict=True)
+        for paths, values in _leaves(column.combine_chunks(), [name])
+        if not pa.types.is_string(values.type) or values.nbytes <= len(values) * _TEXT_BYTES
         for path in paths
     ]
 

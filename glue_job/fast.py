@@ -79,7 +79,7 @@ class FastReader:
         self._watched = [at for at, f in enumerate(told.fields) if self._columns.get(f.name) != f.type]
         self.max_rows = max(1, min(MAX_ROWS, MAX_CELLS // max(1, _count_columns(told))))
 
-    def read(self, data: bytes, count: int) -> Rows | Refused:
+    def read(self, data: bytes | bytearray, count: int) -> Rows | Refused:
         """data: lines that are proven as said above, with a line end between them, and perhaps at the end."""
         if self._with_end:
             data += _END_LINE

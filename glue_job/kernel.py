@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -19,6 +19,8 @@ from glue_job.conform import Conformer, Drift
 from glue_job.fast import FastReader, Refused, Rows, is_utf8, trusted
 from glue_job.infer import Observer
 from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
+from glue_job.long_json import has_many_values
+from glue_job.long_lines import LONG_BYTES, read_long
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct
 from glue_job.suspects import Suspects
@@ -42,6 +44,23 @@ class Row(NamedTuple):
     row: dict[str, Any]
     rescued: str | None
 
+    @property
+    def is_rescued(self) -> bool:
+        return self.rescued is not None
+
+
+class LongRow(NamedTuple):
+    """A row of its own batch, because its line is long. sample: some of the record. rescued: one value, may be null."""
+
+    line: Line
+    sample: dict[str, Any]
+    batch: pa.RecordBatch
+    rescued: pa.Array
+
+    @property
+    def is_rescued(self) -> bool:
+        return not self.rescued.null_count
+
 
 class Bad(NamedTuple):
     line: Line
@@ -61,6 +80,7 @@ class Kernel:
         # Without any column there would be no array to tell the number of rows.
         self._with_end = trusted() if can_be_fast and root.fields else None
         self._reader = self._new_reader()
+        self._long_reader = None if self._with_end is None else FastReader(root, root, self._with_end)
         self._at_once_bytes = CHUNK_BYTES
 
     def _new_reader(self) -> FastReader | None:
@@ -88,7 +108,7 @@ class Kernel:
             first += chunk.line_count
         return batches
 
-    def read(self, piece: Chunk | Line) -> Iterator[Row | Bad | pa.RecordBatch]:
+    def read(self, piece: Chunk | Line) -> Iterator[Found]:
         """What the lines become, in their order; nothing for blank ones. A batch is rows of which nothing is rescued,
         with the columns of glue_job.parquet.data_schema()."""
         if isinstance(piece, Line):
@@ -109,7 +129,7 @@ class Kernel:
         self._suspects.forget()
 
     def _candidate(self, line: Line, is_text: bool) -> _Candidate:
-        if not _is_plausible(line.data, is_text):
+        if not _is_plausible(line.data, is_text) or has_many_values(line.data):
             return _Candidate(line, False)
         suspicion = self._suspects.find(line.data)
         return _Candidate(line, suspicion is None, suspicion)
@@ -125,6 +145,7 @@ class Kernel:
             or (len(data) > self._at_once_bytes and chunk.line_count > 1)
             or chunk.line_count > self._reader.max_rows
             or b"\0" in data
+            or has_many_values(data)
             or not is_utf8(data)
         ):
             return None
@@ -132,7 +153,7 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------------ with trouble
 
-    def _lines(self, lines: deque[_Candidate]) -> Iterator[Row | Bad | pa.RecordBatch]:
+    def _lines(self, lines: deque[_Candidate]) -> Iterator[Found]:
         """Takes up as many lines as seem good to be tried together. Empties `lines`."""
         while lines:
             most = 1 if self._reader is None else self._reader.max_rows
@@ -144,9 +165,7 @@ class Kernel:
             left = yield from self._group(group)
             lines.extendleft(reversed(left))
 
-    def _group(
-        self, group: list[_Candidate], is_suspect: bool = False
-    ) -> Generator[Row | Bad | pa.RecordBatch, None, list[_Candidate]]:
+    def _group(self, group: list[_Candidate], is_suspect: bool = False) -> Generator[Found, None, list[_Candidate]]:
         """Reads lines from the first on, at least one of them; those that are left. is_suspect: one of them is
         refused."""
         for _ in range(_TRIES):
@@ -172,7 +191,7 @@ class Kernel:
         left = yield from self._group(group[:half], True)
         return left + group[half:]
 
-    def _merged(self, group: list[_Candidate], rows: Rows) -> Iterator[Row | Bad | pa.RecordBatch]:
+    def _merged(self, group: list[_Candidate], rows: Rows) -> Iterator[Found]:
         """Proven rows as they are and all others strictly, in the order of the lines."""
         first = at = 0  # of the plausible lines; those from `first` up to `at` are proven and not yet given
         for candidate in group:
@@ -187,24 +206,41 @@ class Kernel:
         if at > first:
             yield rows.batch.slice(first, at - first)
 
-    def _of_candidate(self, candidate: _Candidate) -> Row | Bad:
+    def _of_candidate(self, candidate: _Candidate) -> Row | LongRow | Bad:
         found = self._strictly(candidate.line)
         if candidate.suspicion is not None:
-            self._suspects.judge(candidate.suspicion, isinstance(found, Bad) or found.rescued is not None)
-        if candidate.is_refused and isinstance(found, Row):
+            self._suspects.judge(candidate.suspicion, isinstance(found, Bad) or found.is_rescued)
+        if candidate.is_refused and not isinstance(found, Bad):
             self._suspects.learn(self._conformer.misfits)
-            if self._watch.add(found.record):
+            if self._watch.add(found.record if isinstance(found, Row) else found.sample):
                 self._reader = self._new_reader()
         return found
 
-    def _strictly(self, line: Line) -> Row | Bad:
+    def _strictly(self, line: Line) -> Row | LongRow | Bad:
         try:
             if not line.is_whole:
                 raise BadLine(BadLineReason.TOO_LONG, f"{line.size_bytes} bytes, the limit is {self._max_line_bytes}")
+            if line.size_bytes >= LONG_BYTES and (found := self._of_long(line)):
+                return found
             record = parse(line.data)
         except BadLine as bad:
             return Bad(line, bad)
         return Row(line, record, *self._conformer.conform(record))
+
+    def _of_long(self, line: Line) -> LongRow | None:
+        """None if it has to be read like others. Raises BadLine."""
+        if self._long_reader is None:
+            return None
+        fitting, rescued, drift, sample = read_long(line.data, self._root)
+        found = self._long_reader.read(fitting, 1)
+        if not isinstance(found, Rows):
+            return None
+        # What is unproven of it was proven when it was put together.
+        self._conformer.add(drift, sample)
+        return LongRow(line, sample, found.batch, pa.array([rescued], pa.binary()).cast(pa.string()))
+
+
+Found: TypeAlias = Row | LongRow | Bad | pa.RecordBatch
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glue_job import schema
-from glue_job.encoding import SAMPLE_ROWS, dictionary_columns
+from glue_job.encoding import SAMPLE_ROWS, dictionary_columns, statistics_columns
 from glue_job.schema import ListOf, Struct, Type
 from ndjctl.contracts import MIB, PARQUET_METADATA_KEY, RESCUED_COLUMN, SOURCE_COLUMN
 
@@ -23,6 +23,12 @@ ROW_GROUP_BYTES = 128 * MIB
 _SMALL_BATCH_BYTES = 128 * 1024
 """Row groups of smaller batches than this on average are put together before they are written: every chunk of every
 column costs the writer some time."""
+
+_LARGE_BATCH_BYTES = 24 * MIB
+"""A batch of this size is one row that is that large. It ends its row group: the writer takes several times the memory
+of a value."""
+
+_SAMPLE_BYTES = 16 * MIB
 
 _SCALARS = {
     schema.BOOL: pa.bool_(),
@@ -79,6 +85,7 @@ class PartWriter:
 
     def add(self, row: dict[str, Any], rescued: str | None, source: int, input_bytes: int) -> None:
         """source: index into `sources`. input_bytes: size of the line, by which memory is judged."""
+        self._end_full_row_group()
         self._rows.append(row)
         self._rescued.append(rescued)
         self._row_sources.append(source)
@@ -88,15 +95,20 @@ class PartWriter:
             self._runs.append(_Run(self._group.place(), len(self._rows) - 1))
         if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
             self._end_rows()
-            self._end_full_row_group()
 
     def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
         """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
+        self._end_full_row_group(batch)
         self.rows += batch.num_rows
         rescued = pa.nulls(batch.num_rows, pa.string())
         sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
         self._group.put(self._group.place(), batch, rescued, sources)
-        self._end_full_row_group()
+
+    def add_long(self, batch: pa.RecordBatch, rescued: pa.Array, source: int) -> None:
+        """One row, of a long line. batch: as in add_batch(). rescued: one value, may be null."""
+        self._end_full_row_group(batch, rescued.nbytes)
+        self.rows += 1
+        self._group.put(self._group.place(), batch, rescued, pa.array([source], pa.int32()))
 
     def _end_rows(self) -> None:
         """Puts the rows where they belong among the batches. They are made columns together, because to make columns of
@@ -112,9 +124,19 @@ class PartWriter:
             )
         self._rows, self._rescued, self._row_sources, self._runs, self._input_bytes = [], [], [], [], 0
 
-    def _end_full_row_group(self) -> None:
+    def _end_full_row_group(self, coming: pa.RecordBatch | None = None, coming_bytes: int = 0) -> None:
+        """Before a row is added, not after it: its line is still in memory then. coming: of what is to be added, its
+        columns; coming_bytes: and what else."""
         group = self._group
-        if group.rows + len(self._rows) >= ROW_GROUP_ROWS or group.size_bytes + self._input_bytes >= ROW_GROUP_BYTES:
+        size_bytes = group.size_bytes + self._input_bytes
+        if coming is not None and coming.num_rows == 1:
+            coming_bytes += coming.nbytes
+        if (
+            group.rows + len(self._rows) >= ROW_GROUP_ROWS
+            or size_bytes >= ROW_GROUP_BYTES
+            or (size_bytes and size_bytes + coming_bytes >= ROW_GROUP_BYTES)
+            or group.has_large
+        ):
             if self._rows:
                 self._end_rows()
             self._end_row_group()
@@ -125,20 +147,26 @@ class PartWriter:
         if group.size_bytes < len(group.batches) * _SMALL_BATCH_BYTES:
             data = data.combine_chunks()
         sources = pa.DictionaryArray.from_arrays(pa.concat_arrays(group.sources), self._sources)
-        columns = [*data.columns, sources, pa.concat_arrays(group.rescued)]
-        rows = group.rows
-        del group, data
-        self._write(pa.Table.from_arrays(columns, schema=self._schema), rows)
+        rescued = pa.chunked_array(group.rescued) if group.has_large else pa.concat_arrays(group.rescued)
+        columns = [*data.columns, sources, rescued]
+        rows, has_large = group.rows, group.has_large
+        del group, data, sources, rescued
+        table = pa.Table.from_arrays(columns, schema=self._schema)
+        del columns
+        if has_large:
+            # What was freed since the line was read is needed now.
+            pa.default_memory_pool().release_unused()
+        self._write(table, rows)
 
     def _write(self, table: pa.Table, rows: int) -> None:
         if self._writer is None:
-            sample = table.slice(0, SAMPLE_ROWS).select(self._data_schema.names)
+            sample = _small_sample(table.select(self._data_schema.names))
             self._writer = pq.ParquetWriter(
                 self._sink,
                 self._schema,
                 version="2.6",
                 compression="zstd",
-                write_statistics=True,
+                write_statistics=[*statistics_columns(sample), SOURCE_COLUMN],
                 use_dictionary=[*dictionary_columns(sample), SOURCE_COLUMN],
             )
         if rows:
@@ -152,6 +180,18 @@ class PartWriter:
         if self._writer is None:
             self._write(self._schema.empty_table(), 0)
         self._writer.close()
+
+
+def _small_sample(table: pa.Table) -> pa.Table:
+    """Some of the first rows. A row that is larger than a sample is passed over."""
+    for first in range(min(table.num_rows, SAMPLE_ROWS)):
+        count = min(SAMPLE_ROWS, table.num_rows - first)
+        while count:
+            sample = table.slice(first, count)
+            if sample.nbytes <= _SAMPLE_BYTES:
+                return sample
+            count //= 2
+    return table.slice(0, 0)
 
 
 class _Run(NamedTuple):
@@ -170,6 +210,7 @@ class _RowGroup:
         self.sources: list[pa.Array | None] = []
         self.rows = 0
         self.size_bytes = 0
+        self.has_large = False
 
     def place(self) -> int:
         """A new place behind the others."""
@@ -181,7 +222,9 @@ class _RowGroup:
     def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
         self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
         self.rows += len(rescued)
-        self.size_bytes += batch.nbytes + rescued.nbytes
+        size_bytes = batch.nbytes + rescued.nbytes
+        self.size_bytes += size_bytes
+        self.has_large |= size_bytes >= _LARGE_BATCH_BYTES
 
 
 class Footer(NamedTuple):

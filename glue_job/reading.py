@@ -6,13 +6,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import pyarrow as pa
 
 from glue_job.ahead import begun_ahead, read_ahead
 from glue_job.compression import decompressed, skipped
-from glue_job.kernel import Bad, Kernel, Row
+from glue_job.kernel import Bad, Found, Kernel
 from glue_job.lines import Chunk, ChunkReader, Line, count_records
 from glue_job.plan import Slice
 from glue_job.store import BLOCK_BYTES, InputFile, Store, read_blocks
@@ -23,8 +20,6 @@ TOGETHER_BYTES = MIB
 
 _TOGETHER_LEAST = 256 * 1024
 """A chunk of this size is read alone."""
-
-Found: TypeAlias = Row | Bad | pa.RecordBatch
 
 
 @dataclass

@@ -23,7 +23,7 @@ _TOO_DEEP = f"nested deeper than {MAX_NESTING} levels"
 _EXPLAINED_CHARACTERS = 8 * 1024 * 1024
 """Longer lines are not looked at twice: it would take seconds and memory, for a position."""
 
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SHOWN_CHARACTERS = 60
 
 
@@ -71,7 +71,7 @@ def _is_held(number: str) -> bool:
     return not math.isinf(float(number))
 
 
-_DECODER = json.JSONDecoder(
+DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant, strict=True
 )
 
@@ -87,7 +87,7 @@ def parse(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise BadLine(BadLineReason.INVALID_UTF8, f"invalid UTF-8 at byte {error.start + 1}: {error.reason}") from None
     try:
-        record = _DECODER.decode(text)
+        record = DECODER.decode(text)
     except RecursionError:
         raise _explain(text) or BadLine(BadLineReason.TOO_DEEP, _TOO_DEEP) from None
     except json.JSONDecodeError as error:
@@ -97,9 +97,9 @@ def parse(line: bytes) -> dict[str, Any]:
     if type(record) is not dict:
         found = f"expected a JSON object, found {_name(record)} at character {_first_character(text)}"
         raise BadLine(BadLineReason.NOT_AN_OBJECT, found)
-    if text.count("{") + text.count("[") > MAX_NESTING and _depth_exceeds(record, MAX_NESTING):
+    if text.count("{") + text.count("[") > MAX_NESTING and depth_exceeds(record, MAX_NESTING):
         raise _explain(text) or BadLine(BadLineReason.TOO_DEEP, _TOO_DEEP)
-    if _SURROGATE_ESCAPE.search(text) and _has_lone_surrogate(record):
+    if SURROGATE_ESCAPE.search(text) and has_lone_surrogate(record):
         raise _explain(text) or BadLine(BadLineReason.LONE_SURROGATE, "lone surrogate in a string")
     return record
 
@@ -126,7 +126,9 @@ def _of_decoder(text: str, error: json.JSONDecodeError) -> BadLine:
     return BadLine(BadLineReason.NOT_JSON, f"not valid JSON {at}: {error.msg}")
 
 
-def _depth_exceeds(value: Any, limit: int) -> bool:
+def depth_exceeds(value: Any, limit: int) -> bool:
+    """Whether there are more than `limit` (at least 1) objects and lists within each other, a value that is one
+    included."""
     level = [value]
     for _ in range(limit):
         level = [
@@ -140,7 +142,8 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
     return True
 
 
-def _has_lone_surrogate(value: Any) -> bool:
+def has_lone_surrogate(value: Any) -> bool:
+    """Of a value as parse() makes them."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -178,7 +181,7 @@ def _explain(text: str) -> BadLine | None:
                 content = json.loads(word)
             except ValueError:
                 return None
-            if _has_lone_surrogate(content):
+            if has_lone_surrogate(content):
                 return BadLine(BadLineReason.LONE_SURROGATE, f"lone surrogate in the string {at}")
             if expects_key and keys and keys[-1] is not None:
                 if content in keys[-1]:

@@ -41,8 +41,15 @@ class S3Sink(io.RawIOBase):
         return self.size_bytes
 
     def write(self, data: Any) -> int:
-        self._buffer += data
         size = len(data)
+        if size < UPLOAD_PART_BYTES:
+            self._buffer += data
+        else:  # a page of one long text: one part after the other, not all of it once more
+            with memoryview(data) as view:
+                for start in range(0, size, UPLOAD_PART_BYTES):
+                    if len(self._buffer) >= UPLOAD_PART_BYTES:
+                        self._send()
+                    self._buffer += view[start : start + UPLOAD_PART_BYTES]
         self.size_bytes += size
         if len(self._buffer) >= UPLOAD_PART_BYTES:
             self._send()

@@ -20,6 +20,8 @@ from ndjctl.contracts.formats import (
     Manifest,
     ManifestFile,
     bad_line_bytes,
+    bad_line_facts,
+    bad_line_json,
     bad_line_record,
     read_document,
 )
@@ -115,6 +117,8 @@ __all__ = [
     "Names",
     "SizeWindow",
     "bad_line_bytes",
+    "bad_line_facts",
+    "bad_line_json",
     "bad_line_record",
     "bad_lines_key",
     "bad_lines_prefix",

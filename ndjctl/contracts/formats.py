@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class BadLineReason:
     OUT_OF_RANGE = "number out of range"
     TOO_DEEP = "nested too deep"
     TOO_LONG = "line too long"
+    TOO_LARGE = "record too large"
     NUL_BYTE = "NUL byte"
 
 
@@ -39,6 +40,9 @@ SOURCE_COLUMN = "_source_file"
 RESCUED_COLUMN = "_rescued"
 PARQUET_METADATA_KEY = "ndjctl"
 """Key of the JSON object (manifest, part, schema version, tool version) in a part's Parquet key-value metadata."""
+
+
+_PIECE_BYTES = 256 * 1024
 
 
 class FormatError(ValueError):
@@ -120,7 +124,17 @@ def bad_line_record(
     reader in the middle of a file cannot know it. reason: one of BadLineReason. detail: one line for people, with the
     position. raw: the line without its line end.
     """
-    record: dict[str, Any] = {
+    record = bad_line_facts(source, byte_offset, line_number, reason, detail)
+    try:
+        record["raw"] = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        record["raw_base64"] = base64.b64encode(raw).decode("ascii")
+    return record
+
+
+def bad_line_facts(source: str, byte_offset: int, line_number: int | None, reason: str, detail: str) -> dict[str, Any]:
+    """As bad_line_record(), without the raw line."""
+    return {
         "version": BAD_LINE_VERSION,
         "source": source,
         "byte_offset": byte_offset,
@@ -128,11 +142,41 @@ def bad_line_record(
         "reason": reason,
         "detail": detail,
     }
+
+
+def bad_line_json(record: Mapping[str, Any], raw: bytes) -> Iterator[bytes]:
+    """The line of the quarantine that bad_line_record() describes, with its end, in pieces: a long line is not to be in
+    memory several times. record: without the raw line."""
+    yield json.dumps(record, ensure_ascii=False)[:-1].encode("utf-8")
+    if _is_utf8(raw):
+        yield b', "raw": "'
+        for start, end in _characters(raw):
+            yield json.dumps(raw[start:end].decode("utf-8"), ensure_ascii=False)[1:-1].encode("utf-8")
+    else:
+        yield b', "raw_base64": "'
+        for start in range(0, len(raw), 3 * _PIECE_BYTES):
+            yield base64.b64encode(raw[start : start + 3 * _PIECE_BYTES])
+    yield b'"}\n'
+
+
+def _is_utf8(raw: bytes) -> bool:
     try:
-        record["raw"] = raw.decode("utf-8")
+        for start, end in _characters(raw):
+            raw[start:end].decode("utf-8")
     except UnicodeDecodeError:
-        record["raw_base64"] = base64.b64encode(raw).decode("ascii")
-    return record
+        return False
+    return True
+
+
+def _characters(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Ranges that do not end within a character."""
+    start = 0
+    while start < len(raw):
+        end = start + _PIECE_BYTES
+        while start + 4 < end < len(raw) and raw[end] & 0xC0 == 0x80:
+            end -= 1
+        yield start, end
+        start = end
 
 
 def bad_line_bytes(record: Mapping[str, Any]) -> bytes:
