@@ -6,6 +6,7 @@ of the time of writing, and a larger file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -16,8 +17,9 @@ SAMPLE_ROWS = 10_000
 _MOST_DISTINCT = 0.3
 """Share of the sample's values that may be distinct."""
 
-_TEXT_BYTES = 1024
-"""Average length of strings from which on they are texts."""
+_LONGEST_KEY_BYTES = 256
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LOOKED_AT = 100
 
 
 def dictionary_columns(sample: pa.Table) -> list[str]:
@@ -32,15 +34,27 @@ def dictionary_columns(sample: pa.Table) -> list[str]:
 
 
 def statistics_columns(sample: pa.Table) -> list[str]:
-    """As dictionary_columns(): those in which a reader may look for a value. Texts are none, and least and greatest of
-    them take the writer four times the memory of one."""
+    """As dictionary_columns(): those in which a reader can tell by the least and the greatest value of a row group that
+    it need not look there. Of texts of any length those are of no use; and they take the writer six times the memory of
+    the longest, which may be a whole line."""
     return [
         path
         for name, column in zip(sample.column_names, sample.columns, strict=True)
         for paths, values in _leaves(column.combine_chunks(), [name])
-        if not pa.types.is_string(values.type) or values.nbytes <= len(values) * _TEXT_BYTES
+        if not pa.types.is_string(values.type) or _has_order(values.drop_null())
         for path in paths
     ]
+
+
+def _has_order(texts: pa.Array) -> bool:
+    """Whether they are names of few things, of one length as keys are, or dates."""
+    if not len(texts):
+        return False
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    if lengths["max"] > _LONGEST_KEY_BYTES:
+        return False
+    is_date = all(_DATE.match(text) for text in texts.slice(0, _LOOKED_AT).to_pylist())
+    return lengths["min"] == lengths["max"] or is_date or _repeats(texts)
 
 
 def _leaves(array: pa.Array, paths: list[str]) -> Iterator[tuple[list[str], pa.Array]]:

@@ -50,7 +50,8 @@ class Row(NamedTuple):
 
 
 class LongRow(NamedTuple):
-    """A row of its own batch, because its line is long. sample: some of the record. rescued: one value, may be null."""
+    """A row of its own batch, because its line is long. line: without its data, for the same reason. sample: some of
+    the record. rescued: one value, may be null."""
 
     line: Line
     sample: dict[str, Any]
@@ -116,10 +117,12 @@ class Kernel:
             return
         found = self._read_regular(piece)
         if isinstance(found, Rows) and not found.unproven:
+            del piece  # its line may be long, and is no longer needed when the row is written
             yield found.batch
             return
         is_text = found is not None or (b"\0" not in piece.data and is_utf8(piece.data))
         candidates = [self._candidate(line, is_text) for line in lines_of(piece)]
+        del piece
         if isinstance(found, Rows):
             yield from self._merged(candidates, found)
             return
@@ -178,6 +181,7 @@ class Kernel:
                 return []
             data = LINE_END.join([candidate.line.data.strip(BLANK_BYTES) for candidate in plausible])
             found = self._reader.read(data, len(plausible))
+            del data
             if isinstance(found, Rows):
                 self._at_once_bytes = min(CHUNK_BYTES, 2 * self._at_once_bytes)
                 yield from self._merged(group, found)
@@ -208,6 +212,7 @@ class Kernel:
 
     def _of_candidate(self, candidate: _Candidate) -> Row | LongRow | Bad:
         found = self._strictly(candidate.line)
+        candidate.line = found.line
         if candidate.suspicion is not None:
             self._suspects.judge(candidate.suspicion, isinstance(found, Bad) or found.is_rescued)
         if candidate.is_refused and not isinstance(found, Bad):
@@ -237,10 +242,18 @@ class Kernel:
             return None
         # What is unproven of it was proven when it was put together.
         self._conformer.add(drift, sample)
-        return LongRow(line, sample, found.batch, pa.array([rescued], pa.binary()).cast(pa.string()))
+        return LongRow(line._replace(data=b""), sample, found.batch, _one_text(rescued))
 
 
 Found: TypeAlias = Row | LongRow | Bad | pa.RecordBatch
+
+
+def _one_text(text: bytearray | None) -> pa.Array:
+    """As a column of one value, without a copy."""
+    if text is None:
+        return pa.nulls(1, pa.string())
+    ends = pa.py_buffer(bytes(4) + len(text).to_bytes(4, "little"))
+    return pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(text)])
 
 
 @dataclass

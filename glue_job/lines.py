@@ -101,7 +101,9 @@ class ChunkReader:
                     yield Line(offset, number, kept.removesuffix(b"\r"), size - (len(data) - len(kept)), False)
             else:
                 count, is_regular = _look(data)
-                yield Chunk(offset, number, data, count, is_regular)
+                chunk = [Chunk(offset, number, data, count, is_regular)]
+                del data  # which may be a long line; whoever gets it is done with it before the next one
+                yield chunk.pop()
             if number is not None:
                 number += count
             if self.next_offset >= self._end:

@@ -62,6 +62,7 @@ class _Reader:
     def __init__(self, line: bytes, piece_bytes: int) -> None:
         self._pieces = Pieces(line, piece_bytes)
         self._line = line
+        self._view = memoryview(line)
         self._fitting = bytearray()
         self._rescued = bytearray()
         self._drift = Drift()
@@ -92,9 +93,9 @@ class _Reader:
             end, _ = self._pieces.string(at)
             is_stored = isinstance(column, Scalar) and column.kind in (schema.STRING, schema.UNKNOWN)
             if is_stored:
-                self._fitting += self._line[at:end]
+                self._fitting += self._view[at:end]
             elif column is not None:
-                self._rescue(Misfit(path, "", schema.kind_of(column)), self._line[at:end])
+                self._rescue(Misfit(path, "", schema.kind_of(column)), self._view[at:end])
             return _Found(end, "", is_stored)
         end, value = self._pieces.word(at)
         if column is None or value is None:
@@ -120,7 +121,7 @@ class _Reader:
         fits = isinstance(column, wanted)
         end, sample = read(at + 1, path, column if fits else None, depth + 1)
         if column is not None and not fits:
-            self._rescue(Misfit(path, sample, schema.kind_of(column)), self._line[at:end])
+            self._rescue(Misfit(path, sample, schema.kind_of(column)), self._view[at:end])
         return _Found(end, sample, fits)
 
     def _list(self, at: int, path: Path, column: ListOf | None, depth: int) -> tuple[int, list[Any]]:
@@ -166,7 +167,7 @@ class _Reader:
         if misfits or start is None or self._line.find(b"-0", start, end) >= 0:
             self._fitting += _dumped(stored)[1:-1]
         else:
-            self._fitting += self._line[start:end]
+            self._fitting += self._view[start:end]
         self._rescue_all(misfits)
 
     def _object(self, at: int, path: Path, column: Struct | None, depth: int) -> tuple[int, dict[str, Any]]:
@@ -230,7 +231,7 @@ class _Reader:
         if not found.is_stored:
             del self._fitting[before:]
         if struct is not None and column is None and found.sample is not None:
-            self._rescue(Misfit(path, found.sample, None), self._line[at : found.end])
+            self._rescue(Misfit(path, found.sample, None), self._view[at : found.end])
         return found.end, found.sample
 
     def _write_name(self, name: str, begin: int) -> None:
@@ -259,12 +260,12 @@ class _Reader:
         for kind, count in counts.items():
             self._drift.add(place_of(examples[kind]), count)
 
-    def _rescue(self, misfit: Misfit, text: bytes) -> None:
+    def _rescue(self, misfit: Misfit, text: bytes | memoryview) -> None:
         """text: the value as JSON."""
         self._drift.add(place_of(misfit))
         self._add(pointer(misfit.path), text)
 
-    def _add(self, place: str, text: bytes) -> None:
+    def _add(self, place: str, text: bytes | memoryview) -> None:
         self._rescued += b"," if self._rescued else b"{"
         self._rescued += _dumped(place) + b":"
         self._rescued += text

@@ -24,9 +24,8 @@ _SMALL_BATCH_BYTES = 128 * 1024
 """Row groups of smaller batches than this on average are put together before they are written: every chunk of every
 column costs the writer some time."""
 
-_LARGE_BATCH_BYTES = 24 * MIB
-"""A batch of this size is one row that is that large. It ends its row group: the writer takes several times the memory
-of a value."""
+_LARGE_ROW_BYTES = 24 * MIB
+"""From this size on a row has a row group of its own: the writer takes several times the memory of a value."""
 
 _SAMPLE_BYTES = 16 * MIB
 
@@ -85,7 +84,6 @@ class PartWriter:
 
     def add(self, row: dict[str, Any], rescued: str | None, source: int, input_bytes: int) -> None:
         """source: index into `sources`. input_bytes: size of the line, by which memory is judged."""
-        self._end_full_row_group()
         self._rows.append(row)
         self._rescued.append(rescued)
         self._row_sources.append(source)
@@ -95,20 +93,32 @@ class PartWriter:
             self._runs.append(_Run(self._group.place(), len(self._rows) - 1))
         if len(self._rows) >= BATCH_ROWS or self._input_bytes >= BATCH_INPUT_BYTES:
             self._end_rows()
+            self._end_full_row_group()
 
     def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
         """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
-        self._end_full_row_group(batch)
+        if batch.num_rows == 1:
+            self.add_long(batch, pa.nulls(1, pa.string()), source)
+            return
         self.rows += batch.num_rows
         rescued = pa.nulls(batch.num_rows, pa.string())
         sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
         self._group.put(self._group.place(), batch, rescued, sources)
+        self._end_full_row_group()
 
     def add_long(self, batch: pa.RecordBatch, rescued: pa.Array, source: int) -> None:
         """One row, of a long line. batch: as in add_batch(). rescued: one value, may be null."""
-        self._end_full_row_group(batch, rescued.nbytes)
+        size_bytes = batch.nbytes + rescued.nbytes
+        if size_bytes >= _LARGE_ROW_BYTES:
+            self._end_row_group()
         self.rows += 1
         self._group.put(self._group.place(), batch, rescued, pa.array([source], pa.int32()))
+        if size_bytes >= _LARGE_ROW_BYTES:
+            # What the reading of the line has freed is needed for writing it.
+            pa.default_memory_pool().release_unused()
+            self._end_row_group()
+        else:
+            self._end_full_row_group()
 
     def _end_rows(self) -> None:
         """Puts the rows where they belong among the batches. They are made columns together, because to make columns of
@@ -124,39 +134,26 @@ class PartWriter:
             )
         self._rows, self._rescued, self._row_sources, self._runs, self._input_bytes = [], [], [], [], 0
 
-    def _end_full_row_group(self, coming: pa.RecordBatch | None = None, coming_bytes: int = 0) -> None:
-        """Before a row is added, not after it: its line is still in memory then. coming: of what is to be added, its
-        columns; coming_bytes: and what else."""
+    def _end_full_row_group(self) -> None:
         group = self._group
-        size_bytes = group.size_bytes + self._input_bytes
-        if coming is not None and coming.num_rows == 1:
-            coming_bytes += coming.nbytes
-        if (
-            group.rows + len(self._rows) >= ROW_GROUP_ROWS
-            or size_bytes >= ROW_GROUP_BYTES
-            or (size_bytes and size_bytes + coming_bytes >= ROW_GROUP_BYTES)
-            or group.has_large
-        ):
-            if self._rows:
-                self._end_rows()
+        if group.rows + len(self._rows) >= ROW_GROUP_ROWS or group.size_bytes + self._input_bytes >= ROW_GROUP_BYTES:
             self._end_row_group()
 
     def _end_row_group(self) -> None:
+        if self._rows:
+            self._end_rows()
         group, self._group = self._group, _RowGroup()
+        if not group.rows:
+            return
         data = pa.Table.from_batches(group.batches, self._data_schema)
         if group.size_bytes < len(group.batches) * _SMALL_BATCH_BYTES:
             data = data.combine_chunks()
         sources = pa.DictionaryArray.from_arrays(pa.concat_arrays(group.sources), self._sources)
-        rescued = pa.chunked_array(group.rescued) if group.has_large else pa.concat_arrays(group.rescued)
+        rescued = group.rescued[0] if len(group.rescued) == 1 else pa.concat_arrays(group.rescued)
         columns = [*data.columns, sources, rescued]
-        rows, has_large = group.rows, group.has_large
-        del group, data, sources, rescued
-        table = pa.Table.from_arrays(columns, schema=self._schema)
-        del columns
-        if has_large:
-            # What was freed since the line was read is needed now.
-            pa.default_memory_pool().release_unused()
-        self._write(table, rows)
+        rows = group.rows
+        del group, data
+        self._write(pa.Table.from_arrays(columns, schema=self._schema), rows)
 
     def _write(self, table: pa.Table, rows: int) -> None:
         if self._writer is None:
@@ -173,10 +170,7 @@ class PartWriter:
             self._writer.write_table(table, row_group_size=rows)
 
     def close(self) -> None:
-        if self._rows:
-            self._end_rows()
-        if self._group.rows:
-            self._end_row_group()
+        self._end_row_group()
         if self._writer is None:
             self._write(self._schema.empty_table(), 0)
         self._writer.close()
@@ -210,7 +204,6 @@ class _RowGroup:
         self.sources: list[pa.Array | None] = []
         self.rows = 0
         self.size_bytes = 0
-        self.has_large = False
 
     def place(self) -> int:
         """A new place behind the others."""
@@ -222,9 +215,7 @@ class _RowGroup:
     def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
         self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
         self.rows += len(rescued)
-        size_bytes = batch.nbytes + rescued.nbytes
-        self.size_bytes += size_bytes
-        self.has_large |= size_bytes >= _LARGE_BATCH_BYTES
+        self.size_bytes += batch.nbytes + rescued.nbytes
 
 
 class Footer(NamedTuple):

@@ -101,7 +101,9 @@ class Reading:
                 chunks = ChunkReader(drawn, piece.start, end, self._max_line_bytes)
                 for chunk in chunks:
                     result.lines += count_records(chunk)  # not what the kernel made of it, which is compared with this
-                    yield result, chunk
+                    held = [(result, chunk)]
+                    del chunk  # as in ChunkReader
+                    yield held.pop()
             result.first_offset, result.next_offset = chunks.first_offset, chunks.next_offset
 
 
@@ -128,7 +130,9 @@ def _found(chunks: Iterator[tuple[SliceResult, Chunk | Line]], kernel: Kernel) -
             continue
         yield from _of_small(small, kernel)
         small, size_bytes = [], 0
-        for found in kernel.read(chunk):
+        made = kernel.read(chunk)
+        del chunk
+        for found in made:
             yield result, found
     yield from _of_small(small, kernel)
 

@@ -204,13 +204,7 @@ def test_new_fields_get_the_columns_that_they_would_get() -> None:
 
 @pytest.mark.usefixtures("_long_from_1")
 def test_what_the_fast_reader_would_refuse_or_read_differently_is_not_left_to_it() -> None:
-    line = (
-        b'{"new":1,"l":['
-        + b"-0,1,-0.0," * 9
-        + b'-0],"lt":['
-        + b'{"x":[2],"o":null},' * 9
-        + b"{}]}"
-    )
+    line = b'{"new":1,"l":[' + b"-0,1,-0.0," * 9 + b'-0],"lt":[' + b'{"x":[2],"o":null},' * 9 + b"{}]}"
     for chunk in ChunkReader([line], 0, len(line)):
         (found,) = Kernel(SCHEMA, 10_000).read(chunk)
         (expected,) = Kernel(SCHEMA, 10_000, can_be_fast=False).read(chunk)
