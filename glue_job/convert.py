@@ -90,17 +90,17 @@ def convert_part(task: PartTask, store: Store | None = None) -> PartResult:
     except Exception as error:
         # The log is where a developer looks; what is told to the user is the one line.
         Log(common={"part": task.number}).error("part failed", traceback=traceback.format_exc())
-        return _measured(PartResult(task.number, error=one_line(error)), began)
+        return measured(PartResult(task.number, error=one_line(error)), began)
 
 
 def write_part(task: PartTask, store: Store) -> PartResult:
     """Writes the part and, if there are bad lines, their object. Raises what the store's sinks raise."""
     began = time.perf_counter()
-    return _measured(_convert(task, store), began)
+    return measured(_convert(task, store), began)
 
 
-def _measured(result: PartResult, began: float) -> PartResult:
-    """began: of time.perf_counter()."""
+def measured(result: PartResult, began: float) -> PartResult:
+    """`result` with the time since `began` (of time.perf_counter()) and this process's memory."""
     result.seconds = time.perf_counter() - began
     scale = 1 if sys.platform == "darwin" else 1024
     result.peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
