@@ -58,11 +58,18 @@ class Head:
     extent: Extent
 
 
-def take_sample(store: Store, files: Mapping[int, Any], pinned: Struct | None) -> Sample:
-    """Reads and observes in the order of the files, so that the same manifest gives the same schema."""
+def take_sample(
+    store: Store,
+    files: Mapping[int, Any],
+    pinned: Struct | None,
+    all_bytes: int = ALL_BYTES,
+    least_file_bytes: int = LEAST_FILE_BYTES,
+) -> Sample:
+    """Reads and observes in the order of the files, so that the same manifest gives the same schema. all_bytes: about
+    how much together, and least_file_bytes of each at least."""
     sample = Sample()
     conformer = None if pinned is None else Conformer(pinned)
-    share_bytes = max(LEAST_FILE_BYTES, min(FILE_BYTES, ALL_BYTES // max(len(files), 1)))
+    share_bytes = max(least_file_bytes, min(FILE_BYTES, all_bytes // max(len(files), 1)))
     trial = _Trial(TRIAL_BYTES // max(len(files), 1))
     entries = list(files.items())
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -78,7 +85,7 @@ def take_sample(store: Store, files: Mapping[int, Any], pinned: Struct | None) -
                     sample.codecs[index] = head.codec
                 trial.add(head.lines)
                 sample.bad_lines += observe(head.lines, sample.observer, conformer)
-    sample.trial = trial.lines
+    sample.trial = bytes(trial.lines)
     if conformer is not None:
         sample.drift = conformer.drift
     return sample
@@ -104,7 +111,7 @@ class _Trial:
 
     def __init__(self, share_bytes: int) -> None:
         self._share_bytes = share_bytes
-        self.lines = b""
+        self.lines = bytearray()
 
     def add(self, lines: bytes) -> None:
         """Takes whole lines off the beginning, one at least while there is room."""

@@ -38,7 +38,7 @@ def convert(
     invocation: Invocation,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="NDJSON files, folders of them, or '-' for standard input."),
+        typer.Argument(metavar="INPUT", help="NDJSON files, folders of them, or '-' for standard input."),
     ],
     output: Annotated[
         Path | None,

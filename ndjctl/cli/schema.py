@@ -29,7 +29,7 @@ def infer(
     invocation: Invocation,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="NDJSON files, folders of them, or '-' for standard input."),
+        typer.Argument(metavar="INPUT", help="NDJSON files, folders of them, or '-' for standard input."),
     ],
     every_line: Annotated[bool, typer.Option("--all", help="Read every line, not a sample of every file.")] = False,
 ) -> None:

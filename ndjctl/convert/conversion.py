@@ -100,8 +100,9 @@ class Conversion:
                 self._verify(work)
         if settings.is_dry:
             self._number(bad, sample)
-        if refused is not None and not settings.is_dry:
-            reasons = dict.fromkeys(self._source.files, refused)
+        is_nothing = len(work.unavailable) == len(self._source.files)
+        if not settings.is_dry and (refused is not None or is_nothing):
+            reasons = dict.fromkeys(self._source.files, refused or "")
             work = Work(unavailable=reasons | work.unavailable)
         outcome = Outcome(
             is_dry=settings.is_dry,
@@ -219,6 +220,14 @@ def _told(error: OSError, folder: Path) -> Exception:
             f"made visible."
         )
     where = shown(os.fsdecode(error.filename)) if error.filename else shown(folder)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+    if error.errno in (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EEXIST,
+        errno.ENAMETOOLONG,
+    ):
         return UsageError(f"{where} cannot be written: {error.strerror}.")
     return WorkFailed(f"{where} cannot be written: {error.strerror or error}.")

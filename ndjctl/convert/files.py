@@ -18,7 +18,7 @@ from glue_job.sample import Sample, take_sample
 from glue_job.schema import Struct
 from glue_job.source import FileUnavailable
 from glue_job.store import read_blocks
-from ndjctl.contracts import LINE_END
+from ndjctl.contracts import LINE_END, MIB
 from ndjctl.convert.names import BAD_LINES_FOLDER
 from ndjctl.convert.settings import Reporter, Settings, Work
 from ndjctl.convert.stores import CountingStore
@@ -26,6 +26,12 @@ from ndjctl.convert.workers import Workers
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.folder_store import LocalFile
 from ndjctl.paths import STDIN, is_folder, is_same_folder, shown, walk
+
+_SAMPLE_BYTES = 16 * MIB
+"""Of all files together. The job takes more, but nobody waits in front of it."""
+
+_LEAST_SAMPLE_BYTES = 1024
+"""Of each of very many files: a line or two."""
 
 _ATTEMPTS = 3
 """Of a part that cannot be read for a reason that is gone when it is looked for."""
@@ -83,7 +89,9 @@ class FileSource:
 
     def sample(self) -> Sample:
         self._reporter.phase("sample")
-        return take_sample(CountingStore(None, _ignore), self.files, self._settings.declared)
+        return take_sample(
+            CountingStore(None, _ignore), self.files, self._settings.declared, _SAMPLE_BYTES, _LEAST_SAMPLE_BYTES
+        )
 
     def convert(self, root: Struct, sample: Sample) -> Work:
         """Writes every part, without the files that cannot be had or are too bad. A file that fails on the way has all
@@ -118,7 +126,7 @@ class FileSource:
         return work
 
     def line_number(self, uri: str, codec: str | None, byte_offset: int) -> int | None:
-        """Of the line of that file that begins at `byte_offset` of its text, from 1; None if it cannot be read again."""
+        """Of the line of that file that begins at `byte_offset` of its text, from 1; None if it cannot be read."""
         file = next(file for file in self.files.values() if file.uri == uri)
         blocks: Iterator[bytes] = read_blocks(CountingStore(None, _ignore), file, 0, file.size_bytes)
         number, left = 1, byte_offset

@@ -113,10 +113,14 @@ class OutputFolder:
 
     def _journal(self) -> _Journal:
         document = self._document(JOURNAL_FILE, _JOURNAL_FORMAT, _JOURNAL_VERSION)
-        rename = document.get("rename", {})
+        if not document:
+            return _Journal({}, [])
+        rename = document.get("rename")
         remove = _list(document, "remove")
-        if not isinstance(rename, dict) or not all(
-            is_ours(name) and isinstance(held, str) and is_unfinished(held) for name, held in rename.items()
+        if (
+            not isinstance(rename, dict)
+            or REPORT_FILE not in rename
+            or not all(is_ours(name) and isinstance(held, str) and is_unfinished(held) for name, held in rename.items())
         ):
             raise UsageError(
                 f"{shown(self.path / JOURNAL_FILE)} names files that are not ours: move it away, or name another "
@@ -141,16 +145,21 @@ class OutputFolder:
         journal = self._journal()
         if not journal.rename:
             return
-        # First what says that the rest is whole, and last what says so of the new.
-        (self.path / REPORT_FILE).unlink(missing_ok=True)
-        for name in sorted(journal.rename, key=lambda name: (name == REPORT_FILE, name.startswith("part-"), name)):
-            try:
-                (self.path / journal.rename[name]).replace(self.path / name)
-            except FileNotFoundError:
-                continue  # done before the interruption
+        if (self.path / journal.rename[REPORT_FILE]).exists():
+            # While this goes on no report says that what is here is whole.
+            (self.path / REPORT_FILE).unlink(missing_ok=True)
+        for name in sorted(journal.rename.keys() - {REPORT_FILE}, key=lambda name: (name.startswith("part-"), name)):
+            self._rename(journal.rename[name], name)
         for name in journal.remove:
             (self.path / name).unlink(missing_ok=True)
+        self._rename(journal.rename[REPORT_FILE], REPORT_FILE)
         (self.path / JOURNAL_FILE).unlink()
+
+    def _rename(self, held: str, name: str) -> None:
+        try:
+            (self.path / held).replace(self.path / name)
+        except FileNotFoundError:
+            pass  # done before the interruption
 
     def _tidy(self) -> None:
         """Removes what is not whole; nobody else is at work here."""

@@ -12,8 +12,8 @@ LOCK_FILE = ".ndjctl.lock"
 JOURNAL_FILE = ".ndjctl.commit.json"
 
 _DOCUMENTS = (SCHEMA_FILE, NEXT_SCHEMA_FILE, REPORT_FILE)
-_PART = re.compile(r"part-\d{5,}\.parquet")
-_BAD_LINES = re.compile(rf"{BAD_LINES_FOLDER}/part-\d{{5,}}\.ndjson")
+_PART = re.compile(r"part-[0-9]{5,}\.parquet")
+_BAD_LINES = re.compile(rf"{BAD_LINES_FOLDER}/part-[0-9]{{5,}}\.ndjson")
 _UNFINISHED = re.compile(r"((?:.*/)?)\.(.+)\.[0-9a-f]{16}\.unfinished", re.DOTALL)
 """As ndjctl.folder_store names them."""
 

@@ -148,7 +148,7 @@ def report_document(outcome: Outcome, output_files: Sequence[str]) -> dict[str, 
         "tool_version": __version__,
         "dry_run": outcome.is_dry,
         "ok": outcome.ok,
-        "error": outcome.refused,
+        "refused": outcome.refused,
         "started_at": outcome.started_at,
         "completed_at": outcome.completed_at,
         "totals": {

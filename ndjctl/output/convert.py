@@ -61,21 +61,24 @@ def _facts(outcome: Outcome, output: Path | None) -> Table:
         first = f": first {_where(outcome.bad.first[reason])}" if outcome.is_dry else ""
         table.add_row("", Text(one_line(f"{count:,} x {reason}{first}"), style="yellow"))
     values = counted(outcome.drift.total, "value")
-    if outcome.drift.total:
-        values += " would be kept in _rescued" if outcome.is_dry else ", kept in _rescued"
+    if outcome.drift.total and outcome.is_published:
+        values += ", kept in _rescued"
+    elif outcome.drift.total:
+        values += " would be kept in _rescued" if outcome.refused is None else " that fit no column"
     table.add_row("rescued", Text(values, style="yellow" if outcome.drift.total else ""))
     for place, count in outcome.drift.counts.most_common(LISTED_FILES):
         table.add_row("", Text(one_line(f"{count:,} x {_place(place)}"), style="yellow"))
     if len(outcome.drift.counts) > LISTED_FILES:
         rest = len(outcome.drift.counts) - LISTED_FILES
         table.add_row("", Text(f"and {counted(rest, 'more place')} (see --json)", style="yellow"))
-    table.add_row(
-        "parquet", Text(f"{counted(len(outcome.parts), 'part')}, {size(outcome.parquet_bytes)}{_ratio(outcome)}")
-    )
+    if outcome.parts:
+        parts = counted(len(outcome.parts), "part")
+        table.add_row("parquet", Text(f"{parts}, {size(outcome.parquet_bytes)}{_ratio(outcome)}"))
     if outcome.is_published:
         table.add_row("output", Text(one_line(str(output))))
         if outcome.next_root is not None:
-            table.add_row("next schema", Text(f"{NEXT_SCHEMA_FILE} has a column for every new field that was met"))
+            following = one_line(str((output or Path()) / NEXT_SCHEMA_FILE))
+            table.add_row("next schema", Text(f"--schema {following} has columns for the new fields"))
     speed = (
         f"  ({outcome.size_bytes / 1e6 / outcome.seconds:,.1f} MB/s)" if outcome.seconds and outcome.size_bytes else ""
     )
@@ -146,4 +149,5 @@ def _verdict(outcome: Outcome) -> Text:
         return Text(f"FAILED  {failed}; nothing was written", style="bold red")
     if outcome.failed:
         return Text(f"FAILED  {failed}; of the others {sum_text}", style="bold red")
-    return Text(f"CONVERTED  {sum_text}, 0 lost, counted in the Parquet itself", style="bold green")
+    style = "bold yellow" if outcome.bad_lines else "bold green"
+    return Text(f"CONVERTED  {sum_text}, 0 lost, counted in the Parquet itself", style=style)
