@@ -88,7 +88,7 @@ def diff(
     from ndjctl.schemas import compare
 
     differences = compare(_schema(invocation, before, dataset), _schema(invocation, after, dataset))
-    invocation.out.show(difference_view(before, after, differences))
+    invocation.out.show(difference_view(_called(before), _called(after), differences))
     if differences:
         raise typer.Exit(EXIT_FAILED)
 
@@ -121,10 +121,18 @@ def pin(
         raise typer.Exit(EXIT_FAILED)
 
 
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
+
+
+def _called(name: str) -> str:
+    return f"version {name}" if _is_version(name) else name
+
+
 def _schema(invocation: Invocation, name: str, dataset: str | None) -> Struct:
     from ndjctl.schemas import read_schema
 
-    if not (name.isascii() and name.isdecimal()):
+    if not _is_version(name):
         return read_schema(Path(name))
     from ndjctl.pinning import read_version
 
