@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ndjctl.contracts import FILE_SUFFIX
+from ndjctl.convert.names import BAD_LINES_FOLDER, REPORT_FILE
 from ndjctl.errors import UsageError
 
 STDIN = "-"
@@ -23,7 +24,7 @@ compressed is told by its content."""
 def shown(path: str | Path) -> str:
     """A path on one line, whatever is in it."""
     text = str(path)
-    return text if text.isprintable() else repr(text)
+    return text if text and text.isprintable() else repr(text)
 
 
 def is_folder(path: str | Path) -> bool:
@@ -45,6 +46,8 @@ def walk(folder: str | Path, leave_out: Path | None = None) -> Iterator[str]:
     unwanted = _identity(leave_out) if leave_out is not None else None
     for directory, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
+        if BAD_LINES_FOLDER in folders and REPORT_FILE in names:
+            folders.remove(BAD_LINES_FOLDER)  # what 'ndjctl convert' put aside there is no input
         if unwanted is not None:
             folders[:] = [name for name in folders if _identity(Path(directory, name)) != unwanted]
         for name in sorted(names):

@@ -40,9 +40,8 @@ def convert(
         list[str],
         typer.Argument(metavar="INPUT", help="NDJSON files, folders of them, or '-' for standard input."),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", readable=False, help="Folder for the Parquet; made if need be.", metavar="DIR"),
+    folder_name: Annotated[
+        str | None, typer.Option("--output", "-o", help="Folder for the Parquet; made if need be.", metavar="DIR")
     ] = None,
     schema: Annotated[
         Path | None,
@@ -83,7 +82,7 @@ def convert(
     """
     from ndjctl.objects import require_parquet
 
-    if output is None and not dry_run:
+    if folder_name == "" or (folder_name is None and not dry_run):  # an empty one would be the current folder
         raise UsageError("Say where the Parquet is to go: '-o DIR'; '--dry-run' writes nothing and needs none.")
     require_parquet("Parquet is written")
     from ndjctl.convert.conversion import Conversion
@@ -102,6 +101,7 @@ def convert(
         max_bad_lines=max_bad_lines,
         max_bad_percent=max_bad_percent,
     )
+    output = None if folder_name is None else Path(folder_name)
     folder = None if output is None else OutputFolder(output)
     nothing = "nothing was written" if dry_run else "nothing of this run was made visible"
     invocation.interrupted_note = f"Interrupted: {nothing}."

@@ -162,12 +162,9 @@ class Conversion:
     def _publish(self, folder: OutputFolder, outcome: Outcome, work: Work) -> None:
         self._reporter.phase("publish")
         schemas = {SCHEMA_FILE: outcome.root, NEXT_SCHEMA_FILE: outcome.next_root}
-        about = {"created_at": outcome.completed_at}
         whole = [written for result in work.results for written in _written(result)]
         whole += [
-            folder.write(name, _json(schema.document(root, about)))
-            for name, root in schemas.items()
-            if root is not None
+            folder.write(name, _json(schema.document(root, {}))) for name, root in schemas.items() if root is not None
         ]
         names = sorted(f"{w.target.bucket}/{w.target.key}".lstrip("/") for w in whole)
         self.output_files = [*names, REPORT_FILE]

@@ -51,6 +51,18 @@ def _facts(outcome: Outcome, output: Path | None) -> Table:
     if outcome.failed:
         files += f"  ({len(outcome.files) - len(outcome.failed):,} converted, {len(outcome.failed):,} failed)"
     table.add_row("files", Text(files))
+    if outcome.is_dry or outcome.is_published:
+        _add_counts(table, outcome, output)
+    speed = (
+        f"  ({outcome.size_bytes / 1e6 / outcome.seconds:,.1f} MB/s)" if outcome.seconds and outcome.size_bytes else ""
+    )
+    table.add_row("seconds", Text(f"{outcome.seconds:.1f}{speed}"))
+    return table
+
+
+def _add_counts(table: Table, outcome: Outcome, output: Path | None) -> None:
+    from rich.text import Text
+
     table.add_row("lines in", Text(f"{outcome.lines:,}"))
     table.add_row("rows out", Text(f"{outcome.rows:,}"))
     bad_lines = counted(outcome.bad_lines, "line")
@@ -61,10 +73,8 @@ def _facts(outcome: Outcome, output: Path | None) -> Table:
         first = f": first {_where(outcome.bad.first[reason])}" if outcome.is_dry else ""
         table.add_row("", Text(one_line(f"{count:,} x {reason}{first}"), style="yellow"))
     values = counted(outcome.drift.total, "value")
-    if outcome.drift.total and outcome.is_published:
-        values += ", kept in _rescued"
-    elif outcome.drift.total:
-        values += " would be kept in _rescued" if outcome.refused is None else " that fit no column"
+    if outcome.drift.total:
+        values += " would be kept in _rescued" if outcome.is_dry else ", kept in _rescued"
     table.add_row("rescued", Text(values, style="yellow" if outcome.drift.total else ""))
     for place, count in outcome.drift.counts.most_common(LISTED_FILES):
         table.add_row("", Text(one_line(f"{count:,} x {_place(place)}"), style="yellow"))
@@ -79,11 +89,6 @@ def _facts(outcome: Outcome, output: Path | None) -> Table:
         if outcome.next_root is not None:
             following = one_line(str((output or Path()) / NEXT_SCHEMA_FILE))
             table.add_row("next schema", Text(f"--schema {following} has columns for the new fields"))
-    speed = (
-        f"  ({outcome.size_bytes / 1e6 / outcome.seconds:,.1f} MB/s)" if outcome.seconds and outcome.size_bytes else ""
-    )
-    table.add_row("seconds", Text(f"{outcome.seconds:.1f}{speed}"))
-    return table
 
 
 def _files(outcome: Outcome) -> list[RenderableType]:

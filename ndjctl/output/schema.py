@@ -9,7 +9,7 @@ from glue_job import schema
 from glue_job.pin import StoredVersion
 from glue_job.schema import ListOf, Scalar, Struct, Type
 from ndjctl.contracts import s3_uri, schema_key
-from ndjctl.convert.infer import Inference, describe, left_out
+from ndjctl.observed import Inference, describe, left_out
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted
 from ndjctl.schemas import ADDED, CHANGED, REMOVED, RENAMED, Difference, type_text

@@ -338,6 +338,7 @@ def test_an_output_folder_in_the_input_folder_is_no_input(tmp_path: Path) -> Non
     (tmp_path / "bad.ndjson").write_bytes(b"x\n")
     for _ in range(2):
         assert [file.lines for file in convert([tmp_path], tmp_path / "out").files] == [30, 1]
+    assert [file.lines for file in convert([tmp_path], tmp_path / "other").files] == [30, 1]
     with pytest.raises(UsageError, match="both input and output"):
         convert([tmp_path], tmp_path)
     with pytest.raises(UsageError, match="bad lines of an earlier conversion"):

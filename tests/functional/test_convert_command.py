@@ -68,6 +68,8 @@ def test_what_cannot_be_used_is_told_in_one_sentence(shell: Shell) -> None:
     cases: list[tuple[list[str], int, list[str]]] = [
         (["convert"], 2, ["INPUT", "--help"]),
         (["convert", "a.ndjson"], 2, ["-o DIR"]),
+        (["convert", "a.ndjson", "-o", ""], 2, ["-o DIR"]),
+        (["convert", "", "-o", "out"], 2, ["'' does not exist"]),
         (["convert", "no.ndjson", "-o", "out"], 2, ["no.ndjson does not exist"]),
         (["convert", "empty", "-o", "out"], 2, ["empty holds no NDJSON", ".gz"]),
         (["convert", "pipe", "-o", "out"], 2, ["neither a file nor a folder", "'-'"]),
@@ -201,6 +203,9 @@ def test_without_pyarrow_one_sentence_says_what_to_install(shell: Shell, tmp_pat
         "importlib.util.find_spec = lambda name, *more: None if name.startswith('pyarrow') else real(name, *more)\n"
         "sys.modules['pyarrow'] = None\n"
     )
-    done = shell("convert", "a.ndjson", "-o", "out", PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(ROOT)]))
+    without = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+    done = shell("convert", "a.ndjson", "-o", "out", **without)
     assert (done.code, done.out) == (2, "")
     assert done.err == "error: Parquet is written, and that needs pyarrow: 'pip install pyarrow'.\n"
+    (tmp_path / "s.json").write_text('{"format":"ndjctl.schema","version":1,"fields":[]}')
+    assert shell("schema", "diff", "s.json", "s.json", **without).code == 0, "this needs none"

@@ -11,7 +11,7 @@ from hypothesis import given
 from glue_job import schema
 from glue_job.infer import Observer, with_new_fields
 from glue_job.schema import Field, ListOf, Scalar, Struct, Type
-from ndjctl.convert.infer import describe, left_out
+from ndjctl.observed import describe, left_out
 from ndjctl.schemas import ADDED, CHANGED, REMOVED, RENAMED, REORDERED, Difference, compare, join, type_text
 from tests.kernel_strategies import RECORDS, ROOTS
 
