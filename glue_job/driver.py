@@ -214,6 +214,7 @@ class Job:
     def _withdraw(self, output: Output) -> None:
         """Takes back what a failed attempt wrote, as far as that is possible: output is visible when its files are
         completed, not before. The next attempt does the same before it writes."""
+        output.discard()
         try:
             if self._ledger.is_holder():
                 output.delete_all()

@@ -141,6 +141,10 @@ class Output:
             if deleted:
                 self._log.info("left-over objects deleted", bucket=bucket, keys=deleted[:10], count=len(deleted))
 
+    def discard(self) -> None:
+        """Drops what is written and not visible, and nothing else."""
+        discard(S3Store(self._s3), self.results)
+
     def delete_all(self) -> None:
         """Leaves nothing of this manifest, whichever attempt wrote it; tasks and results are empty afterwards."""
         self.tasks, self.results, self.published = [], [], []

@@ -22,6 +22,16 @@ _ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
+class StoredVersion:
+    """A schema version as it is stored. created_at: ISO 8601 in UTC. manifest_id: of the manifest that it was first
+    needed for; empty for a schema that was declared."""
+
+    version: int
+    created_at: str
+    manifest_id: str
+
+
+@dataclass(frozen=True)
 class Pinned:
     """version: from 1; 0 means that nothing is pinned."""
 
@@ -44,38 +54,50 @@ class SchemaStore:
 
     def latest(self) -> Pinned:
         """The newest version, or nothing. Raises FormatError if what is stored cannot be read."""
+        versions = self.versions()
+        return self.read(versions[-1]) if versions else Pinned.nothing()
+
+    def versions(self) -> list[int]:
+        """Those that there are, from the oldest on."""
         first = schema_key(self.dataset, 1)
         prefix = first[: first.rindex("-") + 1]
         name = re.compile(re.escape(prefix) + r"(\d{6,})\.json")
-        versions = [
+        return sorted(
             int(match.group(1))
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             for item in page.get("Contents", [])
             if (match := name.fullmatch(item["Key"]))
-        ]
-        return self._read(max(versions)) if versions else Pinned.nothing()
+        )
 
-    def _read(self, version: int) -> Pinned:
+    def read(self, version: int) -> Pinned:
+        """A version that is there. Raises FormatError if it cannot be read."""
+        document = self._document(version)
+        where = s3_uri(self._bucket, schema_key(self.dataset, version))
+        return Pinned(version, schema.from_json({"struct": document.get("fields")}, where))
+
+    def about(self, version: int) -> StoredVersion:
+        """When and by whom a version was stored. Raises FormatError if it cannot be read."""
+        document = self._document(version)
+        return StoredVersion(version, str(document.get("created_at", "")), str(document.get("manifest_id", "")))
+
+    def _document(self, version: int) -> dict[str, Any]:
         key = schema_key(self.dataset, version)
         where = s3_uri(self._bucket, key)
         body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         document = read_document(body, SCHEMA_FORMAT, SCHEMA_VERSION, where)
         if document.get("schema_version") != version:
             raise FormatError(f"{where} says that it is version {document.get('schema_version')!r}")
-        return Pinned(version, schema.from_json({"struct": document.get("fields")}, where))
+        return document
 
     def pin(self, pinned: Pinned, manifest_id: str) -> bool:
-        """Writes a version unless it is there already; whether it was written."""
-        document = {
-            "format": SCHEMA_FORMAT,
-            "version": SCHEMA_VERSION,
+        """Writes a version unless it is there already; whether it was written. manifest_id: see StoredVersion."""
+        about = {
             "dataset": self.dataset,
             "schema_version": pinned.version,
             "created_at": iso_utc(self._clock()),
             "manifest_id": manifest_id,
-            "fields": schema.to_json(pinned.root)["struct"],
         }
-        body = json.dumps(document, ensure_ascii=False, indent=1).encode()
+        body = json.dumps(schema.document(pinned.root, about), ensure_ascii=False, indent=1).encode()
         try:
             put_if_absent(self._s3, self._bucket, schema_key(self.dataset, pinned.version), body)
         except ClientError as error:

@@ -127,8 +127,8 @@ def build_report(
         },
         "drift": {
             "policy": facts.on_drift,
-            "rescued": _places(drift),
-            "in_sample": _places(facts.sample_drift),
+            "rescued": places_document(drift),
+            "in_sample": places_document(facts.sample_drift),
         },
         "timings_s": {step: round(seconds, 3) for step, seconds in facts.timings.items()},
         "versions": dict(facts.versions),
@@ -151,7 +151,7 @@ def _part(task: PartTask, result: PartResult, published: Sequence[Published]) ->
     }
 
 
-def _places(drift: Drift) -> dict[str, Any]:
+def places_document(drift: Drift) -> dict[str, Any]:
     """The SHOWN_PLACES most frequent places, and the rest as one number."""
     shown = drift.counts.most_common(SHOWN_PLACES)
     return {

@@ -38,7 +38,7 @@ _FILES_AT_ONCE = 32
 class Sample:
     """drift: what of the sample the pinned schema would rescue; empty if there is none. unavailable: reasons by file
     index. codecs: glue_job.compression's names, by index of the compressed files. extents: by file index. trial: lines
-    of all files. Bad lines are no part of a sample."""
+    of all files. bad_lines: how many were passed over; they are no part of a sample."""
 
     observer: Observer = field(default_factory=Observer)
     drift: Drift = field(default_factory=Drift)
@@ -46,6 +46,7 @@ class Sample:
     codecs: dict[int, str] = field(default_factory=dict)
     extents: dict[int, Extent] = field(default_factory=dict)
     trial: bytes = b""
+    bad_lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,18 @@ class Head:
     extent: Extent
 
 
-def take_sample(store: Store, files: Mapping[int, Any], pinned: Struct | None) -> Sample:
-    """Reads and observes in the order of the files, so that the same manifest gives the same schema."""
+def take_sample(
+    store: Store,
+    files: Mapping[int, Any],
+    pinned: Struct | None,
+    all_bytes: int = ALL_BYTES,
+    least_file_bytes: int = LEAST_FILE_BYTES,
+) -> Sample:
+    """Reads and observes in the order of the files, so that the same manifest gives the same schema. all_bytes: about
+    how much together, and least_file_bytes of each at least."""
     sample = Sample()
     conformer = None if pinned is None else Conformer(pinned)
-    share_bytes = max(LEAST_FILE_BYTES, min(FILE_BYTES, ALL_BYTES // max(len(files), 1)))
+    share_bytes = max(least_file_bytes, min(FILE_BYTES, all_bytes // max(len(files), 1)))
     trial = _Trial(TRIAL_BYTES // max(len(files), 1))
     entries = list(files.items())
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -76,23 +84,26 @@ def take_sample(store: Store, files: Mapping[int, Any], pinned: Struct | None) -
                 if head.codec is not None:
                     sample.codecs[index] = head.codec
                 trial.add(head.lines)
-                observe(head.lines, sample.observer, conformer)
-    sample.trial = trial.lines
+                sample.bad_lines += observe(head.lines, sample.observer, conformer)
+    sample.trial = bytes(trial.lines)
     if conformer is not None:
         sample.drift = conformer.drift
     return sample
 
 
-def observe(lines: bytes, observer: Observer, conformer: Conformer | None = None) -> None:
-    """lines: whole ones; bad lines are passed over."""
+def observe(lines: bytes, observer: Observer, conformer: Conformer | None = None) -> int:
+    """lines: whole ones. Bad lines are passed over; how many there were."""
+    bad_lines = 0
     for line in LineReader([lines], 0, len(lines)):
         try:
             record = parse(line.data)
         except BadLine:
+            bad_lines += 1
             continue
         observer.add(record)
         if conformer is not None:
             conformer.conform(record)
+    return bad_lines
 
 
 class _Trial:
@@ -100,7 +111,7 @@ class _Trial:
 
     def __init__(self, share_bytes: int) -> None:
         self._share_bytes = share_bytes
-        self.lines = b""
+        self.lines = bytearray()
 
     def add(self, lines: bytes) -> None:
         """Takes whole lines off the beginning, one at least while there is room."""

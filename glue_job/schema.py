@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN, FormatError
+from ndjctl.contracts import (
+    RESCUED_COLUMN,
+    SCHEMA_FORMAT,
+    SCHEMA_VERSION,
+    SOURCE_COLUMN,
+    FormatError,
+    read_document,
+)
 
 BOOL = "bool"
 INT64 = "int64"
@@ -91,6 +98,16 @@ def to_json(column: Type) -> Any:
     if isinstance(column, ListOf):
         return {LIST: to_json(column.element)}
     return {STRUCT: [{"name": field.name, "type": to_json(field.type)} for field in column.fields]}
+
+
+def document(root: Struct, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored form of a schema. about: further facts, between the name of the format and the fields."""
+    return {"format": SCHEMA_FORMAT, "version": SCHEMA_VERSION, **about, "fields": to_json(root)[STRUCT]}
+
+
+def from_document(body: bytes, where: str) -> Struct:
+    """The root struct of a stored schema. Raises FormatError naming `where` and the place in the document."""
+    return from_json({STRUCT: read_document(body, SCHEMA_FORMAT, SCHEMA_VERSION, where).get("fields")}, where)
 
 
 def from_json(document: Any, where: str) -> Struct:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from ndjctl.contracts import FILE_SUFFIX, MIB, count_lines
 from ndjctl.errors import UsageError, WorkFailed
-
-FOLDER_SUFFIXES = (FILE_SUFFIX, ".jsonl")
-"""Names that a folder's NDJSON files end in. A file named on the command line may be called anything."""
+from ndjctl.paths import is_folder, shown, walk
 
 PART_SIZE_BYTES = 64 * MIB
 """Size of an upload's parts, and the size from which an upload has parts. The ETag depends on it."""
 
 MAX_KEY_BYTES = 1024  # a limit of S3
+
+_BEGINS_TEXT = (b"", *(bytes([byte]) for byte in b'{ \t\r\n\xef["'))
+"""First bytes of files that are not compressed for sure, so that nobody has to ask."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,9 @@ def collect(paths: Sequence[Path]) -> Inputs:
     named: dict[Path, str] = {}
     empty: list[Path] = []
     for path in paths:
-        if _is_folder(path):
-            found = list(_walk(path))
-            if not found:
-                raise UsageError(
-                    f"{_shown(path)} holds no NDJSON: no file in it ends in {' or '.join(FOLDER_SUFFIXES)}."
-                )
-            for file in found:
+        if is_folder(path):
+            for file in map(Path, walk(path)):
+                _check_file(file, may_be_empty=True)
                 if file.stat().st_size == 0:
                     empty.append(file)
                 else:
@@ -69,7 +67,7 @@ def collect(paths: Sequence[Path]) -> Inputs:
             _check_file(path)
             named.setdefault(path, _as_key(path.name))
     if not named:
-        raise UsageError(f"{_shown(empty[0].parent)} holds only empty files (0 bytes): there is nothing to convert.")
+        raise UsageError(f"{shown(empty[0].parent)} holds only empty files (0 bytes): there is nothing to convert.")
     keys = _distinct(named)
     files = tuple(InputFile(path, _checked_key(key, path), path.stat().st_size) for path, key in keys.items())
     return Inputs(files, tuple(empty))
@@ -77,43 +75,66 @@ def collect(paths: Sequence[Path]) -> Inputs:
 
 def scan(path: Path, progress: Callable[[int], None] = lambda _bytes: None) -> Scan:
     """Counts and hashes a file in one pass. progress: called with the number of bytes read since the last call."""
-    parts: list[bytes] = []
-    whole = hashlib.md5(usedforsecurity=False)
-    size = 0
-
-    def chunks() -> Iterator[bytes]:
-        nonlocal size
-        part = hashlib.md5(usedforsecurity=False)
-        in_part = 0
+    digest = _Digest()
+    try:
         with path.open("rb") as file:
-            while chunk := file.read(MIB):  # PART_SIZE_BYTES is a multiple of it
-                size += len(chunk)
-                in_part += len(chunk)
-                whole.update(chunk)
-                part.update(chunk)
-                if in_part == PART_SIZE_BYTES:
-                    parts.append(part.digest())
-                    part, in_part = hashlib.md5(usedforsecurity=False), 0
-                progress(len(chunk))
-                yield chunk
-        if in_part:
-            parts.append(part.digest())
-
-    try:
-        lines = count_lines(chunks())
+            chunks = _read(file, digest, progress)
+            first = next(chunks, b"")
+            lines = count_lines(_text(first, chunks))
+            for _ in chunks:
+                pass  # behind what could be decompressed
     except OSError as error:
-        raise WorkFailed(f"{_shown(path)} cannot be read: {error.strerror}.") from error
-    if size < PART_SIZE_BYTES:
-        return Scan(size, lines, whole.hexdigest())
-    combined = hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
-    return Scan(size, lines, f"{combined}-{len(parts)}")
+        raise WorkFailed(f"{shown(path)} cannot be read: {error.strerror}.") from error
+    return Scan(digest.size_bytes, lines, digest.etag())
 
 
-def _is_folder(path: Path) -> bool:
+def _read(file: BinaryIO, digest: _Digest, progress: Callable[[int], None]) -> Iterator[bytes]:
+    while chunk := file.read(MIB):  # PART_SIZE_BYTES is a multiple of it
+        digest.add(chunk)
+        progress(len(chunk))
+        yield chunk
+
+
+def _text(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """The text of a file that is read in chunks, decompressed if that is what it is. Data that is damaged ends it: the
+    job says so of the file."""
+    chunks = chain([first], rest)
+    if first[:1] in _BEGINS_TEXT:
+        yield from chunks
+        return
+    # Only here: it needs pyarrow, which takes a moment to load.
+    from glue_job.compression import DamagedData, codec_of, decompressed
+
+    codec = codec_of(first)
     try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False  # the check of a file tells why
+        yield from chunks if codec is None else decompressed(chunks, codec)
+    except DamagedData:
+        return
+
+
+class _Digest:
+    """What S3 calls the bytes that it was given: their MD5, or that of the MD5s of their parts."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._whole = hashlib.md5(usedforsecurity=False)
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._parts: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        """Chunks never reach over the end of a part."""
+        self.size_bytes += len(chunk)
+        self._whole.update(chunk)
+        self._part.update(chunk)
+        if self.size_bytes % PART_SIZE_BYTES == 0:
+            self._parts.append(self._part.digest())
+            self._part = hashlib.md5(usedforsecurity=False)
+
+    def etag(self) -> str:
+        if self.size_bytes < PART_SIZE_BYTES:
+            return self._whole.hexdigest()
+        parts = [*self._parts, self._part.digest()] if self.size_bytes % PART_SIZE_BYTES else self._parts
+        return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def _as_key(name: str) -> str:
@@ -121,34 +142,21 @@ def _as_key(name: str) -> str:
     return name if name.endswith(FILE_SUFFIX) else name + FILE_SUFFIX
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise UsageError(f"{_shown(Path(error.filename))} cannot be read: {error.strerror}.") from error
-
-    for directory, folders, names in os.walk(folder, onerror=refuse):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(directory) / name
-            if name.endswith(FOLDER_SUFFIXES):
-                _check_file(file, may_be_empty=True)
-                yield file
-
-
 def _check_file(path: Path, may_be_empty: bool = False) -> None:
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):  # before opening: opening a pipe would wait for its writer
-            raise UsageError(f"{_shown(path)} is neither a file nor a folder.")
+            raise UsageError(f"{shown(path)} is neither a file nor a folder.")
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
-        raise UsageError(f"{_shown(path)} does not exist.") from error
+        raise UsageError(f"{shown(path)} does not exist.") from error
     except OSError as error:
-        raise UsageError(f"{_shown(path)} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"{shown(path)} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # a NUL in the name
-        raise UsageError(f"{_shown(path)} is not a usable file name.") from error
+        raise UsageError(f"{shown(path)} is not a usable file name.") from error
     if about.st_size == 0 and not may_be_empty:
-        raise UsageError(f"{_shown(path)} is empty (0 bytes): there is nothing to convert.")
+        raise UsageError(f"{shown(path)} is empty (0 bytes): there is nothing to convert.")
 
 
 def _distinct(named: dict[Path, str]) -> dict[Path, str]:
@@ -160,7 +168,7 @@ def _distinct(named: dict[Path, str]) -> dict[Path, str]:
             key = f"{path.resolve().parent.name}/{key}"
             if key in taken:
                 raise UsageError(
-                    f"{_shown(path)} and {_shown(taken[key])} would both be uploaded as {key!r}: "
+                    f"{shown(path)} and {shown(taken[key])} would both be uploaded as {key!r}: "
                     f"give the folder that holds both instead."
                 )
         elif key in taken:
@@ -174,13 +182,7 @@ def _checked_key(key: str, path: Path) -> str:
     try:
         length = len(key.encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise UsageError(f"{_shown(path)}: its name is not UTF-8, and S3 keys are: rename it.") from error
+        raise UsageError(f"{shown(path)}: its name is not UTF-8, and S3 keys are: rename it.") from error
     if length > MAX_KEY_BYTES:
-        raise UsageError(f"{_shown(path)}: its name has {length} bytes, S3 takes {MAX_KEY_BYTES}: rename it.")
+        raise UsageError(f"{shown(path)}: its name has {length} bytes, S3 takes {MAX_KEY_BYTES}: rename it.")
     return key
-
-
-def _shown(path: Path) -> str:
-    """A path on one line, whatever is in it."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)

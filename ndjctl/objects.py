@@ -65,10 +65,11 @@ class RangedObject(io.RawIOBase):
         return len(data)
 
 
-def require_parquet() -> None:
-    """Raises UsageError where Parquet cannot be read: pyarrow is no part of the plain installation."""
+def require_parquet(what: str = "Rows are counted in the Parquet itself") -> None:
+    """Raises UsageError where there is no Parquet: pyarrow is no part of the plain installation. what: is done with
+    it."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise UsageError("Rows are counted in the Parquet itself, and that needs pyarrow: 'pip install pyarrow'.")
+        raise UsageError(f"{what}, and that needs pyarrow: 'pip install pyarrow'.")
 
 
 def open_parquet(s3: Any, bucket: str, key: str, size_bytes: int) -> Any:

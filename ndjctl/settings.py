@@ -79,9 +79,13 @@ class Function(Section):
 
 
 class Job(Section):
-    """The Glue job. max_retries: how often Glue itself starts a failed run again. max_attempts: how often the sweep
-    starts a manifest, each time with those retries, before its files are failed; more than one, because a run that was
-    stopped or lost is none of Glue's retries."""
+    """The Glue job.
+
+    max_retries: how often Glue itself starts a failed run again. max_attempts: how often the sweep starts a manifest,
+    each time with those retries, before its files are failed; more than one, because a run that was stopped or lost is
+    none of Glue's retries. part_size_mb: of a Parquet part, what is aimed at; readers want 128 to 512. max_line_mb: a
+    longer line is quarantined. max_bad_lines, max_bad_percent: a file with more bad lines fails instead of being
+    completed; left out, no number is too many. MB of 2**20."""
 
     glue_version: Literal["4.0", "5.0", "5.1", "6.0"]
     command: Literal["glueetl"]
@@ -100,12 +104,21 @@ class Job(Section):
     dataset: Annotated[
         str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="1 to 63 lower-case letters, digits, _ and -")
     ]
+    part_size_mb: Annotated[int, Field(ge=1, le=5_000)] = 256
+    max_line_mb: Annotated[int, Field(ge=1, le=512)] = 64
+    max_bad_lines: Annotated[int, Field(ge=0)] | None = None
+    max_bad_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     spark_conf: dict[str, str]
 
     @property
     def dpus(self) -> float:
         """DPUs of one run with all its workers."""
         return self.workers * DPUS_PER_WORKER[self.worker_type]
+
+    @property
+    def task_slots(self) -> int:
+        """Spark tasks that run at once: one a vCPU (4 to a DPU, 2 at least) of every worker but the driver's."""
+        return (self.workers - 1) * max(2, round(4 * DPUS_PER_WORKER[self.worker_type]))
 
 
 class Load(Section):

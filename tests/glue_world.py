@@ -114,21 +114,23 @@ class World:
 
     # ------------------------------------------------------------------------------------------------ after a run
 
-    def keys(self, bucket: str) -> list[str]:
-        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def body(self, bucket: str, key: str) -> bytes:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self, prefix: str = "") -> list[dict[str, Any]]:
         """Rows of all parts, in their order."""
         found: list[dict[str, Any]] = []
-        for key in self.keys(OUTPUT):
+        for key in self.keys(OUTPUT, prefix):
             found += pq.read_table(io.BytesIO(self.body(OUTPUT, key))).to_pylist()
         return found
 
-    def bad_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for key in self.keys(QUARANTINE) for line in self.body(QUARANTINE, key).splitlines()]
+    def bad_lines(self, prefix: str = "") -> list[dict[str, Any]]:
+        keys = self.keys(QUARANTINE, prefix)
+        return [json.loads(line) for key in keys for line in self.body(QUARANTINE, key).splitlines()]
 
     def report(self, manifest: Manifest) -> dict[str, Any]:
         return json.loads(self.body(MANIFESTS, contracts.report_key(DATE, manifest.manifest_id)))
@@ -186,22 +188,24 @@ def _client(service: str) -> Any:
 def glue_world() -> Iterator[World]:
     with mock_aws():
         s3, dynamodb = _client("s3"), _client("dynamodb")
-        for bucket in (INPUT, MANIFESTS, OUTPUT, QUARANTINE):
-            s3.create_bucket(Bucket=bucket)
-        for table, partition, sort in (
-            (TABLE, Attr.DATE_PREFIX, Attr.FILE_KEY),
-            (METRICS, "metric_date", "metric_type"),
-        ):
-            dynamodb.create_table(
-                TableName=table,
-                KeySchema=[
-                    {"AttributeName": partition, "KeyType": "HASH"},
-                    {"AttributeName": sort, "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[
-                    {"AttributeName": partition, "AttributeType": "S"},
-                    {"AttributeName": sort, "AttributeType": "S"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        make_places(s3, dynamodb)
         yield World(s3, dynamodb)
+
+
+def make_places(s3: Any, dynamodb: Any) -> None:
+    """The buckets and tables of a World."""
+    for bucket in (INPUT, MANIFESTS, OUTPUT, QUARANTINE):
+        s3.create_bucket(Bucket=bucket)
+    for table, partition, sort in ((TABLE, Attr.DATE_PREFIX, Attr.FILE_KEY), (METRICS, "metric_date", "metric_type")):
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=[
+                {"AttributeName": partition, "KeyType": "HASH"},
+                {"AttributeName": sort, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": partition, "AttributeType": "S"},
+                {"AttributeName": sort, "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date as calendar_date
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.missing import told_when_missing
 from ndjctl.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Look at the Parquet that came out.")
@@ -23,12 +25,16 @@ def ls(invocation: Invocation, date: DateOption = None) -> None:
 
     require_parquet()
     bucket = invocation.cloud.names.output_bucket
-    with _told_when_missing(invocation, bucket):
+    with told_when_missing(invocation, bucket):
         invocation.out.show(listing_view(bucket, listing(invocation.cloud.client("s3"), bucket, _checked(date))))
 
 
 def head(
     invocation: Invocation,
+    path: Annotated[
+        Path | None,
+        typer.Argument(readable=False, help="A folder of Parquet on this machine instead, such as 'convert' writes."),
+    ] = None,
     date: DateOption = None,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows.", min=1, max=10_000)] = 10,
 ) -> None:
@@ -36,29 +42,17 @@ def head(
     from ndjctl.objects import require_parquet
     from ndjctl.output.rows import head_view
     from ndjctl.outputs import head as first_rows
+    from ndjctl.outputs import head_of_folder
 
     require_parquet()
+    if path is not None:
+        if date is not None:
+            raise UsageError("--date is for what the pipeline wrote: leave it out with a folder of this machine.")
+        invocation.out.show(head_view(head_of_folder(path, rows)))
+        return
     bucket = invocation.cloud.names.output_bucket
-    with _told_when_missing(invocation, bucket):
+    with told_when_missing(invocation, bucket):
         invocation.out.show(head_view(first_rows(invocation.cloud.client("s3"), bucket, _checked(date), rows)))
-
-
-class _told_when_missing:
-    """An output bucket that is not there means that nothing was deployed yet."""
-
-    def __init__(self, invocation: Invocation, bucket: str) -> None:
-        self._invocation, self._bucket = invocation, bucket
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from ndjctl.aws import error_code
-
-        if error is not None and error_code(error) == "NoSuchBucket":
-            raise UsageError(
-                f"There is no bucket {self._bucket}: '{self._invocation.typed('deploy')}' makes it."
-            ) from error
 
 
 def _checked(date: str | None) -> str | None:

@@ -137,8 +137,15 @@ def job_arguments(profile: Profile, names: Names, script_keys: dict[str, str]) -
         f"--{JobArg.DATASET}": job.dataset,
         f"--{JobArg.ON_DRIFT}": job.on_drift,
         f"--{JobArg.LOG_LEVEL}": profile.log_level,
+        f"--{JobArg.TASK_SLOTS}": str(job.task_slots),
+        f"--{JobArg.PART_SIZE_MB}": str(job.part_size_mb),
+        f"--{JobArg.MAX_LINE_MB}": str(job.max_line_mb),
         "--enable-auto-scaling": _flag(job.auto_scaling),
     }
+    if job.max_bad_lines is not None:
+        arguments[f"--{JobArg.MAX_BAD_LINES}"] = str(job.max_bad_lines)
+    if job.max_bad_percent is not None:
+        arguments[f"--{JobArg.MAX_BAD_PERCENT}"] = f"{job.max_bad_percent:g}"
     # Glue looks at the presence of --enable-metrics, not at its value; the others are treated alike.
     if job.metrics:
         arguments["--enable-metrics"] = "true"

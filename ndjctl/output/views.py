@@ -73,7 +73,7 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    facts = _facts()
+    facts = fact_table()
     completed = result.with_status(COMPLETED)
     files = [f"{len(completed):,} converted"]
     files += [f"{len(result.with_status(s)):,} {s}" for s in (QUARANTINED, FAILED) if result.with_status(s)]
@@ -206,7 +206,7 @@ def profile_view(loaded: LoadedProfile, findings: Sequence[str]) -> View:
 
         lines = [Text(f"# {loaded.source}", style="dim")]
         lines += [Text(f"# with {override}", style="dim") for override in loaded.overrides]
-        facts = _facts()
+        facts = fact_table()
         for path, value in _leaves(settings):
             facts.add_row(path, Text(_setting(value)))
         warnings = [Text(f"warning: {finding}", style="yellow") for finding in findings]
@@ -247,7 +247,8 @@ def _leaves(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, An
     return found
 
 
-def _facts() -> Table:
+def fact_table() -> Table:
+    """A table of names and what they are."""
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)

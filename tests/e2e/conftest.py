@@ -14,6 +14,8 @@ import pytest
 
 from ndjctl.aws import Cloud
 from ndjctl.contracts import split_s3_uri
+from tests.e2e.glue_harness import Glue
+from tests.glue_world import TABLE, World, make_places
 
 CLEAN = ("AWS_", "NDJ_", "JAVA_HOME", "SPARK_", "PYSPARK_")
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -67,6 +69,17 @@ def tool(cloud_dir: Path, embedded: Cloud, tmp_path: Path) -> Tool:
     home = tmp_path / "home"
     home.mkdir()
     return Tool(cloud_dir, home, embedded.suffix)
+
+
+@pytest.fixture
+def glue(tool: Tool, embedded: Cloud) -> Glue:
+    """The job, deployed, and places that only this session's tests of it know."""
+    deployed = tool("deploy", "--set", f"suffix={tool.suffix}")
+    assert deployed.code == 0, deployed.err
+    world = World(embedded.client("s3"), embedded.client("dynamodb"))
+    if TABLE not in world.dynamodb.list_tables()["TableNames"]:
+        make_places(world.s3, world.dynamodb)
+    return Glue(embedded, world)
 
 
 def rows_of(cloud: Cloud, uris: list[str], folder: Path) -> list[dict[str, Any]]:

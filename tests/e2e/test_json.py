@@ -20,9 +20,17 @@ STORY = [
     ("local start", 0),
     ("output ls", 2),  # nothing is deployed
     ("output head", 2),
+    ("schema show", 2),
     ("run no.ndjson", 2),
+    ("convert a.ndjson -o out", 0),
+    ("schema infer a.ndjson", 0),
     ("deploy", 0),
     ("deploy", 0),
+    ("schema show", 0),  # nothing is pinned yet
+    ("schema pin out/_schema.json", 0),
+    ("schema show", 0),
+    ("schema show --version 2", 2),
+    ("schema diff 1 out/_schema.json", 0),
     ("output ls", 0),  # nothing came out yet
     ("output head", 0),
     ("local status", 0),
@@ -36,6 +44,7 @@ STORY = [
 
 def test_a_whole_story_in_documents(tool: Tool, tmp_path: Path) -> None:
     own = Tool(tmp_path / "data with a space", tool.home, "")
+    (tool.home / "a.ndjson").write_text('{"a":1}\n')
     documents = {}
     for command, code in STORY:
         finished = own(*command.split(), "--json")

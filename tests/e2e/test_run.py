@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import signal
 import subprocess
@@ -95,6 +97,21 @@ def test_both_files_in_one_manifest(tool: Tool, embedded: Cloud, tmp_path: Path)
     rows = rows_of(embedded, result["parquet"], tmp_path)
     check(DATA / "tweets.ndjson", rows)
     check(DATA / "github_events.ndjson", rows)
+
+
+def test_compressed_files_come_back_like_any_other(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    tweets = (DATA / "tweets.ndjson").read_bytes()
+    (folder / "a.ndjson.gz").write_bytes(gzip.compress(tweets + b"no record\n"))
+    (folder / "b.jsonl.bz2").write_bytes(bz2.compress(tweets))
+    result = tool.run(folder)
+    assert (result["files"], result["lines_in"], result["rows_out"], result["lost"]) == (2, 201, 200, 0)
+    assert result["lines_quarantined"] == 1
+    rows = rows_of(embedded, result["parquet"], tmp_path)
+    expected = [json.loads(line) for line in tweets.splitlines()] * 2
+    for record, row in zip(expected, rows, strict=True):
+        assert same(record, unrescued(row))
 
 
 def test_three_bad_lines_among_a_thousand(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:

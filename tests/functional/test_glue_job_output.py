@@ -16,9 +16,12 @@ import pytest
 
 from glue_job import parquet
 from glue_job.conform import rebuild
-from glue_job.convert import PartTask, convert_part
+from glue_job.convert import PartResult, PartTask, convert_part
 from glue_job.infer import Observer
 from glue_job.plan import Slice
+from glue_job.publish import publish
+from glue_job.s3_store import S3Store
+from glue_job.store import Target
 from ndjctl import contracts
 from ndjctl.contracts import BYTE_ORDER_MARK, RESCUED_COLUMN, SOURCE_COLUMN, ManifestFile
 from tests.glue_world import DATE, INPUT, OUTPUT, QUARANTINE, RUN, World, glue_world
@@ -156,10 +159,10 @@ def test_the_part_says_what_it_is_made_of(world: World) -> None:
     }
     report = world.report(manifest)
     assert report["format"] == contracts.REPORT_FORMAT
-    assert report["schema"] == {"dataset": "default", "version": 1, "previous_version": 0}
+    assert report["schema"] == {"dataset": "default", "version": 1, "previous_version": 0, "next_version": None}
     assert report["parts"][0]["rows"] == 2
     assert report["parts"][0]["size_bytes"] == len(world.body(OUTPUT, report["parts"][0]["key"]))
-    assert set(report["timings_s"]) == {"claim", "sample", "schema", "convert", "verify", "ledger"}
+    assert set(report["timings_s"]) == {"claim", "sample", "schema", "plan", "convert", "publish", "verify", "ledger"}
 
 
 def test_keys_are_data(world: World) -> None:
@@ -175,6 +178,13 @@ def test_keys_are_data(world: World) -> None:
 # One part at a time
 
 
+def convert(world: World, task: PartTask) -> PartResult:
+    """The part, made visible."""
+    result = convert_part(task, S3Store(world.s3))
+    publish(S3Store(world.s3), [result])
+    return result
+
+
 def task_of(world: World, file: ManifestFile, number: int, start: int, end: int, **more: Any) -> PartTask:
     observer = Observer()
     observer.add({"n": 1, "t": "x"})
@@ -183,10 +193,8 @@ def task_of(world: World, file: ManifestFile, number: int, start: int, end: int,
         slices=(Slice(0, start, end),),
         files={0: file},
         root=observer.schema(),
-        output_bucket=OUTPUT,
-        key=f"part-{number}",
-        quarantine_bucket=QUARANTINE,
-        bad_lines_key=f"bad-{number}",
+        target=Target(OUTPUT, f"part-{number}"),
+        bad_lines_target=Target(QUARANTINE, f"bad-{number}"),
         metadata={},
         **more,
     )
@@ -201,7 +209,7 @@ def test_a_file_cut_at_any_byte_gives_the_same_rows(world: World) -> None:
         offsets: list[int] = []
         lines = 0
         for number, (start, end) in enumerate(parts):
-            result = convert_part(task_of(world, file, number, start, end), world.s3)
+            result = convert(world, task_of(world, file, number, start, end))
             assert result.error is None
             lines += result.slices[0].lines
             rows += pq.read_table(io.BytesIO(world.body(OUTPUT, f"part-{number}"))).to_pylist()
@@ -218,7 +226,7 @@ def test_a_file_cut_at_any_byte_gives_the_same_rows(world: World) -> None:
 def test_a_line_beyond_the_limit_is_quarantined_by_its_beginning(world: World) -> None:
     body = b'{"n":1}\n{"t":"' + "é".encode() * 3_000 + b'"}\n{"n":2}\n'
     file = world.put_file("long.ndjson", body)
-    result = convert_part(task_of(world, file, 0, 0, len(body), max_line_bytes=2_000), world.s3)
+    result = convert(world, task_of(world, file, 0, 0, len(body), max_line_bytes=2_000))
     assert (result.rows, result.bad_lines) == (2, 1)
     entry = json.loads(world.body(QUARANTINE, "bad-0"))
     assert (entry["reason"], entry["detail"]) == ("line too long", "6008 bytes, the limit is 2000")
@@ -234,7 +242,7 @@ def test_a_large_part_is_streamed_in_row_groups(world: World, monkeypatch: pytes
     lines = [json.dumps({"n": number, "t": noise[number % 64][number % 50 :] + str(number)}) for number in range(4_000)]
     body = "\n".join(lines).encode()
     file = world.put_file("large.ndjson", body)
-    result = convert_part(task_of(world, file, 0, 0, len(body)), world.s3)
+    result = convert(world, task_of(world, file, 0, 0, len(body)))
     assert (result.error, result.rows) == (None, 4_000)
     read = pq.ParquetFile(io.BytesIO(world.body(OUTPUT, "part-0")))
     assert read.metadata.num_row_groups >= 3
@@ -247,7 +255,7 @@ def test_a_task_that_fails_leaves_nothing_and_says_why_in_one_line(
 ) -> None:
     file = world.put_file("x.ndjson", b'{"n":1}\nbad\n')
     monkeypatch.setattr(parquet.PartWriter, "close", lambda _self: 1 / 0)
-    result = convert_part(task_of(world, file, 0, 0, file.size_bytes), world.s3)
+    result = convert(world, task_of(world, file, 0, 0, file.size_bytes))
     assert result.error == "ZeroDivisionError: division by zero"
     assert world.keys(OUTPUT) == world.keys(QUARANTINE) == []
     assert json.loads(capsys.readouterr().err)["event"] == "part failed"

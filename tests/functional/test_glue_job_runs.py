@@ -12,14 +12,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from glue_job import driver as driver_module
 from glue_job import main as main_module
-from glue_job import output as output_module
+from glue_job.convert import convert_part
 from glue_job.main import JobFailed, main
-from glue_job.plan import plan_parts
+from glue_job.s3_store import S3Store
 from ndjctl import contracts
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, Attr
 from tests.glue_world import DATE, INPUT, MANIFESTS, OUTPUT, QUARANTINE, World, glue_world
 
+BAD_LINES = contracts.bad_lines_key(DATE, "m1", 0)
 KEYS = [contracts.part_key(DATE, "m1", number) for number in range(9)]
 
 
@@ -31,8 +33,8 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 64 bytes of input instead of 512 MiB."""
-    monkeypatch.setattr(output_module, "plan_parts", lambda files: plan_parts(files, 64))
+    """Parts of 64 bytes of input instead of about a gigabyte."""
+    monkeypatch.setattr(driver_module, "count_parts", lambda text_bytes, *_: -(-text_bytes // 64))
 
 
 def numbered(first: int, count: int) -> bytes:
@@ -50,7 +52,7 @@ def test_a_finished_run_leaves_its_manifest_closed(world: World, small_parts: No
     manifest = world.manifest_of(numbered(0, 20))
     assert world.run(manifest) == 0
     assert numbers(world) == list(range(20))
-    assert len(world.keys(OUTPUT)) == len(plan_parts(manifest.files, 64)) == 8
+    assert len(world.keys(OUTPUT)) == 8
     assert world.open_item(manifest) is None
     closed = world.closed_item(manifest)
     assert closed is not None
@@ -72,11 +74,11 @@ def test_a_second_attempt_overwrites_what_a_dead_one_left(world: World, small_pa
     world.before_part = die
     with pytest.raises(SystemExit):
         world.run(manifest, run_id="jr_1")
-    assert world.keys(OUTPUT) == KEYS[:5]
+    assert world.keys(OUTPUT) == []
+    assert len(world.s3.list_multipart_uploads(Bucket=OUTPUT)["Uploads"]) == 5
     assert world.file_item(manifest.files[0])["status"] == contracts.PROCESSING
     world.s3.put_object(Bucket=OUTPUT, Key=contracts.part_key(DATE, "m1", 99), Body=b"of another plan")
     world.s3.put_object(Bucket=QUARANTINE, Key=contracts.bad_lines_key(DATE, "m1", 3), Body=b"{}")
-    world.s3.create_multipart_upload(Bucket=OUTPUT, Key=KEYS[2])
     world.s3.create_multipart_upload(Bucket=QUARANTINE, Key=contracts.bad_lines_key(DATE, "m1", 0))
     other = world.s3.create_multipart_upload(Bucket=OUTPUT, Key=contracts.part_key(DATE, "m2", 0))["Key"]
     world.s3.put_object(Bucket=OUTPUT, Key=contracts.part_key(DATE, "m11", 0), Body=b"another manifest's")
@@ -140,7 +142,7 @@ def test_a_file_that_changes_under_way_leaves_no_row_in_any_part(world: World, s
     assert world.bad_lines() == []
     statuses = [world.file_item(file)["status"] for file in manifest.files]
     assert statuses == ["completed", "failed", "completed", "completed"]
-    assert len(world.keys(OUTPUT)) == len(plan_parts(manifest.files, 64))
+    assert len(world.keys(OUTPUT)) == len(set(converted))
     assert world.report(manifest)["files"][1]["rows"] == 0
 
 
@@ -279,7 +281,8 @@ def test_a_run_whose_manifest_was_taken_over_does_not_finish_it(world: World) ->
     assert item is not None
     assert item[Attr.RUN_ID] == "jr_2"
     assert world.file_item(manifest.files[0])["status"] == contracts.PROCESSING
-    assert world.keys(OUTPUT) == KEYS[:1]  # the new owner's to keep
+    assert world.keys(OUTPUT) == []
+    assert world.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", []) == []
 
 
 # ------------------------------------------------------------------------------------------------ runs that fail
@@ -288,32 +291,47 @@ def test_a_run_whose_manifest_was_taken_over_does_not_finish_it(world: World) ->
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (lambda world, task: world.s3.delete_object(Bucket=OUTPUT, Key=task.key), "cannot be read back: NoSuchKey"),
-        (lambda world, task: world.s3.put_object(Bucket=OUTPUT, Key=task.key, Body=b"x" * 99), "cannot be read back"),
-        (lambda world, task: drop_a_row(world, task.key), "cannot be read back: PreconditionFailed"),
-        (lambda world, task: world.s3.delete_object(Bucket=QUARANTINE, Key=task.bad_lines_key), "cannot be read back"),
+        (lambda s3: s3.delete_object(Bucket=OUTPUT, Key=KEYS[0]), "cannot be read back: NoSuchKey"),
+        (lambda s3: s3.put_object(Bucket=OUTPUT, Key=KEYS[0], Body=b"x" * 99), "cannot be read back"),
+        (lambda s3: drop_a_row(s3, KEYS[0]), "cannot be read back: PreconditionFailed"),
+        (lambda s3: s3.delete_object(Bucket=QUARANTINE, Key=BAD_LINES), "cannot be read back: NoSuchKey"),
     ],
 )
 def test_an_output_that_is_not_what_its_task_reported_fails_the_run(world: World, damage: Any, problem: str) -> None:
     manifest = world.manifest_of(numbered(0, 5) + b"bad\n")
-    tasks: list[Any] = []
-    world.before_part = tasks.append
-    world.after_parts = lambda: damage(world, tasks[0])
+    s3, world.s3 = world.s3, _Damaging(world.s3, damage)
     with pytest.raises(JobFailed, match=problem):
         world.run(manifest)
     assert world.file_item(manifest.files[0])["status"] == contracts.PROCESSING
     assert world.open_item(manifest) is not None
     assert world.keys(OUTPUT) == world.keys(QUARANTINE) == []  # what is not completed is not left to be read
-    world.after_parts = lambda: None
+    world.s3 = s3
     assert world.run(manifest, run_id="jr_1_attempt_1") == 0
     assert numbers(world) == [0, 1, 2, 3, 4]
 
 
-def drop_a_row(world: World, key: str) -> None:
-    table = pq.read_table(io.BytesIO(world.body(OUTPUT, key)))
+class _Damaging:
+    """S3, where something happens right after the first part has become visible."""
+
+    def __init__(self, s3: Any, damage: Any) -> None:
+        self._s3 = s3
+        self._damage = damage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def complete_multipart_upload(self, **arguments: Any) -> Any:
+        answer = self._s3.complete_multipart_upload(**arguments)
+        if arguments["Key"] == KEYS[0]:
+            self._damage(self._s3)
+        return answer
+
+
+def drop_a_row(s3: Any, key: str) -> None:
+    table = pq.read_table(io.BytesIO(s3.get_object(Bucket=OUTPUT, Key=key)["Body"].read()))
     sink = io.BytesIO()
     pq.write_table(table.slice(1), sink)
-    world.s3.put_object(Bucket=OUTPUT, Key=key, Body=sink.getvalue())
+    s3.put_object(Bucket=OUTPUT, Key=key, Body=sink.getvalue())
 
 
 def test_a_result_that_counts_a_row_too_many_fails_the_run(world: World) -> None:
@@ -413,3 +431,55 @@ def test_arguments_that_cannot_be_used_are_exit_code_2(capsys: pytest.CaptureFix
     error = capsys.readouterr().err
     assert error.startswith("missing job arguments: --MANIFEST_PATH")
     assert error.count("\n") == 1
+
+
+# ------------------------------------------------------------------------------------------------ second copies
+
+
+def test_a_straggler_s_second_copy_does_no_harm(world: World, small_parts: None) -> None:
+    manifest = world.manifest_of(numbered(0, 20) + b"bad\n")
+    store = S3Store(world.s3)
+    copies: list[Any] = []
+
+    def run_twice(result: Any) -> Any:
+        copies.append(convert_part(copies_of[result.number], store))
+        return result
+
+    copies_of: dict[int, Any] = {}
+    world.before_part = lambda task: copies_of.setdefault(task.number, task)
+    world.on_result = run_twice
+    assert world.run(manifest) == 0
+    assert numbers(world) == list(range(20))
+    # What the copies wrote was never visible, and can no longer become so: there is no upload left to complete.
+    assert len(copies) == 8
+    for bucket in (OUTPUT, QUARANTINE):
+        assert world.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+
+
+def test_the_number_of_parts_is_decided_once(world: World) -> None:
+    manifest = world.manifest_of(numbered(0, 2_000))
+
+    def die(task: Any) -> None:
+        raise SystemExit("killed")
+
+    world.before_part = die
+    with pytest.raises(SystemExit):
+        world.run(manifest, PART_SIZE_MB="1")
+    item = world.open_item(manifest)
+    assert item is not None
+    assert item[Attr.PARTS] == 1
+    item = {Attr.STATE: contracts.RUNNING, Attr.RUN_ID: "jr_1"}
+    world.put_item(OPEN_MANIFESTS_PARTITION, contracts.manifest_item_key("m1"), item)
+    world.dynamodb.update_item(
+        TableName="tracking",
+        Key={
+            Attr.DATE_PREFIX: {"S": OPEN_MANIFESTS_PARTITION},
+            Attr.FILE_KEY: {"S": contracts.manifest_item_key("m1")},
+        },
+        UpdateExpression="SET parts = :three",
+        ExpressionAttributeValues={":three": {"N": "3"}},
+    )
+    world.before_part = lambda _task: None
+    assert world.run(manifest, run_id="jr_1_attempt_1") == 0
+    assert world.keys(OUTPUT) == KEYS[:3]
+    assert numbers(world) == list(range(2_000))

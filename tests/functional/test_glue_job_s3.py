@@ -105,7 +105,8 @@ def test_an_object_becomes_visible_whole(world: World, size_bytes: int) -> None:
     head = world.s3.head_object(Bucket=OUTPUT, Key="k")
     assert (head["ETag"].strip('"'), head["ContentLength"]) == (published.etag, published.size_bytes)
     assert head["ContentType"] == "text/plain"
-    assert store.publish(written).etag == ""  # as when the answer of the first request is lost
+    again = store.publish(written)  # as boto3 does when the answer of the first request is lost
+    assert again.etag in ("", published.etag)
     assert size_bytes == 0 or store.read_back(published, size_bytes - 1, size_bytes) == body[-1:]
 
 

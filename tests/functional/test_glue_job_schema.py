@@ -15,8 +15,14 @@ from glue_job.main import JobFailed
 from glue_job.pin import Pinned, SchemaStore, put_if_absent
 from ndjctl import contracts
 from ndjctl.contracts import FormatError
-from tests.glue_world import DATE, MANIFESTS, NOW, OUTPUT, World, glue_world
+from tests.glue_world import DATE, MANIFESTS, NOW, OUTPUT, QUARANTINE, World, glue_world
 
+LATE = b'{"a":1,"pad":"0123456789"}\n' * 3 + b'{"a":"x","late":[true]}\n' * 2
+LATE_PLACES = [
+    {"pointer": "/a", "expected": "int64", "found": "string", "values": 2},
+    {"pointer": "/late", "expected": None, "found": "list", "values": 2},
+]
+FIRST_OF_LATE = b'{"a":1,"pad":"0123456789"}\n'
 FIRST = b'{"id":1,"user":{"name":"a"},"tags":["x"]}\n'
 DRIFTED = b'{"id":"two","user":{"name":"b","age":7},"tags":["y",3],"new":{"deep":[1.5]}}\n'
 
@@ -67,7 +73,7 @@ def test_add_pins_the_next_version_and_changes_no_column(world: World) -> None:
     assert row["tags"] == ["y", None]
     assert json.loads(row["_rescued"]) == {"/id": "two", "/tags/1": 3}
     report = world.report(manifest)
-    assert report["schema"] == {"dataset": "default", "version": 2, "previous_version": 1}
+    assert report["schema"] == {"dataset": "default", "version": 2, "previous_version": 1, "next_version": None}
     assert {place["pointer"]: place["values"] for place in report["drift"]["rescued"]["places"]} == {
         "/id": 1,
         "/tags/*": 1,
@@ -98,9 +104,9 @@ def test_fail_fails_before_anything_is_written(world: World) -> None:
     manifest = world.manifest_of(FIRST, DRIFTED, manifest_id="m2")
     with pytest.raises(JobFailed) as raised:
         world.run(manifest, ON_DRIFT="fail")
-    assert str(raised.value).startswith("schema drift: 4 places of the sample do not fit schema default version 1: ")
+    assert str(raised.value).startswith("schema drift: 4 places do not fit schema default version 1: ")
     assert "/user/age (new field, 1 value)" in str(raised.value)
-    assert "nothing was written" in str(raised.value)
+    assert "no output was made visible" in str(raised.value)
     assert [key for key in world.keys(OUTPUT) if "m2" in key] == []
     items = [world.file_item(file) for file in manifest.files]
     assert [item["status"] for item in items] == ["failed", "failed"]
@@ -115,16 +121,65 @@ def test_fail_fails_before_anything_is_written(world: World) -> None:
 def test_drift_beyond_the_sample_is_rescued_and_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glue_job.sample.FILE_BYTES", 20)
     monkeypatch.setattr("glue_job.sample.LEAST_FILE_BYTES", 20)
-    for policy, manifest_id in (("add", "m1"), ("rescue", "m2"), ("fail", "m3")):
-        body = b'{"a":1,"pad":"0123456789"}\n' * 3 + b'{"a":"x","late":[true]}\n' * 2
-        manifest = world.manifest_of(body, manifest_id=manifest_id)
-        assert world.run(manifest, ON_DRIFT=policy) == 0
-        places = world.report(manifest)["drift"]["rescued"]["places"]
-        assert places == [
-            {"pointer": "/a", "expected": "int64", "found": "string", "values": 2},
-            {"pointer": "/late", "expected": None, "found": "list", "values": 2},
-        ]
+    first = world.manifest_of(LATE, manifest_id="m1")
+    assert world.run(first, ON_DRIFT="rescue") == 0
+    assert world.report(first)["drift"]["rescued"]["places"] == LATE_PLACES
     assert len(world.schema_versions()) == 1
+
+    # `add` cannot add what it meets only while writing; the next manifest has the column.
+    second = world.manifest_of(LATE, manifest_id="m2")
+    assert world.run(second, ON_DRIFT="add") == 0
+    assert world.report(second)["drift"]["rescued"]["places"] == LATE_PLACES
+    assert world.report(second)["schema"] | {"dataset": ""} == {
+        "dataset": "",
+        "version": 1,
+        "previous_version": 1,
+        "next_version": 2,
+    }
+    third = world.manifest_of(LATE, manifest_id="m3")
+    assert world.run(third, ON_DRIFT="add") == 0
+    assert columns(world, "m3") == ["a", "pad", "late", "_source_file", "_rescued"]
+    assert [row["late"] for row in world.rows()[-2:]] == [[True], [True]]
+    assert [place["pointer"] for place in world.report(third)["drift"]["rescued"]["places"]] == ["/a"]
+    assert world.report(third)["schema"]["next_version"] is None
+    assert len(world.schema_versions()) == 2
+
+
+def test_fail_shows_nothing_of_a_manifest_whose_drift_comes_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glue_job.sample.FILE_BYTES", 20)
+    monkeypatch.setattr("glue_job.sample.LEAST_FILE_BYTES", 20)
+    world.run(world.manifest_of(FIRST_OF_LATE, manifest_id="m1"))
+    seen: list[list[str]] = []
+    world.after_parts = lambda: seen.append(world.keys(OUTPUT))
+    manifest = world.manifest_of(FIRST_OF_LATE, LATE + b"bad\n", manifest_id="m2")
+    with pytest.raises(
+        JobFailed, match=r"2 places do not fit schema default version 1: /a \(string in int64, 2 values"
+    ):
+        world.run(manifest, ON_DRIFT="fail")
+    assert seen == [[contracts.part_key(DATE, "m1", 0)]]  # not even while it was writing
+    assert world.keys(OUTPUT) == seen[0]
+    assert world.keys(QUARANTINE) == []
+    for bucket in (OUTPUT, QUARANTINE):
+        assert world.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+    assert [world.file_item(file)["status"] for file in manifest.files] == ["failed", "failed"]
+
+
+def test_drift_in_one_file_of_a_hundred_is_registered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glue_job.sample.FILE_BYTES", 20)
+    monkeypatch.setattr("glue_job.sample.LEAST_FILE_BYTES", 20)
+    world.slots = 7
+    bodies = [b'{"a":%d,"pad":"0123456789"}\n' % n * 40 for n in range(100)]
+    bodies[63] += b'{"a":63,"pad":"","extra":{"x":1.5,"y":[null]}}\n'
+    files = [world.put_file(f"many/{n:03d}.ndjson", body) for n, body in enumerate(bodies)]
+    manifest = world.put_manifest(files)
+    assert world.run(manifest, ON_DRIFT="add") == 0
+    report = world.report(manifest)
+    assert (report["totals"]["rows"], report["totals"]["rescued_values"]) == (4_001, 1)
+    assert (report["schema"]["version"], report["schema"]["next_version"]) == (1, 2)
+    latest = store(world).latest()
+    assert [field.name for field in latest.root.fields] == ["a", "pad", "extra"]
+    (row,) = [row for row in world.rows() if row["_rescued"] is not None]
+    assert (row["a"], json.loads(row["_rescued"])) == (63, {"/extra": {"x": 1.5, "y": [None]}})
 
 
 def test_a_first_line_longer_than_the_sample_is_still_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

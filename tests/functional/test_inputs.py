@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import multiprocessing
 import os
@@ -10,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ndjctl import inputs
@@ -147,3 +150,34 @@ def test_a_large_file_has_the_etag_of_its_parts(tmp_path: Path, monkeypatch: pyt
     result = scan(path, read.append)
     assert result.etag == f"{hashlib.md5(b''.join(parts)).hexdigest()}-3"
     assert sum(read) == len(data)
+
+
+def test_lines_of_a_compressed_file_are_those_of_its_text(tmp_path: Path) -> None:
+    text = b'{"a":1}\n\n{"b":2}\n' * 50_000
+    for name, data in {
+        "a.gz": gzip.compress(text),
+        "b.bz2": bz2.compress(text),
+        "c.zst": pa.compress(text, codec="zstd", asbytes=True),
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        read: list[int] = []
+        found = scan(tmp_path / name, read.append)
+        assert (found.lines, found.size_bytes, sum(read)) == (100_000, len(data), len(data))
+        assert found.etag == hashlib.md5(data).hexdigest()
+
+
+def test_damaged_data_is_hashed_whole_for_the_job_to_judge(tmp_path: Path) -> None:
+    data = gzip.compress(b'{"a":1}\n')[:-6] + b"x" * 3_000_000
+    (tmp_path / "a.gz").write_bytes(data)
+    found = scan(tmp_path / "a.gz")
+    assert (found.size_bytes, found.etag) == (len(data), hashlib.md5(data).hexdigest())
+
+
+def test_folders_are_searched_for_compressed_files_too(tmp_path: Path) -> None:
+    for name in ("a.ndjson.gz", "b.jsonl.zst", "c.ndjson.bz2", "d.gz", "e.csv.gz"):
+        _write(tmp_path / name)
+    assert [file.key for file in collect([tmp_path]).files] == [
+        "a.ndjson.gz.ndjson",
+        "b.jsonl.zst.ndjson",
+        "c.ndjson.bz2.ndjson",
+    ]

@@ -63,6 +63,17 @@ def test_glues_switches_are_present_or_absent() -> None:
     assert "--enable-metrics" not in desired("dev", "job.metrics=false").job["DefaultArguments"]
 
 
+def test_the_job_is_told_what_it_plans_by() -> None:
+    prod = desired("prod").job["DefaultArguments"]
+    assert prod["--TASK_SLOTS"] == "152"  # 19 workers of G.2X with 8 vCPUs each, and the driver's
+    assert (prod["--PART_SIZE_MB"], prod["--MAX_LINE_MB"]) == ("256", "64")
+    assert not {"--MAX_BAD_LINES", "--MAX_BAD_PERCENT"} & set(prod)
+    limited = desired("prod", "job.max_bad_lines=0", "job.max_bad_percent=0.5", "job.worker_type=G.025X")
+    arguments = limited.job["DefaultArguments"]
+    assert (arguments["--MAX_BAD_LINES"], arguments["--MAX_BAD_PERCENT"]) == ("0", "0.5")
+    assert arguments["--TASK_SLOTS"] == "38"
+
+
 def test_spark_settings_travel_as_one_argument() -> None:
     conf = desired("prod").job["DefaultArguments"]["--conf"]
     assert conf.split(" --conf ") == sorted(conf.split(" --conf "))

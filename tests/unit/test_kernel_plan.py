@@ -9,47 +9,91 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glue_job.args import ArgumentError, parse_arguments
-from glue_job.convert import PartResult, SliceResult
-from glue_job.plan import PART_INPUT_BYTES, Slice, plan_parts
+from glue_job.convert import PartResult
+from glue_job.plan import Extent, Slice, count_parts, plan_parts
+from glue_job.reading import SliceResult
 from glue_job.verify import VerificationFailed, verify_files
 from ndjctl.contracts import ManifestFile
+
+MIB = 1024 * 1024
 
 
 def files_of(*sizes_bytes: int) -> list[ManifestFile]:
     return [ManifestFile("b", f"{number}.ndjson", size, "e") for number, size in enumerate(sizes_bytes)]
 
 
-@given(st.lists(st.integers(0, 500), max_size=30), st.integers(1, 100), st.integers(1, 5))
-def test_every_byte_is_in_one_slice_and_no_part_is_too_large(
-    sizes: list[int], part_bytes: int, part_files: int
-) -> None:
-    parts = plan_parts(files_of(*sizes), part_bytes, part_files)
-    assert [part.number for part in parts] == list(range(len(parts)))
-    for part in parts:
-        assert part.slices
-        assert sum(piece.end - piece.start for piece in part.slices) <= part_bytes
-        assert len(part.slices) <= part_files
-    for index, size in enumerate(sizes):
+def planned(sizes_bytes: list[int], share: float, slots: int) -> list[float]:
+    """Sizes of the Parquet parts in MiB, of files that become so large a share of Parquet."""
+    count = count_parts(sum(sizes_bytes), share, slots)
+    parts = plan_parts([Extent(size) for size in sizes_bytes], count)
+    return [sum((piece.end or 0) - piece.start for piece in part.slices) * share / MIB for part in parts]
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=30), st.integers(1, 40))
+def test_every_byte_is_in_one_slice(files: list[tuple[int, bool]], count: int) -> None:
+    extents = [Extent(*file) for file in files]
+    parts = plan_parts(extents, count)
+    assert [part.number for part in parts] == list(range(count))
+    order = [(piece.file, piece.start) for part in parts for piece in part.slices]
+    assert order == sorted(order)
+    for index, (size, is_exact) in enumerate(files):
         slices = [piece for part in parts for piece in part.slices if piece.file == index]
         assert slices[0].start == 0
-        assert slices[-1].end == size
+        assert slices[-1].end == (size if is_exact else None)
         assert all(before.end == after.start for before, after in pairwise(slices))
-    assert parts == plan_parts(files_of(*sizes), part_bytes, part_files)
+        assert all(piece.start <= size for piece in slices)
+    assert parts == plan_parts(extents, count)
 
 
-def test_large_files_are_split_evenly_and_small_ones_packed() -> None:
-    mib = 1024 * 1024
-    assert len(plan_parts(files_of(*[int(4.5 * 1024) * mib] * 3))) == 27
-    assert len(plan_parts(files_of(*[int(3.5 * mib)] * 200))) == 2
-    assert len(plan_parts(files_of(*[10_240] * 2_500))) == 3
-    split = plan_parts(files_of(PART_INPUT_BYTES + 1))
-    assert [piece.end - piece.start for part in split for piece in part.slices] == [268435456, 268435457]
+@given(st.lists(st.integers(1, 5_000), min_size=1, max_size=200), st.integers(1, 12))
+def test_parts_are_of_about_one_size(sizes: list[int], count: int) -> None:
+    total = sum(sizes)
+    for part in plan_parts([Extent(size) for size in sizes], count):
+        size = sum((piece.end or 0) - piece.start for piece in part.slices)
+        # A file below a sixteenth of a part is not cut: at either border half of one can be too much or too little.
+        assert abs(size - total / count) <= total / count / 16 + 2
+
+
+@given(st.integers(1, 10**13), st.floats(0.001, 4), st.integers(1, 500))
+def test_parts_are_near_the_size_that_is_aimed_at(text_bytes: int, share: float, slots: int) -> None:
+    count = count_parts(text_bytes, share, slots)
+    parquet_bytes = text_bytes * share / count
+    assert parquet_bytes <= 512 * MIB + 1
+    if text_bytes / count < 2 * 1024 * MIB and count > 1:  # else the input of a part is the limit
+        assert parquet_bytes >= 127 * MIB
+
+
+@pytest.mark.parametrize(
+    ("sizes_bytes", "slots", "count", "least_mib", "most_mib"),
+    [
+        ([int(4.5 * 1024) * MIB] * 3, 2, 10, 270, 280),
+        ([int(4.5 * 1024) * MIB] * 3, 152, 21, 128, 140),  # less than a round: as many as are large enough
+        ([int(3.5 * MIB)] * 200, 36, 1, 135, 145),
+        ([10_240] * 10_000, 36, 1, 15, 25),
+        ([4_096 * MIB] * 100, 152, 304, 265, 275),  # two whole rounds
+        ([700 * MIB] * 3, 2, 2, 205, 215),  # not three on two
+        ([10_240], 2, 1, 0, 1),
+        ([0], 2, 1, 0, 0),
+        ([], 2, 1, 0, 0),
+    ],
+)
+def test_parts_come_out_near_the_target_and_in_whole_rounds(
+    sizes_bytes: list[int], slots: int, count: int, least_mib: float, most_mib: float
+) -> None:
+    sizes_mib = planned(sizes_bytes, 0.2, slots)
+    assert len(sizes_mib) == count
+    assert least_mib <= min(sizes_mib) <= max(sizes_mib) <= most_mib
+
+
+def test_small_files_are_not_cut() -> None:
+    parts = plan_parts([Extent(100)] * 1_000, 3)
+    assert all((piece.start, piece.end) == (0, 100) for part in parts for piece in part.slices)
 
 
 def test_a_part_without_a_file_keeps_its_number() -> None:
-    parts = plan_parts(files_of(10, 10, 10), part_input_bytes=20)
-    assert parts[0].without(frozenset({0})).slices == (Slice(1, 0, 10),)
-    assert parts[1].without(frozenset({2})).slices == ()
+    parts = plan_parts([Extent(10)] * 3, 2)
+    assert parts[0].without(frozenset({0})).slices == (Slice(1, 0, 5),)
+    assert parts[1].without(frozenset({1, 2})).slices == ()
     assert parts[1].without(frozenset({2})).number == 1
 
 
@@ -76,6 +120,12 @@ def test_arguments_and_their_defaults() -> None:
     assert found.manifest_bucket == "m"
     assert found.metrics_table is None
     assert (found.dataset, found.on_drift, found.log_level) == ("events.v2", "add", "INFO")
+    assert (found.part_bytes, found.max_line_bytes, found.task_slots) == (256 * MIB, 64 * MIB, None)
+    assert (found.max_bad_lines, found.max_bad_percent) == (None, None)
+    limits = ["--MAX_BAD_LINES", "0", "--MAX_BAD_PERCENT=0.5", "--PART_SIZE_MB", "128", "--TASK_SLOTS=36"]
+    found = parse_arguments([*GIVEN, *limits])
+    assert (found.max_bad_lines, found.max_bad_percent) == (0, 0.5)
+    assert (found.part_bytes, found.task_slots) == (128 * MIB, 36)
     assert parse_arguments([*GIVEN, "--ON_DRIFT", "fail", "--ON_DRIFT", "rescue"]).on_drift == "rescue"
 
 
@@ -90,6 +140,8 @@ def test_arguments_and_their_defaults() -> None:
         ([*GIVEN, "--LOG_LEVEL", "TRACE"], "--LOG_LEVEL 'TRACE'"),
         ([*GIVEN, "--DATASET", "../x"], "--DATASET '../x'"),
         ([*GIVEN, "--DATASET", ".."], "--DATASET '..'"),
+        ([*GIVEN, "--TASK_SLOTS", "0"], "--TASK_SLOTS '0': a whole number from 1 on"),
+        ([*GIVEN, "--MAX_BAD_PERCENT", "nan"], "--MAX_BAD_PERCENT 'nan': a number from 0 to 100"),
     ],
 )
 def test_arguments_that_cannot_be_used(argv: list[str], problem: str) -> None:
@@ -110,6 +162,18 @@ def results() -> list[PartResult]:
     second = SliceResult(Slice(0, 50, 100), first_offset=60, next_offset=100, lines=3, rows=2, bad_lines=1)
     empty = SliceResult(Slice(1, 0, 0))
     return [PartResult(0, rows=2, slices=[first]), PartResult(1, rows=2, slices=[second, empty])]
+
+
+def test_a_compressed_file_is_covered_if_its_last_slice_says_so() -> None:
+    for text_bytes, problem in ((100, None), (101, "up to byte 100 of 101"), (None, "not read to its end")):
+        last = results()
+        last[1].slices[0].piece = Slice(0, 50, None)
+        last[1].slices[0].text_bytes = text_bytes
+        if problem is None:
+            verify_files(FILES, last)
+        else:
+            with pytest.raises(VerificationFailed, match=problem):
+                verify_files(FILES, last)
 
 
 def test_slices_that_fit_together_pass() -> None:

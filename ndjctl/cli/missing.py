@@ -1,0 +1,22 @@
+"""What a command says when the environment was not deployed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ndjctl.cli.invocation import Invocation
+from ndjctl.errors import UsageError
+
+
+@contextmanager
+def told_when_missing(invocation: Invocation, bucket: str) -> Iterator[None]:
+    """A bucket that is not there means that nothing was deployed yet: UsageError with the command that does it."""
+    from ndjctl.aws import error_code
+
+    try:
+        yield
+    except Exception as error:
+        if error_code(error) != "NoSuchBucket":
+            raise
+        raise UsageError(f"There is no bucket {bucket}: '{invocation.typed('deploy')}' makes it.") from error
