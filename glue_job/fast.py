@@ -40,7 +40,10 @@ MAX_CELLS = 4 * 1024 * 1024
 _SHORT_BYTES = 16 * 1024
 
 _ROW = re.compile(r"in row (\d+)$")
-_VALUE = re.compile(r"couldn't parse:(.{1,40})$", re.DOTALL)
+SHOWN_VALUE_BYTES = 40
+"""Of a value that did not fit, at most."""
+
+_VALUE = re.compile(r"couldn't parse:(.{1,%d})" % SHOWN_VALUE_BYTES, re.DOTALL)
 
 
 class Rows(NamedTuple):

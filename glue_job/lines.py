@@ -8,9 +8,10 @@ cut, give each of its lines once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import methodcaller
 from typing import NamedTuple
 
-from ndjctl.contracts import BYTE_ORDER_MARK, LINE_END, MIB, is_blank
+from ndjctl.contracts import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, MIB, is_blank
 
 MAX_LINE_BYTES = 64 * MIB
 """Longest line, without its line end, that is read as a record."""
@@ -24,7 +25,7 @@ CHUNK_BYTES = 2 * MIB
 _LONG_LINE_BYTES = 300
 """From this average on, a look at every line end costs less than counting in all bytes."""
 
-_OPENS, _CLOSES = ord("{"), ord("}")
+_OPENS = ord("{")
 
 
 class Line(NamedTuple):
@@ -42,7 +43,7 @@ class Line(NamedTuple):
 class Chunk(NamedTuple):
     """Consecutive whole lines, each with its b"\\n" except perhaps the file's last. offset: of the first byte in the
     file. number: of the first line, as in Line. line_count: lines, blank ones included. is_regular: every line begins
-    with { and ends with }, directly before its b"\\n"; so none is blank."""
+    with { and ends with }, directly before its b"\\n" or b"\\r\\n"; so none is blank."""
 
     offset: int
     number: int | None
@@ -208,25 +209,30 @@ def count_records(piece: Chunk | Line) -> int:
     """Its lines that are not blank."""
     if isinstance(piece, Line):
         return 1
-    return piece.line_count if piece.is_regular else sum(1 for _ in lines_of(piece))
+    if piece.is_regular:
+        return piece.line_count
+    bodies = map(methodcaller("strip", BLANK_BYTES), piece.data.removesuffix(LINE_END).split(LINE_END))
+    return piece.line_count - list(bodies).count(b"")
 
 
 def _look(data: bytes) -> tuple[int, bool]:
     """(lines, whether they are regular as Chunk says)."""
-    bare_bytes = len(data) - data.endswith(LINE_END)
-    if not data or data[0] != _OPENS or data[bare_bytes - 1] != _CLOSES:
+    end = len(data) - data.endswith(LINE_END)
+    if not data or data[0] != _OPENS or not data.endswith((b"}", b"}\r"), 0, end):
         return _count(data), False
     if data.find(LINE_END, 0, _LONG_LINE_BYTES) >= 0:
         count = _count(data)
-        return count, data.count(b"}\n{") == count - 1
-    count, is_regular = 1, True
-    position = data.find(LINE_END, 0, bare_bytes)
+        borders = data.count(b"}\n{")
+        return count, borders == count - 1 or borders + data.count(b"}\r\n{") == count - 1
+    find = data.find
+    count = 1
+    position = find(LINE_END, 0, end)
     while position >= 0:
         count += 1
-        if data[position - 1] != _CLOSES or data[position + 1] != _OPENS:
-            is_regular = False
-        position = data.find(LINE_END, position + 1, bare_bytes)
-    return count, is_regular
+        if data[position - 1 : position + 2] != b"}\n{" and data[position - 2 : position + 2] != b"}\r\n{":
+            return count + data.count(LINE_END, position + 1, end), False
+        position = find(LINE_END, position + 1, end)
+    return count, True
 
 
 def _count(data: bytes) -> int:

@@ -54,6 +54,12 @@ def arrow_schema(root: Struct, metadata: Mapping[str, Any]) -> pa.Schema:
     return pa.schema(fields, metadata={PARQUET_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
 
 
+def with_rescued(batch: pa.RecordBatch, rescued: pa.Array) -> pa.RecordBatch:
+    """The batch with RESCUED_COLUMN behind its columns."""
+    fields = [*batch.schema, pa.field(RESCUED_COLUMN, pa.string())]
+    return pa.RecordBatch.from_arrays([*batch.columns, rescued], schema=pa.schema(fields))
+
+
 class PartWriter:
     """Takes rows as glue_job.conform makes them, and batches of rows. sink: binary file object. sources: the URIs that
     rows come from.
@@ -91,9 +97,14 @@ class PartWriter:
             self._end_full_row_group()
 
     def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
-        """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
+        """Rows of one source. batch: the schema's columns, as data_schema() has them, and RESCUED_COLUMN behind them if
+        anything is rescued."""
         self.rows += batch.num_rows
-        rescued = pa.nulls(batch.num_rows, pa.string())
+        if batch.num_columns > len(self._data_schema):
+            rescued = batch.column(len(self._data_schema))
+            batch = pa.RecordBatch.from_arrays(batch.columns[:-1], schema=self._data_schema)
+        else:
+            rescued = pa.nulls(batch.num_rows, pa.string())
         sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
         self._group.put(self._group.place(), batch, rescued, sources)
         self._end_full_row_group()

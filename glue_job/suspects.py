@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from glue_job import schema
@@ -70,13 +70,12 @@ class Suspects:
                     )
                 )
 
-    def find(self, line: bytes) -> tuple[str, str] | None:
-        """What is suspicious about the line."""
+    def find(self, lines: bytes, count: int) -> Iterator[tuple[int, tuple[str, str]]]:
+        """What is suspicious about these lines: (position, key for judge()). count: of the lines."""
         for key, guess in self._guesses.items():
-            guess.lines += 1
-            if guess.pattern.search(line):
-                return key
-        return None
+            guess.lines += count
+            for match in guess.pattern.finditer(lines):
+                yield match.start(), key
 
     def judge(self, key: tuple[str, str], was_right: bool) -> None:
         guess = self._guesses.get(key)

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from glue_job import fast, kernel
 from glue_job.conform import Conformer
 from glue_job.kernel import Bad, Kernel, Row
-from glue_job.lines import ChunkReader, LineReader
+from glue_job.lines import ChunkReader, Line, LineReader
 from glue_job.parquet import arrow_type, data_schema
 from glue_job.records import BadLine, parse
 from glue_job.schema import Struct, from_json
+from ndjctl.contracts import RESCUED_COLUMN
 from tests.kernel_odd_lines import GOOD, ODD
 from tests.kernel_strategies import LINES, ROOTS
 
@@ -67,8 +68,14 @@ def _with_and_without_end(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 def kernel_s(content: bytes, root: Struct, limit: int, chunk_bytes: int) -> tuple[list[Outcome], Any, int]:
     """And how many rows were read fast."""
     reader = Kernel(root, limit)
+    real, strict = reader._strictly, []
+
+    def counted(line: Line) -> Row | Bad:
+        strict.append(real(line))
+        return strict[-1]
+
+    reader._strictly = counted  # type: ignore[method-assign]
     outcomes: list[Outcome] = []
-    fast_rows = 0
     for piece in ChunkReader([content], 0, len(content), limit, chunk_bytes):
         for found in reader.read(piece):
             if isinstance(found, Bad):
@@ -76,17 +83,30 @@ def kernel_s(content: bytes, root: Struct, limit: int, chunk_bytes: int) -> tupl
             elif isinstance(found, Row):
                 outcomes.append(("row", exact(as_stored([found.row], root)[0]), found.rescued))
             else:
-                assert found.schema == data_schema(root)
-                found.validate(full=True)
-                fast_rows += found.num_rows
-                outcomes += [("row", exact(row), None) for row in found.to_pylist()]
-    return outcomes, reader.drift.counts, fast_rows
+                outcomes += of_batch(found, root)
+    rows = sum(outcome[0] == "row" for outcome in outcomes)
+    return outcomes, reader.drift.counts, rows - sum(isinstance(found, Row) for found in strict)
+
+
+def of_batch(batch: pa.RecordBatch, root: Struct) -> list[Outcome]:
+    batch.validate(full=True)
+    columns = data_schema(root)
+    rescued: list[str | None] = [None] * batch.num_rows
+    if batch.num_columns > len(columns):
+        assert batch.schema.field(len(columns)) == pa.field(RESCUED_COLUMN, pa.string())
+        rescued = batch.column(len(columns)).to_pylist()
+        assert any(rescued)
+        batch = pa.RecordBatch.from_arrays(batch.columns[:-1], names=batch.schema.names[:-1])
+    assert batch.schema == columns
+    return [("row", exact(row), text) for row, text in zip(batch.to_pylist(), rescued, strict=True)]
 
 
 def assert_same(content: bytes, root: Struct, limit: int = 10_000, chunk_bytes: int = 10_000) -> int:
     expected, expected_drift = strictly(content, root, limit)
     outcomes, drift, fast_rows = kernel_s(content, root, limit, chunk_bytes)
-    assert outcomes == expected
+    # Rows and bad lines go to two outputs, each in its order.
+    for kind in ("row", "bad"):
+        assert [outcome for outcome in outcomes if outcome[0] == kind] == [o for o in expected if o[0] == kind]
     assert drift == expected_drift
     return fast_rows
 

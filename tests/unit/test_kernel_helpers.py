@@ -110,10 +110,10 @@ def test_values_that_do_not_fit_are_guessed(
     suspects = Suspects()
     assert not suspects
     suspects.learn(conformer.misfits)
-    assert [line for line in found if not suspects.find(line)] == []
-    assert [line for line in fitting if suspects.find(line)] == []
-    key = suspects.find(found[0])
-    assert key is not None
+    assert [line for line in found if not list(suspects.find(line, 1))] == []
+    assert [line for line in fitting if list(suspects.find(line, 1))] == []
+    ((position, key),) = suspects.find(b"{}\n" + found[0], 2)
+    assert position == len(b"{}\n{")
     for _ in range(20):
         suspects.judge(key, was_right=False)
     suspects.forget()

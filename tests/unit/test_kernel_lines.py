@@ -148,7 +148,8 @@ def test_chunks_have_the_lines_of_the_range_and_say_what_they_are(
         assert content[piece.offset :].startswith(piece.data)
         assert piece.line_count == len(piece.data.removesuffix(b"\n").split(b"\n"))
         assert piece.line_count == 1 or len(piece.data) <= chunk_bytes
-        ends = [line[:1] + line[-1:] for line in piece.data.removesuffix(b"\n").split(b"\n")]
+        bare = [line.removesuffix(b"\r") for line in piece.data.removesuffix(b"\n").split(b"\n")]
+        ends = [line[:1] + line[-1:] for line in bare]
         assert piece.is_regular == all(end == b"{}" for end in ends)
     assert found == list(lines)
     assert (chunks.first_offset, chunks.next_offset) == (lines.first_offset, lines.next_offset)
@@ -164,7 +165,10 @@ def test_chunks_have_the_lines_of_the_range_and_say_what_they_are(
         (b" {%}", False),
         (b"{%", False),
         (b"%}", False),
-        (b"{%}\r", False),
+        (b"{%}\r", True),
+        (b"{%}\r\r", False),
+        (b"{%} \r", False),
+        (b"{%\r", False),
     ],
 )
 def test_a_chunk_is_regular_only_if_all_its_lines_are(filler: bytes, bad: bytes, is_regular: bool) -> None:
