@@ -43,7 +43,7 @@ _ROW = re.compile(r"in row (\d+)$")
 SHOWN_VALUE_BYTES = 40
 """Of a value that did not fit, at most."""
 
-_VALUE = re.compile(r"couldn't parse:(.{1,%d})" % SHOWN_VALUE_BYTES, re.DOTALL)
+_VALUE = re.compile(rf"couldn't parse:(.{{1,{SHOWN_VALUE_BYTES}}})", re.DOTALL)
 
 
 class Rows(NamedTuple):

@@ -8,6 +8,7 @@ What pyarrow checks itself (see glue_job.fast) leaves three things:
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from glue_job.schema import ListOf, Scalar, Struct, Type
 _EXACT = pa.scalar(float(2**53), pa.float64())
 _MINUS_ZERO = pa.scalar(-(2**63), pa.int64())
 """The bits of -0.0."""
+(_EXACT_BITS,) = struct.unpack("<q", struct.pack("<d", 2.0**53))
+_WITHOUT_SIGN = pa.scalar(2**63 - 1, pa.int64())
 
 
 def unproven(array: pa.Array, told: Type, column: Type | None) -> set[int]:
@@ -43,22 +46,28 @@ def unproven(array: pa.Array, told: Type, column: Type | None) -> set[int]:
 
 
 def has_inexact(arrays: Sequence[pa.Array]) -> bool:
-    """Whether a double column, of these or within them, has a value that is not proven."""
-    doubles = [leaf for array in arrays for leaf in _doubles(array)]
+    """Whether a double column, of these or within them, may have a value that is not proven. One look for all of them,
+    because calls for many small arrays take longer than the looking. Arrays without an offset."""
+    doubles = [leaf.view(pa.int64()) for array in arrays for leaf in _doubles(array)]
     if not doubles:
         return False
-    # One array, because the calls for many small ones would take longer than the looking.
-    together = doubles[0] if len(doubles) == 1 else pa.concat_arrays(doubles)
-    if pc.all(pc.less(pc.abs(together), _EXACT)).as_py() is False:  # as it is for NaN, too
+    # As integers the bits of doubles have the order of their absolute values; NaN and Infinity are the largest.
+    bits = doubles[0] if len(doubles) == 1 else pa.concat_arrays(doubles)
+    found = pc.min_max(bits)
+    least, most = found["min"].as_py(), found["max"].as_py()
+    if least is None or (least >= 0 and most < _EXACT_BITS):
+        return False
+    if most >= _EXACT_BITS or least == _MINUS_ZERO.as_py():
         return True
-    return bool(pc.min_max(together.view(pa.int64()))["min"] == _MINUS_ZERO)
+    return bool(pc.min_max(pc.bit_wise_and(bits, _WITHOUT_SIGN))["max"].as_py() >= _EXACT_BITS)
 
 
 def _doubles(array: pa.Array) -> list[pa.Array]:
+    """With what is under a null, too."""
     if pa.types.is_struct(array.type):
         return [leaf for index in range(array.type.num_fields) for leaf in _doubles(array.field(index))]
     if pa.types.is_list(array.type):
-        return _doubles(array.flatten())
+        return _doubles(array.values)
     return [array] if pa.types.is_float64(array.type) else []
 
 
