@@ -24,6 +24,9 @@ _SMALL_BATCH_BYTES = 128 * 1024
 """Row groups of smaller batches than this on average are put together before they are written: every chunk of every
 column costs the writer some time."""
 
+_FEW_ROWS = 500
+_MEASURED_EVERY = 16
+
 _SCALARS = {
     schema.BOOL: pa.bool_(),
     schema.INT64: pa.int64(),
@@ -180,7 +183,9 @@ class _RowGroup:
         self.rescued: list[pa.Array | None] = []
         self.sources: list[pa.Array | None] = []
         self.rows = 0
-        self.size_bytes = 0
+        self.size_bytes = 0.0
+        self._row_bytes = 0.0
+        self._unmeasured = 0
 
     def place(self) -> int:
         """A new place behind the others."""
@@ -192,7 +197,16 @@ class _RowGroup:
     def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
         self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
         self.rows += len(rescued)
-        self.size_bytes += batch.nbytes + rescued.nbytes
+        self.size_bytes += self._size(batch) + rescued.nbytes
+
+    def _size(self, batch: pa.RecordBatch) -> float:
+        """Of a few rows it is an estimate, by the batch that was measured last: to measure them takes longer than to
+        read them."""
+        self._unmeasured += 1
+        if batch.num_rows > _FEW_ROWS or self._unmeasured >= _MEASURED_EVERY or not self._row_bytes:
+            self._unmeasured = 0
+            self._row_bytes = batch.nbytes / max(batch.num_rows, 1)
+        return float(self._row_bytes * batch.num_rows)
 
 
 class Footer(NamedTuple):
