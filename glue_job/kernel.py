@@ -9,19 +9,21 @@ chunk.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from glue_job.block import Block
-from glue_job.conform import Conformer, Drift
+from glue_job.conform import Conformer, Drift, Place
 from glue_job.fast import SHOWN_VALUE_BYTES, FastReader, Refused, Rows, is_utf8, trusted
 from glue_job.infer import Observer
 from glue_job.lines import CHUNK_BYTES, Chunk, Line
 from glue_job.mixture import Mixture
+from glue_job.parquet import with_rescued
 from glue_job.records import BadLine, parse
+from glue_job.rescue import rescued
 from glue_job.schema import Struct
 from glue_job.suspects import Suspects
 from glue_job.watch import Watch
@@ -87,25 +89,31 @@ class Kernel:
         chunks: regular ones."""
         data = b"".join([chunk.data if chunk.data.endswith(LINE_END) else chunk.data + LINE_END for chunk in chunks])
         found = self._read_regular(Chunk(0, None, data, sum(chunk.line_count for chunk in chunks), True))
-        if not isinstance(found, Rows) or found.unproven:
+        if not isinstance(found, Rows):
             return None
+        rows, counts = self._with_rescued(found)
+        if rows.unproven:
+            return None
+        self._count(counts)
         batches, first = [], 0
         for chunk in chunks:
-            batches.append(found.batch.slice(first, chunk.line_count))
+            batches.append(rows.batch.slice(first, chunk.line_count))
             first += chunk.line_count
         return batches
 
     def read(self, piece: Chunk | Line) -> Iterator[Row | Bad | pa.RecordBatch]:
         """What the lines become; nothing for blank ones. Rows come in the order of their lines, and so do bad lines. A
         batch has the columns of glue_job.parquet.data_schema(), and RESCUED_COLUMN behind them if anything of its rows
-        is rescued."""
+        may be rescued."""
         if isinstance(piece, Line):
             yield self._strictly(piece)
             return
         found = self._read_regular(piece)
-        if isinstance(found, Rows) and not found.unproven:
-            yield found.batch
-            return
+        if isinstance(found, Rows):
+            found = self._accepted(found)
+            if not found.unproven:
+                yield found.batch
+                return
         block = Block(piece, found is not None or (b"\0" not in piece.data and is_utf8(piece.data)))
         if isinstance(found, Rows):
             yield from self._merged(block, 0, block.count, found)
@@ -136,6 +144,25 @@ class Kernel:
             return None
         return self._reader.read(data, chunk.line_count)
 
+    def _accepted(self, rows: Rows) -> Rows:
+        """The rows with what is rescued of them. Only for rows that are used: what is rescued is counted."""
+        complete, counts = self._with_rescued(rows)
+        self._count(counts)
+        return complete
+
+    def _with_rescued(self, rows: Rows) -> tuple[Rows, list[tuple[Place, int]]]:
+        if not rows.rescuable:
+            return rows, []
+        found = rescued(rows.rescuable, rows.unproven, self._conformer, rows.batch.num_rows)
+        if not any(found.texts):
+            return Rows(rows.batch, found.strict), found.counts
+        return Rows(with_rescued(rows.batch, pa.array(found.texts, pa.string())), found.strict), found.counts
+
+    def _count(self, counts: Iterable[tuple[Place, int]]) -> None:
+        for place, count in counts:
+            if count:
+                self.drift.add(place, count)
+
     # ------------------------------------------------------------------------------------------------ with trouble
 
     def _some(
@@ -155,7 +182,7 @@ class Kernel:
             found = self._reader.read(text, len(indices))
             if isinstance(found, Rows):
                 self._at_once_bytes = min(CHUNK_BYTES, 2 * self._at_once_bytes)
-                yield from self._merged(block, first, end, found)
+                yield from self._merged(block, first, end, self._accepted(found))
                 return end
             at = self._exclude(block, first, indices, found)
             if at is None:

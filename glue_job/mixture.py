@@ -12,7 +12,8 @@ from glue_job.schema import Struct
 
 
 class Mixture:
-    """Says of the rows of `fast`, from the first on, which are taken, and what comes between them.
+    """Says of the rows of `fast`, from the first on, which are taken, and what comes between them. `fast` may have
+    RESCUED_COLUMN behind its columns.
 
     Slices of the batch would do, but every slice costs as much in each of its columns as a hundred rows.
     """
@@ -48,12 +49,9 @@ class Mixture:
             return self._fast
         order = pa.array(self._order, pa.int64())
         added = pa.array(self._rows, arrow_type(root)).flatten()
-        columns = [
-            pc.take(pa.concat_arrays([column, more]), order)
-            for column, more in zip(self._fast.columns, added, strict=True)
-        ]
+        fast = self._fast.columns[: len(added)]
+        columns = [pc.take(pa.concat_arrays([column, more]), order) for column, more in zip(fast, added, strict=True)]
         batch = pa.RecordBatch.from_arrays(columns, schema=data_schema(root))
-        if not any(self._rescued):
-            return batch
-        rescued = pa.array([None] * self._fast.num_rows + self._rescued, pa.string())
-        return with_rescued(batch, pc.take(rescued, order))
+        known = self._fast.columns[len(added) :] or [pa.nulls(self._fast.num_rows, pa.string())]
+        rescued = pc.take(pa.concat_arrays([*known, pa.array(self._rescued, pa.string())]), order)
+        return batch if rescued.null_count == len(rescued) else with_rescued(batch, rescued)

@@ -9,7 +9,7 @@ What pyarrow checks itself (see glue_job.fast) leaves three things:
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,17 +24,20 @@ _MINUS_ZERO = pa.scalar(-(2**63), pa.int64())
 _WITHOUT_SIGN = pa.scalar(2**63 - 1, pa.int64())
 
 
-def unproven(array: pa.Array, told: Type, column: Type | None) -> set[int]:
-    """Indices. told: the type that the array was read as. column: its column's, None if it is only watched."""
+def unproven(
+    array: pa.Array, told: Type, column: Type | None, is_seen_to: Callable[[Type], bool] = lambda told: False
+) -> set[int]:
+    """Indices. told: the type that the array was read as. column: its column's, None if it is only watched.
+    is_seen_to: whether watched fields of a type, within structs alone, are seen to elsewhere."""
     if column is None:
-        if array.null_count == len(array):
+        if is_seen_to(told) or array.null_count == len(array):
             return set()
-        return set(_indices(array.is_valid()))
+        return set(indices_of(array.is_valid()))
     if isinstance(column, Struct) and isinstance(told, Struct):
         columns = {field.name: field.type for field in column.fields}
         found: set[int] = set()
         for index, field in enumerate(told.fields):
-            found |= unproven(array.field(index), field.type, columns.get(field.name))
+            found |= unproven(array.field(index), field.type, columns.get(field.name), is_seen_to)
         return found
     if isinstance(column, ListOf) and isinstance(told, ListOf):
         found = unproven(array.flatten(), told.element, column.element)
@@ -74,10 +77,11 @@ def _doubles(array: pa.Array) -> list[pa.Array]:
 def _inexact(array: pa.Array) -> set[int]:
     is_small = pc.less(pc.abs(array), _EXACT)
     is_minus_zero = pc.equal(array.view(pa.int64()), _MINUS_ZERO)
-    return set(_indices(pc.or_(pc.invert(is_small), is_minus_zero)))
+    return set(indices_of(pc.or_(pc.invert(is_small), is_minus_zero)))
 
 
-def _indices(mask: pa.Array) -> list[int]:
+def indices_of(mask: pa.Array) -> list[int]:
+    """Where it is true."""
     found: list[int] = pc.indices_nonzero(mask.fill_null(False)).to_pylist()
     return found
 
