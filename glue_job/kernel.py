@@ -181,7 +181,8 @@ class Kernel:
                 return end
             found = self._reader.read(text, len(indices))
             if isinstance(found, Rows):
-                self._at_once_bytes = min(CHUNK_BYTES, 2 * self._at_once_bytes)
+                if len(text) > self._at_once_bytes // 2:  # not what was cut short by a line at fault
+                    self._at_once_bytes = min(CHUNK_BYTES, self._at_once_bytes * 5 // 4)
                 yield from self._merged(block, first, end, self._accepted(found))
                 return end
             at = self._exclude(block, first, indices, found)

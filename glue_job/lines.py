@@ -19,8 +19,9 @@ MAX_LINE_BYTES = 64 * MIB
 KEPT_BYTES = 1024
 """What is kept of a longer one."""
 
-CHUNK_BYTES = 2 * MIB
-"""Most bytes of lines that are given together; a longer line comes alone."""
+CHUNK_BYTES = 4 * MIB + MIB // 4
+"""Most bytes of lines that are given together; a longer line comes alone. A little above half of what is read at a
+time, so that a block is two chunks and not two and a rest of a line or two, which would cost as much as a chunk."""
 
 _LONG_LINE_BYTES = 300
 """From this average on, a look at every line end costs less than counting in all bytes."""
