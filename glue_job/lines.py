@@ -26,8 +26,6 @@ time, so that a block is two chunks and not two and a rest of a line or two, whi
 _LONG_LINE_BYTES = 300
 """From this average on, a look at every line end costs less than counting in all bytes."""
 
-_OPENS = ord("{")
-
 
 class Line(NamedTuple):
     """One line that is not blank. offset: of its first byte in the file. number: from 1, blank lines included, None if
@@ -44,13 +42,15 @@ class Line(NamedTuple):
 class Chunk(NamedTuple):
     """Consecutive whole lines, each with its b"\\n" except perhaps the file's last. offset: of the first byte in the
     file. number: of the first line, as in Line. line_count: lines, blank ones included. is_regular: every line begins
-    with { and ends with }, directly before its b"\\n" or b"\\r\\n"; so none is blank."""
+    with { and ends with }, directly before its b"\\n" or b"\\r\\n"; so none is blank.
+    blank_count: lines that are no records."""
 
     offset: int
     number: int | None
     data: bytes
     line_count: int
     is_regular: bool
+    blank_count: int = 0
 
 
 class ChunkReader:
@@ -102,8 +102,8 @@ class ChunkReader:
                     kept = data.removesuffix(LINE_END)
                     yield Line(offset, number, kept.removesuffix(b"\r"), size - (len(data) - len(kept)), False)
             else:
-                count, is_regular = _look(data)
-                yield Chunk(offset, number, data, count, is_regular)
+                count, blank_count, is_regular = _look(data)
+                yield Chunk(offset, number, data, count, is_regular, blank_count)
             if number is not None:
                 number += count
             if self.next_offset >= self._end:
@@ -210,30 +210,38 @@ def count_records(piece: Chunk | Line) -> int:
     """Its lines that are not blank."""
     if isinstance(piece, Line):
         return 1
-    if piece.is_regular:
-        return piece.line_count
-    bodies = map(methodcaller("strip", BLANK_BYTES), piece.data.removesuffix(LINE_END).split(LINE_END))
-    return piece.line_count - list(bodies).count(b"")
+    return piece.line_count - piece.blank_count
 
 
-def _look(data: bytes) -> tuple[int, bool]:
-    """(lines, whether they are regular as Chunk says)."""
+def _look(data: bytes) -> tuple[int, int, bool]:
+    """(lines, blank ones of them, whether they are regular as Chunk says)."""
     end = len(data) - data.endswith(LINE_END)
-    if not data or data[0] != _OPENS or not data.endswith((b"}", b"}\r"), 0, end):
-        return _count(data), False
     if data.find(LINE_END, 0, _LONG_LINE_BYTES) >= 0:
         count = _count(data)
         borders = data.count(b"}\n{")
-        return count, borders == count - 1 or borders + data.count(b"}\r\n{") == count - 1
+        if borders != count - 1:
+            borders += data.count(b"}\r\n{")
+        if borders == count - 1 and _is_record(data, 0, end):
+            return count, 0, True
+        bodies = map(methodcaller("strip", BLANK_BYTES), data[:end].split(LINE_END))
+        return count, list(bodies).count(b""), False
     find = data.find
-    count = 1
+    count = blank = start = 0
+    is_regular = True
     position = find(LINE_END, 0, end)
     while position >= 0:
         count += 1
         if data[position - 1 : position + 2] != b"}\n{" and data[position - 2 : position + 2] != b"}\r\n{":
-            return count + data.count(LINE_END, position + 1, end), False
-        position = find(LINE_END, position + 1, end)
-    return count, True
+            is_regular = False
+            blank += not data[start:position].strip(BLANK_BYTES)
+        start = position + 1
+        position = find(LINE_END, start, end)
+    blank += not data[start:end].strip(BLANK_BYTES)
+    return count + 1, blank, is_regular and _is_record(data, 0, end)
+
+
+def _is_record(data: bytes, start: int, end: int) -> bool:
+    return data[start : start + 1] == b"{" and data.endswith((b"}", b"}\r"), start, end)
 
 
 def _count(data: bytes) -> int:
