@@ -3,7 +3,8 @@
 What pyarrow checks itself (see glue_job.fast) leaves three things:
 - a double column takes integers that it rounds. An integer of up to 2**53 is held exactly: a smaller value is proven;
 - a double column takes NaN and Infinity, which are no JSON, and the integer -0 as -0.0;
-- a row has a watched field that is not null, which has no column.
+- a row has a watched field that is not null, which has no column. If all of them are plain values glue_job.rescue
+  knows what becomes of them.
 """
 
 from __future__ import annotations
