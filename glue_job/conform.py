@@ -1,8 +1,8 @@
 """A record to a row of its schema, and what does not fit to the `_rescued` column. Pure.
 
 Strict both ways: a value is stored in its column exactly as it is or not at all. What is not stored is kept in
-`_rescued`, a JSON object from RFC 6901 pointers (from the record's root) to the original values. A null is at home
-everywhere and the same as an absent field.
+`_rescued`, a JSON object from RFC 6901 pointers (from the record's root) to the original values, sorted by pointer. A
+null is at home everywhere and the same as an absent field.
 """
 
 from __future__ import annotations
@@ -103,7 +103,15 @@ class Conformer:
         if is_telling:
             self.unknown.add(record)
         rescued = {pointer(misfit.path): misfit.value for misfit in misfits}
-        return row, json.dumps(rescued, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        in_order = dict(sorted(rescued.items(), key=lambda item: item[0]))
+        return row, json.dumps(in_order, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def counted_place(self, path: Path, found: str) -> Place | None:
+        """The place of a field without a column; None as long as conform() would do more with its records than count
+        them. found: JSON type of the value."""
+        place = _place(path, None, found)
+        is_beyond = place not in self.drift.counts and len(self.drift.counts) >= MAX_PLACES
+        return place if is_beyond or self.drift.counts.get(place, 0) >= _OBSERVED else None
 
     def add(self, drift: Drift, sample: Mapping[str, Any]) -> None:
         """Counts the drift of a record that was conformed elsewhere. sample: some of it, of every kind of place."""
@@ -114,10 +122,13 @@ class Conformer:
             self.unknown.add(sample)
 
 
+def _place(path: Path, expected: str | None, found: str) -> Place:
+    return Place(pointer(path, "*")[:_SHOWN_CHARACTERS], expected, found)
+
+
 def place_of(misfit: Misfit) -> Place:
     """Where drift is counted."""
-    where = pointer(misfit.path, "*")[:_SHOWN_CHARACTERS]
-    return Place(where, misfit.expected, _FOUND[type(misfit.value)])
+    return _place(misfit.path, misfit.expected, _FOUND[type(misfit.value)])
 
 
 def pointer(path: Path, any_index: str | None = None) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 from glue_job.clients import client
 from glue_job.compression import DamagedData
 from glue_job.conform import Drift
+from glue_job.found import Bad, Found, LongRow, Row
 from glue_job.infer import Observer
-from glue_job.kernel import Bad, Found, Kernel, LongRow, Row
+from glue_job.kernel import Kernel
 from glue_job.lines import MAX_LINE_BYTES, Line
 from glue_job.log import Log
 from glue_job.long_lines import LONG_BYTES

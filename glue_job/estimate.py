@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 
-from glue_job.kernel import Bad, Kernel, LongRow, Row
+from glue_job.found import Bad, LongRow, Row
+from glue_job.kernel import Kernel
 from glue_job.lines import ChunkReader
 from glue_job.parquet import PartWriter
 from glue_job.schema import Struct

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from glue_job import schema
+from glue_job import rescue, schema
 from glue_job.parquet import arrow_type, data_schema
 from glue_job.proof import has_inexact, unproven, without_watched
 from glue_job.schema import Field, ListOf, Scalar, Struct, Type
@@ -40,15 +40,19 @@ MAX_CELLS = 4 * 1024 * 1024
 _SHORT_BYTES = 16 * 1024
 
 _ROW = re.compile(r"in row (\d+)$")
-_VALUE = re.compile(r"couldn't parse:(.{1,40})$", re.DOTALL)
+SHOWN_VALUE_BYTES = 40
+"""Of a value that did not fit, at most."""
+
+_VALUE = re.compile(rf"couldn't parse:(.{{1,{SHOWN_VALUE_BYTES}}})", re.DOTALL)
 
 
 class Rows(NamedTuple):
     """batch: columns as glue_job.parquet.data_schema() has them. unproven: indices of the rows that the strict reader
-    has to read."""
+    has to read. rescuable: values without a column, all of which are known exactly in the other rows."""
 
     batch: pa.RecordBatch
     unproven: set[int]
+    rescuable: tuple[rescue.Found, ...] = ()
 
 
 class Refused(NamedTuple):
@@ -77,6 +81,7 @@ class FastReader:
         self._columns = {field.name: field.type for field in root.fields}
         self._with_doubles = [at for at, f in enumerate(told.fields) if f.name in self._columns and _has_double(f.type)]
         self._watched = [at for at, f in enumerate(told.fields) if self._columns.get(f.name) != f.type]
+        self._leaves = list(rescue.leaves(root, told))
         self.max_rows = max(1, min(MAX_ROWS, MAX_CELLS // max(1, _count_columns(told))))
 
     def read(self, data: bytes | bytearray, count: int) -> Rows | Refused:
@@ -104,8 +109,12 @@ class FastReader:
         found: set[int] = set()
         for at in suspects:
             field = self._told.fields[at]
-            found |= unproven(arrays[at], field.type, self._columns.get(field.name))
-        return Rows(self._batch(table, arrays), found)
+            found |= unproven(arrays[at], field.type, self._columns.get(field.name), rescue.is_plain)
+        rescuable = [rescue.Found(leaf, _within(arrays, leaf)) for leaf in self._leaves]
+        rescuable = [values for values in rescuable if values.values.null_count < len(values.values)]
+        for values in rescuable:
+            found |= rescue.doubtful(values)
+        return Rows(self._batch(table, arrays), found, tuple(rescuable))
 
     def _batch(self, table: pa.Table, arrays: Mapping[int, pa.Array]) -> pa.RecordBatch:
         if not self._watched:
@@ -118,6 +127,13 @@ class FastReader:
             for at, field, arrow in zip(self._positions, self._root.fields, self._data_schema, strict=True)
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self._data_schema)
+
+
+def _within(arrays: Mapping[int, pa.Array], leaf: rescue.Leaf) -> pa.Array:
+    array = arrays[leaf.steps[0]]
+    for index in leaf.steps[1:]:
+        array = array.field(index)
+    return array
 
 
 def _refused(message: str) -> Refused:

@@ -8,20 +8,24 @@ chunk.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import islice
 
 import pyarrow as pa
 
-from glue_job.conform import Conformer, Drift
-from glue_job.fast import FastReader, Refused, Rows, is_utf8, trusted
+from glue_job.block import Block
+from glue_job.conform import Conformer, Drift, Place
+from glue_job.fast import SHOWN_VALUE_BYTES, FastReader, Refused, Rows, is_utf8, trusted
+from glue_job.found import Bad, Found, LongRow, Row
 from glue_job.infer import Observer
 from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
 from glue_job.long_json import has_many_values
 from glue_job.long_lines import LONG_BYTES, read_long
+from glue_job.mixture import Mixture
+from glue_job.parquet import with_rescued
 from glue_job.records import BadLine, parse
+from glue_job.rescue import rescued
 from glue_job.schema import Struct
 from glue_job.suspects import Suspects
 from glue_job.watch import Watch
@@ -35,37 +39,10 @@ _TRIES = 3
 
 _FEWEST_AT_ONCE_BYTES = 4 * LEAST_BYTES
 
+_MOST_SUSPECTS = 20
+"""Lines that are taken out together because they have what pyarrow named."""
 
-class Row(NamedTuple):
-    """One row as Conformer gives it, and the record that it was."""
-
-    line: Line
-    record: dict[str, Any]
-    row: dict[str, Any]
-    rescued: str | None
-
-    @property
-    def is_rescued(self) -> bool:
-        return self.rescued is not None
-
-
-class LongRow(NamedTuple):
-    """A row of its own batch, because its line is long. line: without its data, for the same reason. sample: some of
-    the record. rescued: one value, may be null."""
-
-    line: Line
-    sample: dict[str, Any]
-    batch: pa.RecordBatch
-    rescued: pa.Array
-
-    @property
-    def is_rescued(self) -> bool:
-        return not self.rescued.null_count
-
-
-class Bad(NamedTuple):
-    line: Line
-    reason: BadLine
+_TWO_RECORDS = re.compile(rb"\}\s*\{")
 
 
 class Kernel:
@@ -81,6 +58,7 @@ class Kernel:
         # Without any column there would be no array to tell the number of rows.
         self._with_end = trusted() if can_be_fast and root.fields else None
         self._reader = self._new_reader()
+        # What it reads was put together from the columns' own values: nothing of it is watched.
         self._long_reader = None if self._with_end is None else FastReader(root, root, self._with_end)
         self._at_once_bytes = CHUNK_BYTES
 
@@ -101,41 +79,54 @@ class Kernel:
         chunks: regular ones."""
         data = b"".join([chunk.data if chunk.data.endswith(LINE_END) else chunk.data + LINE_END for chunk in chunks])
         found = self._read_regular(Chunk(0, None, data, sum(chunk.line_count for chunk in chunks), True))
-        if not isinstance(found, Rows) or found.unproven:
+        if not isinstance(found, Rows):
             return None
+        rows, counts = self._with_rescued(found)
+        if rows.unproven:
+            return None
+        self._count(counts)
         batches, first = [], 0
         for chunk in chunks:
-            batches.append(found.batch.slice(first, chunk.line_count))
+            batches.append(rows.batch.slice(first, chunk.line_count))
             first += chunk.line_count
         return batches
 
     def read(self, piece: Chunk | Line) -> Iterator[Found]:
-        """What the lines become, in their order; nothing for blank ones. A batch is rows of which nothing is rescued,
-        with the columns of glue_job.parquet.data_schema()."""
+        """What the lines become; nothing for blank ones. Rows come in the order of their lines, and so do bad lines. A
+        batch has the columns of glue_job.parquet.data_schema(), and RESCUED_COLUMN behind them if anything of its rows
+        may be rescued."""
         if isinstance(piece, Line):
             yield self._strictly(piece)
             return
         found = self._read_regular(piece)
-        if isinstance(found, Rows) and not found.unproven:
-            del piece  # its line may be long, and is no longer needed when the row is written
-            yield found.batch
-            return
-        is_text = found is not None or (b"\0" not in piece.data and is_utf8(piece.data))
-        candidates = [self._candidate(line, is_text) for line in lines_of(piece)]
-        del piece
         if isinstance(found, Rows):
-            yield from self._merged(candidates, found)
+            found = self._accepted(found)
+            if not found.unproven:
+                del piece  # its line may be long, and is no longer needed when the row is written
+                yield found.batch
+                return
+        if piece.line_count == 1 and len(piece.data) >= LONG_BYTES:
+            line = next(lines_of(piece), None)
+            is_new = found is None
+            del piece, found
+            if line is not None:
+                made = self._long_line(line, is_new)
+                del line
+                yield from made
             return
-        if found is not None and (suspect := _suspect(found, candidates)):
-            suspect.refuse()
-        yield from self._lines(deque(candidates))
+        block = Block(piece, found is not None or (b"\0" not in piece.data and is_utf8(piece.data)))
+        if isinstance(found, Rows):
+            yield from self._merged(block, 0, block.count, found)
+            return
+        for position, suspicion in self._suspects.find(piece.data, block.count):
+            block.suspect(block.index_at(position), suspicion)
+        if found is not None:
+            self._exclude(block, 0, block.fast_ones(0, block.count), found)
+        at = 0
+        while at < block.count:
+            most = block.count if self._reader is None else self._reader.max_rows
+            at = yield from self._some(block, at, block.end_of(at, self._at_once_bytes, most))
         self._suspects.forget()
-
-    def _candidate(self, line: Line, is_text: bool) -> _Candidate:
-        if not _is_plausible(line.data, is_text) or has_many_values(line.data):
-            return _Candidate(line, False)
-        suspicion = self._suspects.find(line.data)
-        return _Candidate(line, suspicion is None, suspicion)
 
     def _read_regular(self, chunk: Chunk) -> Rows | Refused | None:
         """A whole chunk at once; None if it cannot be tried."""
@@ -154,72 +145,139 @@ class Kernel:
             return None
         return self._reader.read(data, chunk.line_count)
 
+    def _long_line(self, line: Line, is_new: bool) -> Iterator[Found]:
+        """A long line that came alone. is_new: it was not tried yet whether it can be read fast."""
+        body = line.data.strip(BLANK_BYTES) if is_new and self._reader is not None else b""
+        if (
+            self._reader is not None
+            and body.startswith(b"{")
+            and body.endswith(b"}")
+            and not (b"\0" in body or has_many_values(body))
+            and is_utf8(body)
+        ):
+            rows = self._reader.read(body, 1)
+            if isinstance(rows, Rows) and not (rows := self._accepted(rows)).unproven:
+                del line, body
+                yield rows.batch
+                return
+            del rows
+        del body
+        found = self._strictly(line)
+        del line
+        self._learn(found)
+        yield found
+
+    def _accepted(self, rows: Rows) -> Rows:
+        """The rows with what is rescued of them. Only for rows that are used: what is rescued is counted."""
+        complete, counts = self._with_rescued(rows)
+        self._count(counts)
+        return complete
+
+    def _with_rescued(self, rows: Rows) -> tuple[Rows, list[tuple[Place, int]]]:
+        if not rows.rescuable:
+            return rows, []
+        found = rescued(rows.rescuable, rows.unproven, self._conformer, rows.batch.num_rows)
+        if not any(found.texts):
+            return Rows(rows.batch, found.strict), found.counts
+        return Rows(with_rescued(rows.batch, pa.array(found.texts, pa.string())), found.strict), found.counts
+
+    def _count(self, counts: Iterable[tuple[Place, int]]) -> None:
+        for place, count in counts:
+            if count:
+                self.drift.add(place, count)
+
     # ------------------------------------------------------------------------------------------------ with trouble
 
-    def _lines(self, lines: deque[_Candidate]) -> Iterator[Found]:
-        """Takes up as many lines as seem good to be tried together. Empties `lines`."""
-        while lines:
-            most = 1 if self._reader is None else self._reader.max_rows
-            group: list[_Candidate] = []
-            size = 0
-            while lines and len(group) < most and (not group or size < self._at_once_bytes):
-                group.append(lines.popleft())
-                size += group[-1].line.size_bytes
-            left = yield from self._group(group)
-            lines.extendleft(reversed(left))
-
-    def _group(self, group: list[_Candidate], is_suspect: bool = False) -> Generator[Found, None, list[_Candidate]]:
-        """Reads lines from the first on, at least one of them; those that are left. is_suspect: one of them is
-        refused."""
+    def _some(self, block: Block, first: int, end: int, has_refused: bool = False) -> Generator[Found, None, int]:
+        """Reads the lines [first, end) or at least one of them; where it stopped. has_refused: pyarrow refuses one of
+        them."""
         for _ in range(_TRIES):
-            plausible = [candidate for candidate in group if candidate.is_plausible]
-            size = sum(candidate.line.size_bytes for candidate in plausible)
-            if self._reader is None or size < LEAST_BYTES:
-                for candidate in group:
-                    candidate.is_refused |= is_suspect
-                    yield self._of_candidate(candidate)
-                return []
-            data = LINE_END.join([candidate.line.data.strip(BLANK_BYTES) for candidate in plausible])
-            found = self._reader.read(data, len(plausible))
-            del data
+            indices = block.fast_ones(first, end)
+            text = block.text(indices) if indices and self._reader is not None else b""
+            if self._reader is None or len(text) < LEAST_BYTES:
+                for index in range(first, end):
+                    if has_refused and block.is_fast[index]:
+                        block.refuse(index)
+                    yield from self._of_line(block, index)
+                return end
+            found = self._reader.read(text, len(indices))
             if isinstance(found, Rows):
-                self._at_once_bytes = min(CHUNK_BYTES, 2 * self._at_once_bytes)
-                yield from self._merged(group, found)
-                return []
-            suspect = _suspect(found, plausible)
-            if suspect is None:
+                if len(text) > self._at_once_bytes // 2:  # not what was cut short by a line at fault
+                    self._at_once_bytes = min(CHUNK_BYTES, self._at_once_bytes * 5 // 4)
+                yield from self._merged(block, first, end, self._accepted(found))
+                return end
+            at = self._exclude(block, first, indices, found)
+            if at is None:
                 break
-            suspect.refuse()
-        self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
-        half = (len(group) + 1) // 2
-        left = yield from self._group(group[:half], True)
-        return left + group[half:]
-
-    def _merged(self, group: list[_Candidate], rows: Rows) -> Iterator[Found]:
-        """Proven rows as they are and all others strictly, in the order of the lines."""
-        first = at = 0  # of the plausible lines; those from `first` up to `at` are proven and not yet given
-        for candidate in group:
-            if candidate.is_plausible and at not in rows.unproven:
-                at += 1
-                continue
             if at > first:
-                yield rows.batch.slice(first, at - first)
-            at += candidate.is_plausible
-            first = at
-            yield self._of_candidate(candidate)
-        if at > first:
-            yield rows.batch.slice(first, at - first)
+                # Those before it are read once more, those behind it once: however many are bad, no line is read more
+                # than twice.
+                self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
+                while first < at:
+                    first = yield from self._some(block, first, at)
+                yield from self._of_line(block, at)
+                return at + 1
+        self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
+        return (yield from self._some(block, first, (first + end + 1) // 2, True))
 
-    def _of_candidate(self, candidate: _Candidate) -> Row | LongRow | Bad:
-        found = self._strictly(candidate.line)
-        candidate.line = found.line
-        if candidate.suspicion is not None:
-            self._suspects.judge(candidate.suspicion, isinstance(found, Bad) or found.is_rescued)
-        if candidate.is_refused and not isinstance(found, Bad):
-            self._suspects.learn(self._conformer.misfits)
-            if self._watch.add(found.record if isinstance(found, Row) else found.sample):
-                self._reader = self._new_reader()
-        return found
+    def _exclude(self, block: Block, first: int, indices: Sequence[int], refused: Refused) -> int | None:
+        """Takes out the lines that are probably at fault, of those that were read together. None if there are none;
+        else the line at fault if pyarrow came to it, or `first`."""
+        if len(indices) == 1:
+            block.refuse(indices[0])
+            return first
+        if refused.row is not None:
+            if refused.row >= len(indices):
+                return None
+            block.refuse(indices[refused.row])
+            return indices[refused.row]
+        looks = _TWO_RECORDS if refused.value is None else _whole_number(refused.value)
+        suspects = list(islice((index for index in indices if looks.search(block.bodies[index])), _MOST_SUSPECTS))
+        for index in suspects:
+            block.refuse(index)
+        return first if suspects else None
+
+    def _merged(self, block: Block, first: int, end: int, rows: Rows) -> Iterator[Found]:
+        """Proven rows as they are and all other lines strictly. rows: of the lines to be read fast."""
+        slow = block.slow_ones(first, end)
+        if rows.unproven:
+            indices = block.fast_ones(first, end)
+            slow = sorted([*slow, *(indices[row] for row in rows.unproven)])
+        mixture = Mixture(rows.batch)
+        for index in slow:
+            mixture.take(index - first)
+            if block.is_fast[index]:
+                mixture.skip()
+            first = index + 1
+            for found in self._of_line(block, index):
+                if isinstance(found, Row):
+                    mixture.add(found.row, found.rescued)
+                    continue
+                if isinstance(found, LongRow) and (batch := mixture.end(self._root)) is not None:
+                    yield batch
+                yield found
+        mixture.take(end - first)
+        if (batch := mixture.end(self._root)) is not None:
+            yield batch
+
+    def _of_line(self, block: Block, index: int) -> Iterator[Row | LongRow | Bad]:
+        line = block.line(index)
+        if line is None:
+            return
+        found = self._strictly(line)
+        if index in block.suspicions:
+            self._suspects.judge(block.suspicions[index], isinstance(found, Bad) or found.is_rescued)
+        if index in block.refused:
+            self._learn(found)
+        yield found
+
+    def _learn(self, found: Row | LongRow | Bad) -> None:
+        """From a line that pyarrow refused."""
+        if isinstance(found, Bad):
+            return
+        self._suspects.learn(self._conformer.misfits)
+        if self._watch.add(found.record if isinstance(found, Row) else found.sample):
+            self._reader = self._new_reader()
 
     def _strictly(self, line: Line) -> Row | LongRow | Bad:
         try:
@@ -245,9 +303,6 @@ class Kernel:
         return LongRow(line._replace(data=b""), sample, found.batch, _one_text(rescued))
 
 
-Found: TypeAlias = Row | LongRow | Bad | pa.RecordBatch
-
-
 def _one_text(text: bytearray | None) -> pa.Array:
     """As a column of one value, without a copy."""
     if text is None:
@@ -256,32 +311,7 @@ def _one_text(text: bytearray | None) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(text)])
 
 
-@dataclass
-class _Candidate:
-    """A line, and whether it is to be read fast. suspicion: a guess that it should not, by glue_job.suspects."""
-
-    line: Line
-    is_plausible: bool
-    suspicion: tuple[str, str] | None = None
-    is_refused: bool = False
-
-    def refuse(self) -> None:
-        self.is_plausible, self.is_refused = False, True
-
-
-def _is_plausible(data: bytes, is_text: bool) -> bool:
-    """What has to be proven of a line before the fast reader sees it. is_text: already known to be valid UTF-8 without
-    a NUL byte."""
-    data = data.strip(BLANK_BYTES)
-    return data.startswith(b"{") and data.endswith(b"}") and (is_text or (b"\0" not in data and is_utf8(data)))
-
-
-def _suspect(refused: Refused, lines: Sequence[_Candidate]) -> _Candidate | None:
-    """The line that is probably at fault."""
-    if len(lines) == 1:
-        return lines[0]
-    if refused.row is not None:
-        return lines[refused.row] if refused.row < len(lines) else None
-    if refused.value is not None:
-        return next((candidate for candidate in lines if refused.value in candidate.line.data), None)
-    return None
+def _whole_number(value: bytes) -> re.Pattern[bytes]:
+    """The number as a value; only its beginning is known of a long one."""
+    behind = rb"[\s,}\]]" if len(value) < SHOWN_VALUE_BYTES else b""
+    return re.compile(rb"[:,\[\s]" + re.escape(value) + behind)

@@ -8,9 +8,10 @@ cut, give each of its lines once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import methodcaller
 from typing import NamedTuple
 
-from ndjctl.contracts import BYTE_ORDER_MARK, LINE_END, MIB, is_blank
+from ndjctl.contracts import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, MIB, is_blank
 
 MAX_LINE_BYTES = 64 * MIB
 """Longest line, without its line end, that is read as a record."""
@@ -18,13 +19,12 @@ MAX_LINE_BYTES = 64 * MIB
 KEPT_BYTES = 1024
 """What is kept of a longer one."""
 
-CHUNK_BYTES = 2 * MIB
-"""Most bytes of lines that are given together; a longer line comes alone."""
+CHUNK_BYTES = 4 * MIB + MIB // 4
+"""Most bytes of lines that are given together; a longer line comes alone. A little above half of what is read at a
+time, so that a block is two chunks and not two and a rest of a line or two, which would cost as much as a chunk."""
 
 _LONG_LINE_BYTES = 300
 """From this average on, a look at every line end costs less than counting in all bytes."""
-
-_OPENS, _CLOSES = ord("{"), ord("}")
 
 
 class Line(NamedTuple):
@@ -42,13 +42,15 @@ class Line(NamedTuple):
 class Chunk(NamedTuple):
     """Consecutive whole lines, each with its b"\\n" except perhaps the file's last. offset: of the first byte in the
     file. number: of the first line, as in Line. line_count: lines, blank ones included. is_regular: every line begins
-    with { and ends with }, directly before its b"\\n"; so none is blank."""
+    with { and ends with }, directly before its b"\\n" or b"\\r\\n"; so none is blank.
+    blank_count: lines that are no records."""
 
     offset: int
     number: int | None
     data: bytes
     line_count: int
     is_regular: bool
+    blank_count: int = 0
 
 
 class ChunkReader:
@@ -100,8 +102,8 @@ class ChunkReader:
                     kept = data.removesuffix(LINE_END)
                     yield Line(offset, number, kept.removesuffix(b"\r"), size - (len(data) - len(kept)), False)
             else:
-                count, is_regular = _look(data)
-                chunk = [Chunk(offset, number, data, count, is_regular)]
+                count, blank_count, is_regular = _look(data)
+                chunk = [Chunk(offset, number, data, count, is_regular, blank_count)]
                 del data  # which may be a long line; whoever gets it is done with it before the next one
                 yield chunk.pop()
             if number is not None:
@@ -210,25 +212,38 @@ def count_records(piece: Chunk | Line) -> int:
     """Its lines that are not blank."""
     if isinstance(piece, Line):
         return 1
-    return piece.line_count if piece.is_regular else sum(1 for _ in lines_of(piece))
+    return piece.line_count - piece.blank_count
 
 
-def _look(data: bytes) -> tuple[int, bool]:
-    """(lines, whether they are regular as Chunk says)."""
-    bare_bytes = len(data) - data.endswith(LINE_END)
-    if not data or data[0] != _OPENS or data[bare_bytes - 1] != _CLOSES:
-        return _count(data), False
+def _look(data: bytes) -> tuple[int, int, bool]:
+    """(lines, blank ones of them, whether they are regular as Chunk says)."""
+    end = len(data) - data.endswith(LINE_END)
     if data.find(LINE_END, 0, _LONG_LINE_BYTES) >= 0:
         count = _count(data)
-        return count, data.count(b"}\n{") == count - 1
-    count, is_regular = 1, True
-    position = data.find(LINE_END, 0, bare_bytes)
+        borders = data.count(b"}\n{")
+        if borders != count - 1:
+            borders += data.count(b"}\r\n{")
+        if borders == count - 1 and _is_record(data, 0, end):
+            return count, 0, True
+        bodies = map(methodcaller("strip", BLANK_BYTES), data[:end].split(LINE_END))
+        return count, list(bodies).count(b""), False
+    find = data.find
+    count = blank = start = 0
+    is_regular = True
+    position = find(LINE_END, 0, end)
     while position >= 0:
         count += 1
-        if data[position - 1] != _CLOSES or data[position + 1] != _OPENS:
+        if data[position - 1 : position + 2] != b"}\n{" and data[position - 2 : position + 2] != b"}\r\n{":
             is_regular = False
-        position = data.find(LINE_END, position + 1, bare_bytes)
-    return count, is_regular
+            blank += not data[start:position].strip(BLANK_BYTES)
+        start = position + 1
+        position = find(LINE_END, start, end)
+    blank += not data[start:end].strip(BLANK_BYTES)
+    return count + 1, blank, is_regular and _is_record(data, 0, end)
+
+
+def _is_record(data: bytes, start: int, end: int) -> bool:
+    return data[start : start + 1] == b"{" and data.endswith((b"}", b"}\r"), start, end)
 
 
 def _count(data: bytes) -> int:

@@ -29,6 +29,9 @@ _LARGE_ROW_BYTES = 24 * MIB
 
 _SAMPLE_BYTES = 16 * MIB
 
+_FEW_ROWS = 500
+_MEASURED_EVERY = 16
+
 _SCALARS = {
     schema.BOOL: pa.bool_(),
     schema.INT64: pa.int64(),
@@ -57,6 +60,12 @@ def arrow_schema(root: Struct, metadata: Mapping[str, Any]) -> pa.Schema:
     fields.append(pa.field(SOURCE_COLUMN, pa.dictionary(pa.int32(), pa.string())))
     fields.append(pa.field(RESCUED_COLUMN, pa.string()))
     return pa.schema(fields, metadata={PARQUET_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def with_rescued(batch: pa.RecordBatch, rescued: pa.Array) -> pa.RecordBatch:
+    """The batch with RESCUED_COLUMN behind its columns."""
+    fields = [*batch.schema, pa.field(RESCUED_COLUMN, pa.string())]
+    return pa.RecordBatch.from_arrays([*batch.columns, rescued], schema=pa.schema(fields))
 
 
 class PartWriter:
@@ -96,12 +105,17 @@ class PartWriter:
             self._end_full_row_group()
 
     def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
-        """Rows of one source of which nothing is rescued. batch: the schema's columns, as data_schema() has them."""
-        if batch.num_rows == 1:
+        """Rows of one source. batch: the schema's columns, as data_schema() has them, and RESCUED_COLUMN behind them if
+        anything is rescued."""
+        if batch.num_rows == 1 and batch.num_columns == len(self._data_schema):
             self.add_long(batch, pa.nulls(1, pa.string()), source)
             return
         self.rows += batch.num_rows
-        rescued = pa.nulls(batch.num_rows, pa.string())
+        if batch.num_columns > len(self._data_schema):
+            rescued = batch.column(len(self._data_schema))
+            batch = pa.RecordBatch.from_arrays(batch.columns[:-1], schema=self._data_schema)
+        else:
+            rescued = pa.nulls(batch.num_rows, pa.string())
         sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
         self._group.put(self._group.place(), batch, rescued, sources)
         self._end_full_row_group()
@@ -203,7 +217,9 @@ class _RowGroup:
         self.rescued: list[pa.Array | None] = []
         self.sources: list[pa.Array | None] = []
         self.rows = 0
-        self.size_bytes = 0
+        self.size_bytes = 0.0
+        self._row_bytes = 0.0
+        self._unmeasured = 0
 
     def place(self) -> int:
         """A new place behind the others."""
@@ -215,7 +231,16 @@ class _RowGroup:
     def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
         self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
         self.rows += len(rescued)
-        self.size_bytes += batch.nbytes + rescued.nbytes
+        self.size_bytes += self._size(batch) + rescued.nbytes
+
+    def _size(self, batch: pa.RecordBatch) -> float:
+        """Of a few rows it is an estimate, by the batch that was measured last: to measure them takes longer than to
+        read them."""
+        self._unmeasured += 1
+        if batch.num_rows > _FEW_ROWS or self._unmeasured >= _MEASURED_EVERY or not self._row_bytes:
+            self._unmeasured = 0
+            self._row_bytes = batch.nbytes / max(batch.num_rows, 1)
+        return float(self._row_bytes * batch.num_rows)
 
 
 class Footer(NamedTuple):

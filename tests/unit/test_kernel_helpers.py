@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from glue_job.ahead import read_ahead
+from glue_job.ahead import begun_ahead, read_ahead
 from glue_job.conform import Conformer
 from glue_job.schema import from_json, to_json
 from glue_job.suspects import Suspects
@@ -110,11 +110,67 @@ def test_values_that_do_not_fit_are_guessed(
     suspects = Suspects()
     assert not suspects
     suspects.learn(conformer.misfits)
-    assert [line for line in found if not suspects.find(line)] == []
-    assert [line for line in fitting if suspects.find(line)] == []
-    key = suspects.find(found[0])
-    assert key is not None
+    assert [line for line in found if not list(suspects.find(line, 1))] == []
+    assert [line for line in fitting if list(suspects.find(line, 1))] == []
+    ((position, key),) = suspects.find(b"{}\n" + found[0], 2)
+    assert position == len(b"{}\n{")
     for _ in range(20):
         suspects.judge(key, was_right=False)
     suspects.forget()
     assert not suspects
+
+
+def _begin_all(waits_s: list[float]) -> list[str]:
+    """The threads that drew the first block of each item, if drawing the n-th takes waits_s[n] on the clock."""
+    now = 0.0
+    lock = threading.Lock()
+    drawn_by = ["" for _ in waits_s]
+
+    def begin(number: int) -> Iterator[bytes]:
+        nonlocal now
+        drawn_by[number] = threading.current_thread().name
+        with lock:
+            now += waits_s[number]
+        yield b"%d" % number
+        yield b"more"
+
+    def clock() -> float:
+        return now
+
+    with begun_ahead(range(len(waits_s)), begin, lambda number: 1, clock) as begun:
+        assert [(number, b"".join(blocks)) for number, blocks in begun] == [
+            (number, b"%dmore" % number) for number in range(len(waits_s))
+        ]
+    return drawn_by
+
+
+def test_what_is_there_at_once_is_drawn_without_a_thread() -> None:
+    here = threading.current_thread().name
+    names = _begin_all([0.0] * 100)
+    assert names[0].startswith("begin-ahead")
+    assert names[-40:] == [here] * 40
+
+
+def test_a_wait_brings_the_threads_back() -> None:
+    here = threading.current_thread().name
+    assert here not in _begin_all([0.1] * 100)
+    names = _begin_all([0.0] * 60 + [0.1] * 60)
+    assert here in names[:60]
+    assert here not in names[62:]
+
+
+@pytest.mark.parametrize("cost_s", [0.0, 0.1])
+def test_what_drawing_a_beginning_raises_comes_where_its_block_would_have(cost_s: float) -> None:
+    def begin(number: int) -> Iterator[bytes]:
+        if number == 50:
+            raise LookupError("gone")
+        yield b"x"
+
+    times = iter(range(10_000))
+    with begun_ahead(range(60), begin, lambda number: 1, lambda: next(times) * cost_s) as begun:
+        for number, blocks in begun:
+            if number == 50:
+                with pytest.raises(LookupError, match="gone"):
+                    list(blocks)
+                break
+            assert list(blocks) == [b"x"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_job.lines import KEPT_BYTES, Chunk, ChunkReader, Line, LineReader, lines_of
+from glue_job.lines import KEPT_BYTES, Chunk, ChunkReader, Line, LineReader, count_records, lines_of
 from ndjctl.contracts import BYTE_ORDER_MARK, MIB, count_lines
 
 PIECES = st.lists(
@@ -145,10 +145,12 @@ def test_chunks_have_the_lines_of_the_range_and_say_what_they_are(
             found.append(piece)
             continue
         found += lines_of(piece)
+        assert count_records(piece) == len(list(lines_of(piece)))
         assert content[piece.offset :].startswith(piece.data)
         assert piece.line_count == len(piece.data.removesuffix(b"\n").split(b"\n"))
         assert piece.line_count == 1 or len(piece.data) <= chunk_bytes
-        ends = [line[:1] + line[-1:] for line in piece.data.removesuffix(b"\n").split(b"\n")]
+        bare = [line.removesuffix(b"\r") for line in piece.data.removesuffix(b"\n").split(b"\n")]
+        ends = [line[:1] + line[-1:] for line in bare]
         assert piece.is_regular == all(end == b"{}" for end in ends)
     assert found == list(lines)
     assert (chunks.first_offset, chunks.next_offset) == (lines.first_offset, lines.next_offset)
@@ -164,7 +166,10 @@ def test_chunks_have_the_lines_of_the_range_and_say_what_they_are(
         (b" {%}", False),
         (b"{%", False),
         (b"%}", False),
-        (b"{%}\r", False),
+        (b"{%}\r", True),
+        (b"{%}\r\r", False),
+        (b"{%} \r", False),
+        (b"{%\r", False),
     ],
 )
 def test_a_chunk_is_regular_only_if_all_its_lines_are(filler: bytes, bad: bytes, is_regular: bool) -> None:
@@ -175,3 +180,15 @@ def test_a_chunk_is_regular_only_if_all_its_lines_are(filler: bytes, bad: bytes,
         (chunk,) = ChunkReader([content], 0, len(content))
         assert isinstance(chunk, Chunk)
         assert (chunk.is_regular, chunk.line_count) == (is_regular, content.count(b"\n"))
+
+
+@given(st.lists(st.sampled_from([b"{%}", b"", b" \t", b"\r", b"{%}\r", b"%", b"{", b" {%}"]), min_size=1, max_size=6))
+def test_chunks_of_long_lines_say_the_same_as_of_short_ones(lines: list[bytes]) -> None:
+    for filler in (b"", b"x" * 500):
+        content = b"\n".join(lines).replace(b"%", filler) + b"\n"
+        for chunk in ChunkReader([content], 0, len(content)):
+            assert isinstance(chunk, Chunk)
+            assert count_records(chunk) == len(list(lines_of(chunk)))
+            bare = [line.removesuffix(b"\r") for line in chunk.data.removesuffix(b"\n").split(b"\n")]
+            assert chunk.is_regular == all(line[:1] + line[-1:] == b"{}" for line in bare)
+            assert chunk.line_count == len(bare)
