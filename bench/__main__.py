@@ -20,6 +20,7 @@ from ndjctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 _MB = 1_000
 _SHARES = {
     data.EVENTS: 1.0,
+    data.CRLF: 0.2,
     data.WIDE: 0.3,
     data.TWEETS: 0.3,
     data.SMALL: 0.1,
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             results += _of_shape(runner, source, engines, cores, work_dir)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
-    notes.extend(filter(None, [report.startup_note(results)]))
+    notes += report.footer(results)
     report.write_tables(results, notes, sys.stdout)
     if options.json is not None:
         told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}

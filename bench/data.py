@@ -15,15 +15,16 @@ from bench import records, source
 from glue_job import schema
 from glue_job.infer import Observer
 
-EVENTS, WIDE, TWEETS, SMALL, DRIFT, DIRTY = "events", "wide", "tweets", "small", "drift", "dirty"
+EVENTS, CRLF, WIDE, TWEETS, SMALL, DRIFT, DIRTY = "events", "crlf", "wide", "tweets", "small", "drift", "dirty"
 
 TITLES = {
     EVENTS: "nested events, one file",
+    CRLF: "the same events, lines end in CR LF, one file",
     WIDE: f"a flat table of {records.WIDE_COLUMNS} columns, one file",
     TWEETS: "tweets, repeated, one file",
     SMALL: "events in files of 10 KB",
     DRIFT: f"events, one in {records.DRIFT_EVERY} off the schema, no bad line",
-    DIRTY: f"events, one in {records.DRIFT_EVERY} off the schema, one bad line in {records.BAD_LINE_EVERY}",
+    DIRTY: f"events, one bad line in every {records.BAD_LINE_EVERY:,}",
 }
 SHAPES = tuple(TITLES)
 
@@ -31,7 +32,7 @@ MB = 10**6
 SMALL_FILE_BYTES = 10_000
 TWEETS_FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "tweets.ndjson"
 
-_VERSION = 1
+_VERSION = 2
 """Of what is made: data of another version is made again."""
 
 _SCHEMA_RECORDS = 2_000
@@ -106,8 +107,12 @@ def _lines(shape: str, seed: int) -> Iterator[bytes]:
     """Lines with their ends, without end."""
     if shape == TWEETS:
         return itertools.cycle(TWEETS_FILE.read_bytes().splitlines(keepends=True))
-    if shape in (DRIFT, DIRTY):
-        return records.dirty_events(seed, has_bad_lines=shape == DIRTY)
+    if shape == DRIFT:
+        return records.drifting_events(seed)
+    if shape == DIRTY:
+        return records.dirty_events(seed)
+    if shape == CRLF:
+        return (line.replace(b"\n", b"\r\n") for line in _lines(EVENTS, seed))
     made = records.wide_rows(seed) if shape == WIDE else records.events(seed, shape)
     return (line.encode("utf-8") for line in made)
 

@@ -26,14 +26,23 @@ _SHOWN_CHARACTERS = 600
 _NOTHING = "-"
 
 
-def ratio(result: Result, results: Sequence[Result]) -> float | None:
-    """CPU seconds by those of ours, on the same source and cores; None if either has none."""
+def ratio(result: Result, results: Sequence[Result], is_net: bool = False) -> float | None:
+    """CPU seconds by those of ours, on the same source and cores. is_net: without the start-up of either. None if
+    there is no such figure, or if it would be one of noise."""
     for other in results:
         if other.engine.name == OURS and (other.shape, other.cores) == (result.shape, result.cores):
-            if REFUSED in (other.outcome, result.outcome) or not other.usage.cpu_s:
+            if REFUSED in (other.outcome, result.outcome):
                 return None
-            return result.usage.cpu_s / other.usage.cpu_s
+            cpu_s, ours_s = (_net_s(result), _net_s(other)) if is_net else (result.usage.cpu_s, other.usage.cpu_s)
+            return cpu_s / ours_s if cpu_s is not None and ours_s else None
     return None
+
+
+def _net_s(result: Result) -> float | None:
+    """CPU seconds without those of starting; None where these are most of them."""
+    if result.startup is None or result.usage.cpu_s < 2 * result.startup.cpu_s:
+        return None
+    return result.usage.cpu_s - result.startup.cpu_s
 
 
 def write_tables(results: Sequence[Result], notes: Sequence[str], out: IO[str]) -> None:
@@ -52,7 +61,7 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
     title = f"{TITLES[first.shape]}: {size_mb:,.{0 if size_mb >= 10 else 1}f} MB, {cores}"
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("engine", no_wrap=True)
-    for name in ("CPU s/GB", "to ours", "CPU s", "of it start", "wall s", "peak MB", "out MB"):
+    for name in ("CPU s/GB", "to ours", "less start", "CPU s", "of it start", "wall s", "peak MB", "out MB"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("who lost or changed what", ratio=1)
     for result in shown:
@@ -63,11 +72,11 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
 
 def _numbers(result: Result, results: Sequence[Result]) -> list[str]:
     if result.outcome == REFUSED:
-        return [_NOTHING] * 7
-    compared = ratio(result, results)
+        return [_NOTHING] * 8
+    compared = [ratio(result, results, is_net) for is_net in (False, True)]
     return [
         f"{result.cpu_s_per_gb:.1f}",
-        _NOTHING if compared is None else f"{compared:.2f}",
+        *(_NOTHING if one is None else f"{one:.2f}" for one in compared),
         f"{result.usage.cpu_s:.2f}",
         _NOTHING if result.startup is None else f"{result.startup.cpu_s:.2f}",
         f"{result.usage.wall_s:.2f}",
@@ -76,16 +85,23 @@ def _numbers(result: Result, results: Sequence[Result]) -> list[str]:
     ]
 
 
-def startup_note(results: Sequence[Result]) -> str | None:
-    """Which figures say more about starting than about converting."""
+def footer(results: Sequence[Result]) -> list[str]:
+    """What the figures mean, and which say more about starting than about converting."""
+    notes = [
+        "CPU s: of the whole process tree, on the cores it was given. Of it start: the same engine on ten lines.",
+        "To ours: its CPU s by those of ours, start-up of both included: what a run of this size costs. Less start: "
+        "the same without either's start-up: what a run of any size comes to; - where starting is half of it or more.",
+    ]
     names = {
         result.engine.name
         for result in results
         if result.outcome != REFUSED and result.startup and result.startup.cpu_s > result.usage.cpu_s / 3
     }
-    if not names:
-        return None
-    return f"Start-up is more than a third of some figures of {', '.join(sorted(names))}: a larger --mb tells more."
+    if names:
+        notes.append(
+            f"Start-up is more than a third of some figures of {', '.join(sorted(names))}: a larger --mb tells more."
+        )
+    return notes
 
 
 def document(results: Sequence[Result], notes: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,6 +132,7 @@ def _entry(result: Result, results: Sequence[Result]) -> dict[str, Any]:
         "output_bytes": result.output_bytes,
         "cpu_s_per_gb": None if result.outcome == REFUSED else result.cpu_s_per_gb,
         "ratio_to_ours": ratio(result, results),
+        "ratio_to_ours_without_startup": ratio(result, results, is_net=True),
         "usage": _usage(result.usage),
         "startup": _usage(result.startup),
         "outcome": result.outcome,

@@ -12,6 +12,8 @@ from itertools import accumulate
 
 from glue_job.fast import is_utf8
 from glue_job.lines import Chunk, Line
+from glue_job.long_json import has_many_values
+from glue_job.long_lines import LONG_BYTES
 from ndjctl.contracts import BLANK_BYTES, LINE_END
 
 
@@ -22,7 +24,7 @@ class Block:
 
     def __init__(self, chunk: Chunk, is_text: bool) -> None:
         """is_text: the chunk is known to be valid UTF-8 without a NUL byte."""
-        self._chunk = chunk
+        self._offset, self._number = chunk.offset, chunk.number
         self._lines = chunk.data.removesuffix(LINE_END).split(LINE_END)
         self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))
         self.count = len(self._lines)
@@ -37,6 +39,9 @@ class Block:
         if not is_text:
             for index, body in enumerate(self.bodies):
                 self.is_fast[index] &= b"\0" not in body and is_utf8(body)
+        if len(chunk.data) >= LONG_BYTES:
+            for index, body in enumerate(self.bodies):
+                self.is_fast[index] &= not has_many_values(body)
 
     def fast_ones(self, first: int, end: int) -> list[int]:
         """Indices."""
@@ -58,8 +63,8 @@ class Block:
         data = self._lines[index]
         if not self.bodies[index].strip(BLANK_BYTES):
             return None
-        number = None if self._chunk.number is None else self._chunk.number + index
-        return Line(self._chunk.offset + self._starts[index], number, data.removesuffix(b"\r"), len(data), True)
+        number = None if self._number is None else self._number + index
+        return Line(self._offset + self._starts[index], number, data.removesuffix(b"\r"), len(data), True)
 
     def index_at(self, position: int) -> int:
         """Of the line that has this byte of the chunk."""
@@ -75,6 +80,10 @@ class Block:
         if self.is_fast[index]:
             self.is_fast[index] = False
             self.suspicions[index] = suspicion
+
+    def drop(self, index: int) -> None:
+        """Forgets what is in a line that is done with, because it is long."""
+        self._lines[index] = self.bodies[index] = b""
 
     def refuse(self, index: int) -> None:
         self.is_fast[index] = False

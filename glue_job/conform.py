@@ -122,13 +122,13 @@ class Conformer:
             self.unknown.add(sample)
 
 
-def _place(path: Path, expected: str | None, found: str) -> Place:
-    return Place(pointer(path, "*")[:_SHOWN_CHARACTERS], expected, found)
-
-
 def place_of(misfit: Misfit) -> Place:
     """Where drift is counted."""
     return _place(misfit.path, misfit.expected, _FOUND[type(misfit.value)])
+
+
+def _place(path: Path, expected: str | None, found: str) -> Place:
+    return Place(pointer(path, "*")[:_SHOWN_CHARACTERS], expected, found)
 
 
 def pointer(path: Path, any_index: str | None = None) -> str:

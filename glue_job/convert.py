@@ -14,9 +14,8 @@ from typing import Any
 from glue_job.clients import client
 from glue_job.compression import DamagedData
 from glue_job.conform import Drift
-from glue_job.found import Bad, Found, LongRow, Row
 from glue_job.infer import Observer
-from glue_job.kernel import Kernel
+from glue_job.kernel import Bad, Found, Kernel, Row
 from glue_job.lines import MAX_LINE_BYTES, Line
 from glue_job.log import Log
 from glue_job.long_lines import LONG_BYTES
@@ -165,9 +164,6 @@ class PartOutput:
             _check_limit(self._task, piece)
         elif isinstance(found, Row):
             self._writer.add(found.row, found.rescued, self._places[file], found.line.size_bytes)
-            piece.rows += 1
-        elif isinstance(found, LongRow):
-            self._writer.add_long(found.batch, found.rescued, self._places[file])
             piece.rows += 1
         else:
             self._writer.add_batch(found, self._places[file])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 
-from glue_job.found import Bad, LongRow, Row
-from glue_job.kernel import Kernel
+from glue_job.kernel import Bad, Kernel, Row
 from glue_job.lines import ChunkReader
 from glue_job.parquet import PartWriter
 from glue_job.schema import Struct
@@ -23,8 +22,6 @@ def parquet_share(lines: bytes, root: Struct) -> float:
         for found in kernel.read(chunk):
             if isinstance(found, Row):
                 writer.add(found.row, found.rescued, 0, found.line.size_bytes)
-            elif isinstance(found, LongRow):
-                writer.add_long(found.batch, found.rescued, 0)
             elif not isinstance(found, Bad):
                 writer.add_batch(found, 0)
     if not writer.rows:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
 from glue_job.block import Block
 from glue_job.conform import Conformer, Drift, Place
 from glue_job.fast import SHOWN_VALUE_BYTES, FastReader, Refused, Rows, is_utf8, trusted
-from glue_job.found import Bad, Found, LongRow, Row
 from glue_job.infer import Observer
-from glue_job.lines import CHUNK_BYTES, Chunk, Line, lines_of
+from glue_job.lines import CHUNK_BYTES, Chunk, Line
 from glue_job.long_json import has_many_values
 from glue_job.long_lines import LONG_BYTES, read_long
 from glue_job.mixture import Mixture
@@ -29,7 +29,7 @@ from glue_job.rescue import rescued
 from glue_job.schema import Struct
 from glue_job.suspects import Suspects
 from glue_job.watch import Watch
-from ndjctl.contracts import BLANK_BYTES, LINE_END, BadLineReason
+from ndjctl.contracts import LINE_END, BadLineReason
 
 LEAST_BYTES = 16 * 1024
 """Fewer bytes of lines are read strictly: a fast reading costs as much as that before its first line."""
@@ -45,6 +45,35 @@ _MOST_SUSPECTS = 20
 _TWO_RECORDS = re.compile(rb"\}\s*\{")
 
 
+class Row(NamedTuple):
+    """One row as Conformer gives it, and the record that it was."""
+
+    line: Line
+    record: dict[str, Any]
+    row: dict[str, Any]
+    rescued: str | None
+
+    @property
+    def is_rescued(self) -> bool:
+        return self.rescued is not None
+
+
+class LongRow(NamedTuple):
+    """A row as a batch, because its line is long. sample: some of the record."""
+
+    sample: dict[str, Any]
+    batch: pa.RecordBatch
+    is_rescued: bool
+
+
+class Bad(NamedTuple):
+    line: Line
+    reason: BadLine
+
+
+Found: TypeAlias = Row | Bad | pa.RecordBatch
+
+
 class Kernel:
     """Reads lines to rows of one schema. drift: as in Conformer, of all that was read. can_be_fast: False reads
     everything strictly."""
@@ -58,7 +87,7 @@ class Kernel:
         # Without any column there would be no array to tell the number of rows.
         self._with_end = trusted() if can_be_fast and root.fields else None
         self._reader = self._new_reader()
-        # What it reads was put together from the columns' own values: nothing of it is watched.
+        # Long lines are not watched for known drift: what would be read for it alone can be all of the line.
         self._long_reader = None if self._with_end is None else FastReader(root, root, self._with_end)
         self._at_once_bytes = CHUNK_BYTES
 
@@ -96,7 +125,7 @@ class Kernel:
         batch has the columns of glue_job.parquet.data_schema(), and RESCUED_COLUMN behind them if anything of its rows
         may be rescued."""
         if isinstance(piece, Line):
-            yield self._strictly(piece)
+            yield _given(self._strictly(piece))
             return
         found = self._read_regular(piece)
         if isinstance(found, Rows):
@@ -105,21 +134,14 @@ class Kernel:
                 del piece  # its line may be long, and is no longer needed when the row is written
                 yield found.batch
                 return
-        if piece.line_count == 1 and len(piece.data) >= LONG_BYTES:
-            line = next(lines_of(piece), None)
-            is_new = found is None
-            del piece, found
-            if line is not None:
-                made = self._long_line(line, is_new)
-                del line
-                yield from made
-            return
         block = Block(piece, found is not None or (b"\0" not in piece.data and is_utf8(piece.data)))
         if isinstance(found, Rows):
+            del piece
             yield from self._merged(block, 0, block.count, found)
             return
         for position, suspicion in self._suspects.find(piece.data, block.count):
             block.suspect(block.index_at(position), suspicion)
+        del piece
         if found is not None:
             self._exclude(block, 0, block.fast_ones(0, block.count), found)
         at = 0
@@ -143,29 +165,13 @@ class Kernel:
             or not is_utf8(data)
         ):
             return None
-        return self._reader.read(data, chunk.line_count)
+        return self._read_fast(data, chunk.line_count)
 
-    def _long_line(self, line: Line, is_new: bool) -> Iterator[Found]:
-        """A long line that came alone. is_new: it was not tried yet whether it can be read fast."""
-        body = line.data.strip(BLANK_BYTES) if is_new and self._reader is not None else b""
-        if (
-            self._reader is not None
-            and body.startswith(b"{")
-            and body.endswith(b"}")
-            and not (b"\0" in body or has_many_values(body))
-            and is_utf8(body)
-        ):
-            rows = self._reader.read(body, 1)
-            if isinstance(rows, Rows) and not (rows := self._accepted(rows)).unproven:
-                del line, body
-                yield rows.batch
-                return
-            del rows
-        del body
-        found = self._strictly(line)
-        del line
-        self._learn(found)
-        yield found
+    def _read_fast(self, data: bytes, count: int) -> Rows | Refused:
+        reader = self._long_reader if count == 1 and len(data) >= LONG_BYTES else self._reader
+        if reader is None:
+            raise ValueError("no fast reader can be used")
+        return reader.read(data, count)
 
     def _accepted(self, rows: Rows) -> Rows:
         """The rows with what is rescued of them. Only for rows that are used: what is rescued is counted."""
@@ -194,15 +200,17 @@ class Kernel:
         for _ in range(_TRIES):
             indices = block.fast_ones(first, end)
             text = block.text(indices) if indices and self._reader is not None else b""
-            if self._reader is None or len(text) < LEAST_BYTES:
+            size_bytes = len(text)
+            if self._reader is None or size_bytes < LEAST_BYTES:
                 for index in range(first, end):
                     if has_refused and block.is_fast[index]:
                         block.refuse(index)
-                    yield from self._of_line(block, index)
+                    yield from map(_given, self._of_line(block, index))
                 return end
-            found = self._reader.read(text, len(indices))
+            found = self._read_fast(text, len(indices))
+            del text
             if isinstance(found, Rows):
-                if len(text) > self._at_once_bytes // 2:  # not what was cut short by a line at fault
+                if size_bytes > self._at_once_bytes // 2:  # not what was cut short by a line at fault
                     self._at_once_bytes = min(CHUNK_BYTES, self._at_once_bytes * 5 // 4)
                 yield from self._merged(block, first, end, self._accepted(found))
                 return end
@@ -215,7 +223,7 @@ class Kernel:
                 self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
                 while first < at:
                     first = yield from self._some(block, first, at)
-                yield from self._of_line(block, at)
+                yield from map(_given, self._of_line(block, at))
                 return at + 1
         self._at_once_bytes = max(_FEWEST_AT_ONCE_BYTES, self._at_once_bytes // 2)
         return (yield from self._some(block, first, (first + end + 1) // 2, True))
@@ -237,7 +245,7 @@ class Kernel:
             block.refuse(index)
         return first if suspects else None
 
-    def _merged(self, block: Block, first: int, end: int, rows: Rows) -> Iterator[Found]:
+    def _merged(self, block: Block, first: int, end: int, rows: Rows) -> Iterator[Bad | pa.RecordBatch]:
         """Proven rows as they are and all other lines strictly. rows: of the lines to be read fast."""
         slow = block.slow_ones(first, end)
         if rows.unproven:
@@ -253,11 +261,11 @@ class Kernel:
                 if isinstance(found, Row):
                     mixture.add(found.row, found.rescued)
                     continue
-                if isinstance(found, LongRow) and (batch := mixture.end(self._root)) is not None:
+                if isinstance(found, LongRow) and (batch := mixture.cut(self._root)) is not None:
                     yield batch
-                yield found
+                yield _given(found)
         mixture.take(end - first)
-        if (batch := mixture.end(self._root)) is not None:
+        if (batch := mixture.batch(self._root)) is not None:
             yield batch
 
     def _of_line(self, block: Block, index: int) -> Iterator[Row | LongRow | Bad]:
@@ -265,19 +273,16 @@ class Kernel:
         if line is None:
             return
         found = self._strictly(line)
+        del line
         if index in block.suspicions:
             self._suspects.judge(block.suspicions[index], isinstance(found, Bad) or found.is_rescued)
-        if index in block.refused:
-            self._learn(found)
+        if index in block.refused and not isinstance(found, Bad):
+            self._suspects.learn(self._conformer.misfits)
+            if self._watch.add(found.record if isinstance(found, Row) else found.sample):
+                self._reader = self._new_reader()
+        if isinstance(found, LongRow):
+            block.drop(index)
         yield found
-
-    def _learn(self, found: Row | LongRow | Bad) -> None:
-        """From a line that pyarrow refused."""
-        if isinstance(found, Bad):
-            return
-        self._suspects.learn(self._conformer.misfits)
-        if self._watch.add(found.record if isinstance(found, Row) else found.sample):
-            self._reader = self._new_reader()
 
     def _strictly(self, line: Line) -> Row | LongRow | Bad:
         try:
@@ -294,19 +299,23 @@ class Kernel:
         """None if it has to be read like others. Raises BadLine."""
         if self._long_reader is None:
             return None
-        fitting, rescued, drift, sample = read_long(line.data, self._root)
-        found = self._long_reader.read(fitting, 1)
+        record = read_long(line.data, self._root)
+        found = self._long_reader.read(record.fitting, 1)
         if not isinstance(found, Rows):
             return None
         # What is unproven of it was proven when it was put together.
-        self._conformer.add(drift, sample)
-        return LongRow(line._replace(data=b""), sample, found.batch, _one_text(rescued))
+        self._conformer.add(record.drift, record.sample)
+        if record.rescued is None:
+            return LongRow(record.sample, found.batch, False)
+        return LongRow(record.sample, with_rescued(found.batch, _one_text(record.rescued)), True)
 
 
-def _one_text(text: bytearray | None) -> pa.Array:
+def _given(found: Row | LongRow | Bad) -> Found:
+    return found.batch if isinstance(found, LongRow) else found
+
+
+def _one_text(text: bytearray) -> pa.Array:
     """As a column of one value, without a copy."""
-    if text is None:
-        return pa.nulls(1, pa.string())
     ends = pa.py_buffer(bytes(4) + len(text).to_bytes(4, "little"))
     return pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(text)])
 

@@ -41,16 +41,19 @@ class Mixture:
         self._rescued.append(rescued)
         self._is_changed = True
 
-    def end(self, root: Struct) -> pa.RecordBatch | None:
-        """What was taken and added since the last end, as Kernel.read() says; None if there is no row."""
+    def cut(self, root: Struct) -> pa.RecordBatch | None:
+        """As batch(), of what there is until now; it goes on behind that."""
+        self._is_changed = True
+        batch = self.batch(root)
+        self._order, self._rows, self._rescued = [], [], []
+        return batch
+
+    def batch(self, root: Struct) -> pa.RecordBatch | None:
+        """As Kernel.read() says; None if there is no row."""
         if not self._order:
             return None
-        is_all = not self._is_changed and len(self._order) == self._fast.num_rows
-        found = self._fast if is_all else self._mixed(root)
-        self._order, self._rows, self._rescued, self._is_changed = [], [], [], False
-        return found
-
-    def _mixed(self, root: Struct) -> pa.RecordBatch:
+        if not self._is_changed:
+            return self._fast
         order = pa.array(self._order, pa.int64())
         added = pa.array(self._rows, arrow_type(root)).flatten()
         fast = self._fast.columns[: len(added)]

@@ -29,6 +29,12 @@ _LARGE_ROW_BYTES = 24 * MIB
 
 _SAMPLE_BYTES = 16 * MIB
 
+_ARRAY_BYTES = 1_000
+"""What an array takes about besides its values, which in a batch of few rows is more than those."""
+
+_LOOSE_BYTES = 16 * MIB
+"""Of that, in one row group: then its latest batches become one."""
+
 _FEW_ROWS = 500
 _MEASURED_EVERY = 16
 
@@ -80,6 +86,7 @@ class PartWriter:
         self._schema = arrow_schema(root, metadata)
         self._data_schema = data_schema(root)
         self._row_type = arrow_type(root)
+        self._batch_bytes = schema.count_columns(root) * _ARRAY_BYTES
         self._sources = pa.array(sources, pa.string())
         self._sink = sink
         self._writer: Any = None  # made when there are rows to choose encodings by
@@ -107,9 +114,6 @@ class PartWriter:
     def add_batch(self, batch: pa.RecordBatch, source: int) -> None:
         """Rows of one source. batch: the schema's columns, as data_schema() has them, and RESCUED_COLUMN behind them if
         anything is rescued."""
-        if batch.num_rows == 1 and batch.num_columns == len(self._data_schema):
-            self.add_long(batch, pa.nulls(1, pa.string()), source)
-            return
         self.rows += batch.num_rows
         if batch.num_columns > len(self._data_schema):
             rescued = batch.column(len(self._data_schema))
@@ -117,22 +121,17 @@ class PartWriter:
         else:
             rescued = pa.nulls(batch.num_rows, pa.string())
         sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
-        self._group.put(self._group.place(), batch, rescued, sources)
-        self._end_full_row_group()
-
-    def add_long(self, batch: pa.RecordBatch, rescued: pa.Array, source: int) -> None:
-        """One row, of a long line. batch: as in add_batch(). rescued: one value, may be null."""
-        size_bytes = batch.nbytes + rescued.nbytes
-        if size_bytes >= _LARGE_ROW_BYTES:
+        # Only of a row that comes alone is it known that it may be large.
+        size_bytes = batch.nbytes + rescued.nbytes if batch.num_rows == 1 else None
+        if size_bytes is not None and size_bytes >= _LARGE_ROW_BYTES:
             self._end_row_group()
-        self.rows += 1
-        self._group.put(self._group.place(), batch, rescued, pa.array([source], pa.int32()))
-        if size_bytes >= _LARGE_ROW_BYTES:
+            self._group.put(self._group.place(), batch, rescued, sources, size_bytes)
             # What the reading of the line has freed is needed for writing it.
             pa.default_memory_pool().release_unused()
             self._end_row_group()
-        else:
-            self._end_full_row_group()
+            return
+        self._group.put(self._group.place(), batch, rescued, sources, size_bytes)
+        self._end_full_row_group()
 
     def _end_rows(self) -> None:
         """Puts the rows where they belong among the batches. They are made columns together, because to make columns of
@@ -150,6 +149,10 @@ class PartWriter:
 
     def _end_full_row_group(self) -> None:
         group = self._group
+        if group.loose * self._batch_bytes >= _LOOSE_BYTES:
+            if self._rows:
+                self._end_rows()
+            group.put_together(self._data_schema)
         if group.rows + len(self._rows) >= ROW_GROUP_ROWS or group.size_bytes + self._input_bytes >= ROW_GROUP_BYTES:
             self._end_row_group()
 
@@ -220,6 +223,21 @@ class _RowGroup:
         self.size_bytes = 0.0
         self._row_bytes = 0.0
         self._unmeasured = 0
+        self._whole = 0
+
+    @property
+    def loose(self) -> int:
+        """Batches since the last ones were put together."""
+        return len(self.batches) - self._whole
+
+    def put_together(self, data_schema: pa.Schema) -> None:
+        """Makes one of the loose batches, which are all in their places."""
+        latest = slice(self._whole, None)
+        (batch,) = pa.Table.from_batches(self.batches[latest], data_schema).combine_chunks().to_batches()
+        self.batches[latest] = [batch]
+        self.rescued[latest] = [pa.concat_arrays(self.rescued[latest])]
+        self.sources[latest] = [pa.concat_arrays(self.sources[latest])]
+        self._whole = len(self.batches)
 
     def place(self) -> int:
         """A new place behind the others."""
@@ -228,10 +246,13 @@ class _RowGroup:
         self.sources.append(None)
         return len(self.batches) - 1
 
-    def put(self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array) -> None:
+    def put(
+        self, place: int, batch: pa.RecordBatch, rescued: pa.Array, sources: pa.Array, size_bytes: int | None = None
+    ) -> None:
+        """size_bytes: of all of it, if that is known."""
         self.batches[place], self.rescued[place], self.sources[place] = batch, rescued, sources
         self.rows += len(rescued)
-        self.size_bytes += self._size(batch) + rescued.nbytes
+        self.size_bytes += self._size(batch) + rescued.nbytes if size_bytes is None else size_bytes
 
     def _size(self, batch: pa.RecordBatch) -> float:
         """Of a few rows it is an estimate, by the batch that was measured last: to measure them takes longer than to

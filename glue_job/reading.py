@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from glue_job.ahead import begun_ahead, read_ahead
 from glue_job.compression import decompressed, skipped
-from glue_job.found import Bad, Found
-from glue_job.kernel import Kernel
+from glue_job.kernel import Bad, Found, Kernel
 from glue_job.lines import Chunk, ChunkReader, Line, count_records
 from glue_job.plan import Slice
 from glue_job.store import BLOCK_BYTES, InputFile, Store, read_blocks

@@ -64,6 +64,9 @@ ENGINES = (
     Engine("polars", "Polars", "polars_json", ("polars",), ("polars",), lenient="ignore_errors"),
     Engine("datafusion", "DataFusion", "datafusion_json", ("datafusion", "pyarrow"), ("datafusion", "pyarrow")),
     Engine("pyarrow", "pyarrow, 4 MB blocks", "pyarrow_json", ("pyarrow",), ("pyarrow",)),
+    Engine(
+        "clickhouse", "ClickHouse", "clickhouse_json", ("chdb",), ("chdb",), lenient="input_format_allow_errors_num"
+    ),
     Engine("spark", "Spark, schema given", "spark_json", *_SPARK),
     Engine("spark-infer", "Spark, inferring", "spark_json", *_SPARK, infers=True),
 )

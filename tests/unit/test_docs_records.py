@@ -12,9 +12,8 @@ import pytest
 
 from glue_job import schema
 from glue_job.conform import rebuild
-from glue_job.found import Bad, Row
 from glue_job.infer import Observer
-from glue_job.kernel import Kernel
+from glue_job.kernel import Bad, Kernel, Row
 from glue_job.lines import ChunkReader
 from glue_job.schema import Field, ListOf, Scalar, Struct
 from tests.kernel_strategies import same

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from glue_job import conform, fast, kernel
 from glue_job.conform import Conformer
-from glue_job.found import Bad, Row
-from glue_job.kernel import Kernel
+from glue_job.kernel import Bad, Kernel, Row
 from glue_job.lines import Chunk, ChunkReader, Line, LineReader
 from glue_job.parquet import arrow_type, data_schema
 from glue_job.records import BadLine, parse

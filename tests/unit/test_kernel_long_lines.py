@@ -6,21 +6,21 @@ import json
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_job import kernel, long_json, long_lines
 from glue_job.conform import Conformer
-from glue_job.found import Bad, LongRow, Row
 from glue_job.infer import with_new_fields
-from glue_job.kernel import Kernel
+from glue_job.kernel import Bad, Kernel
 from glue_job.lines import ChunkReader
 from glue_job.long_lines import read_long
 from glue_job.parquet import arrow_type
 from glue_job.records import BadLine, parse
 from glue_job.schema import ListOf, Struct, from_json, to_json
-from ndjctl.contracts import RESCUED_COLUMN, BadLineReason
+from ndjctl.contracts import BadLineReason
 from tests.kernel_odd_lines import GOOD, ODD
 from tests.kernel_strategies import LINES, RECORDS, ROOTS
 from tests.unit.test_kernel_fast import SCHEMA, as_stored, exact
@@ -175,23 +175,23 @@ def test_the_kernel_gives_the_same_rows(lines: list[bytes], root: Struct) -> Non
     reader, strict = Kernel(root, 10_000), Kernel(root, 10_000, can_be_fast=False)
     found = [one for chunk in ChunkReader([content], 0, len(content)) for one in reader.read(chunk)]
     expected = [one for chunk in ChunkReader([content], 0, len(content)) for one in strict.read(chunk)]
-    # A line that was proven to be read exactly at once is a batch of one row.
-    is_row = [not isinstance(one, Bad) for one in found]
-    assert is_row == [isinstance(one, Row) for one in expected]
+    assert [isinstance(one, Bad) for one in found] == [isinstance(one, Bad) for one in expected]
     for one, other in zip(found, expected, strict=True):
         if isinstance(one, Bad):
             assert one.line == other.line
-            continue
-        batch = one.batch if isinstance(one, LongRow) else one
-        batch.validate(full=True)
-        (row,) = batch.to_pylist()
-        rescued = one.rescued[0].as_py() if isinstance(one, LongRow) else row.pop(RESCUED_COLUMN, None)
-        assert exact(row) == exact(as_stored([other.row], root)[0])
-        assert exact(json.loads(rescued or "null")) == exact(json.loads(other.rescued or "null"))
-        if isinstance(one, LongRow):
-            assert one.is_rescued is other.is_rescued
-            assert one.line._replace(data=other.line.data) == other.line
+        else:
+            row, rescued = values_of(one)
+            assert row == exact(as_stored([other.row], root)[0])
+            assert rescued == exact(json.loads(other.rescued or "null"))
     assert reader.drift.counts == strict.drift.counts
+
+
+def values_of(batch: pa.RecordBatch) -> tuple[Any, Any]:
+    """(the row, what is rescued) of a row that comes as a batch."""
+    batch.validate(full=True)
+    (row,) = batch.to_pylist()
+    rescued = row.pop("_rescued", None)
+    return exact(row), exact(json.loads(rescued or "null"))
 
 
 @pytest.mark.usefixtures("_long_from_1")
@@ -216,5 +216,4 @@ def test_what_the_fast_reader_would_refuse_or_read_differently_is_not_left_to_it
     for chunk in ChunkReader([line], 0, len(line)):
         (found,) = Kernel(SCHEMA, 10_000).read(chunk)
         (expected,) = Kernel(SCHEMA, 10_000, can_be_fast=False).read(chunk)
-        assert isinstance(found, LongRow)
-        assert exact(found.batch.to_pylist()[0]) == exact(as_stored([expected.row], SCHEMA)[0])
+        assert values_of(found)[0] == exact(as_stored([expected.row], SCHEMA)[0])
