@@ -5,13 +5,17 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
-from bench.engines import Job
-from glue_job import schema
-from glue_job.convert import PartResult, PartTask, convert_part
-from glue_job.plan import Extent, plan_parts
-from glue_job.publish import publish
-from glue_job.store import Target
-from ndjctl.folder_store import FolderStore, LocalFile
+from glue_job.memory import keep_memory
+
+keep_memory()  # before anything imports pyarrow, as `ndjctl convert` and the job's workers have it
+
+from bench.engines import Job  # noqa: E402
+from glue_job import schema  # noqa: E402
+from glue_job.convert import PartResult, PartTask, convert_part  # noqa: E402
+from glue_job.plan import Extent, plan_parts  # noqa: E402
+from glue_job.publish import publish  # noqa: E402
+from glue_job.store import Target  # noqa: E402
+from ndjctl.folder_store import FolderStore, LocalFile  # noqa: E402
 
 
 def convert(job: Job) -> None:

@@ -84,6 +84,9 @@ def convert(
 
     if folder_name == "" or (folder_name is None and not dry_run):  # an empty one would be the current folder
         raise UsageError("Say where the Parquet is to go: '-o DIR'; '--dry-run' writes nothing and needs none.")
+    from glue_job.memory import keep_memory
+
+    keep_memory()  # before anything imports pyarrow
     require_parquet("Parquet is written")
     from ndjctl.convert.conversion import Conversion
     from ndjctl.convert.folder import OutputFolder
