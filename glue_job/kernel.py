@@ -22,6 +22,7 @@ from glue_job.infer import Observer
 from glue_job.lines import CHUNK_BYTES, Chunk, Line
 from glue_job.long_json import has_many_values
 from glue_job.long_lines import LONG_BYTES, read_long
+from glue_job.memory import give_back
 from glue_job.mixture import Mixture
 from glue_job.parquet import with_rescued
 from glue_job.records import BadLine, parse
@@ -29,13 +30,16 @@ from glue_job.rescue import rescued
 from glue_job.schema import Struct
 from glue_job.suspects import Suspects
 from glue_job.watch import Watch
-from ndjctl.contracts import LINE_END, BadLineReason
+from ndjctl.contracts import LINE_END, MIB, BadLineReason
 
 LEAST_BYTES = 16 * 1024
 """Fewer bytes of lines are read strictly: a fast reading costs as much as that before its first line."""
 
 _TRIES = 3
 """Readings of a group, each without the line that the last one was refused for, before it is halved."""
+
+_LARGE_BYTES = 16 * MIB
+"""A line of this size takes several times as much."""
 
 _FEWEST_AT_ONCE_BYTES = 4 * LEAST_BYTES
 
@@ -171,6 +175,8 @@ class Kernel:
         reader = self._long_reader if count == 1 and len(data) >= LONG_BYTES else self._reader
         if reader is None:
             raise ValueError("no fast reader can be used")
+        if len(data) >= _LARGE_BYTES:
+            give_back()
         return reader.read(data, count)
 
     def _accepted(self, rows: Rows) -> Rows:
@@ -299,6 +305,8 @@ class Kernel:
         """None if it has to be read like others. Raises BadLine."""
         if self._long_reader is None:
             return None
+        if line.size_bytes >= _LARGE_BYTES:
+            give_back()
         record = read_long(line.data, self._root)
         found = self._long_reader.read(record.fitting, 1)
         if not isinstance(found, Rows):

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from glue_job import schema
 from glue_job.encoding import SAMPLE_ROWS, dictionary_columns, statistics_columns
+from glue_job.memory import give_back
 from glue_job.schema import ListOf, Struct, Type
 from ndjctl.contracts import MIB, PARQUET_METADATA_KEY, RESCUED_COLUMN, SOURCE_COLUMN
 
@@ -126,8 +127,7 @@ class PartWriter:
         if size_bytes is not None and size_bytes >= _LARGE_ROW_BYTES:
             self._end_row_group()
             self._group.put(self._group.place(), batch, rescued, sources, size_bytes)
-            # What the reading of the line has freed is needed for writing it.
-            pa.default_memory_pool().release_unused()
+            give_back()  # what the reading of the line has freed
             self._end_row_group()
             return
         self._group.put(self._group.place(), batch, rescued, sources, size_bytes)

@@ -15,6 +15,7 @@ from typing import Any
 from bench import records
 from glue_job import schema
 from glue_job.infer import Observer
+from glue_job.memory import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 MB = 10**6
@@ -99,7 +100,7 @@ def run(what: str, made: Input, folder: Path, spec: dict[str, Any], **environmen
     subprocess.run(
         [sys.executable, "-m", "tests.memory_child", what, str(path), str(result)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, **VARIABLES, "PYTHONPATH": str(ROOT), **environment},  # as every process that converts
         check=True,
         timeout=3_600,
     )
