@@ -27,6 +27,10 @@ MAX_PLACES = 1_000
 _OBSERVED = 100
 """Records that are looked at to tell the type of a field without a column, for each such place."""
 
+NEW_PLACES = 500
+"""That are remembered besides those of the schema, about. Every part sends them to the driver, which has all of them
+together; what a run does not add, the next one does."""
+
 _SHOWN_CHARACTERS = 300
 """Of a pointer, in a report: a key can be as long as a line."""
 
@@ -83,7 +87,7 @@ class Conformer:
 
     def __init__(self, root: Struct) -> None:
         self.drift = Drift()
-        self.unknown = Observer()
+        self.unknown = Observer(2 * schema.count_columns(root) + NEW_PLACES)
         self.misfits: list[Misfit] = []
         self._fit = _struct(root)
 

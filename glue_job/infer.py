@@ -37,10 +37,11 @@ class _Node:
 
 
 class Observer:
-    """Sees records and remembers the shape of each place, not the values. Its memory is bounded by
-    schema.MAX_COLUMNS places; later-seen places beyond that get no column."""
+    """Sees records and remembers the shape of each place, not the values. Its memory is bounded by max_places; places
+    beyond that, later seen, get no column."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_places: int = schema.MAX_COLUMNS) -> None:
+        self._max_places = max_places
         self.root = _Node()
         self.records = 0
         self._places = 0
@@ -53,7 +54,7 @@ class Observer:
         for name, item in value.items():
             child = node.fields.get(name)
             if child is None:
-                if self._places >= schema.MAX_COLUMNS or depth > schema.MAX_DEPTH:
+                if self._places >= self._max_places or depth > schema.MAX_DEPTH:
                     continue
                 self._places += 1
                 child = node.fields[name] = _Node()
@@ -86,7 +87,7 @@ class Observer:
         for name, found in other.fields.items():
             child = node.fields.get(name)
             if child is None:
-                if self._places >= schema.MAX_COLUMNS:
+                if self._places >= self._max_places:
                     continue
                 self._places += 1
                 child = node.fields[name] = _Node()

@@ -35,11 +35,15 @@ def schema_of(lines: Iterable[bytes]) -> Any:
 EVENTS_SCHEMA = schema_of(EVENTS)
 
 
+Pieces = list[tuple[bytes, int]]
+"""What a file is made of: bytes, and how many times."""
+
+
 @dataclass
 class Input:
-    """The input of one part. files: of each its pieces, (bytes, times)."""
+    """The input of one part, or of a driver."""
 
-    files: list[list[tuple[bytes, int]]]
+    files: list[Pieces]
     schema: Any = field(default_factory=lambda: EVENTS_SCHEMA)
     codecs: dict[int, str] = field(default_factory=dict)
     max_line_bytes: int = 64 * MIB
@@ -47,6 +51,8 @@ class Input:
 
 @dataclass(frozen=True)
 class Measured:
+    """As tests.memory_child says."""
+
     rows: int
     bad_lines: int
     rescued: int
@@ -58,71 +64,77 @@ class Measured:
     peak_bytes: int
 
 
-def measure(made: Input, folder: Path, timeout_s: float = 900) -> Measured:
+def measure(made: Input, folder: Path) -> Measured:
     """Converts the input to `folder`/out/part.parquet in a new process."""
+    return Measured(**run("part", made, folder, {"files": pieces_of(made, folder), "folder": str(folder / "out")}))
+
+
+def measure_driver(made: Input, folder: Path, parts: int) -> dict[str, Any]:
+    """parts: 0 to plan them and no more."""
+    return run(
+        "driver", made, folder, {"files": pieces_of(made, folder), "folder": str(folder / "out"), "parts": parts}
+    )
+
+
+def pieces_of(made: Input, folder: Path) -> list[dict[str, Any]]:
     folder.mkdir(parents=True, exist_ok=True)
-    kept: dict[bytes, Path] = {}
-
-    def path_of(piece: bytes) -> str:
-        if piece not in kept:
-            kept[piece] = folder / f"piece-{len(kept)}"
-            kept[piece].write_bytes(piece)
-        return str(kept[piece])
-
-    files = [
-        {
-            "uri": f"file-{number:05}.ndjson",
-            "pieces": [(path_of(piece), len(piece), times) for piece, times in pieces if piece],
-        }
-        for number, pieces in enumerate(made.files)
-    ]
-    spec = {"files": files, "folder": str(folder / "out"), "bucket": ""}
-    return run(spec, made, folder, timeout_s)
+    kept: dict[bytes, str] = {}
+    files = []
+    for number, pieces in enumerate(made.files):
+        found = []
+        for piece, times in pieces:
+            if piece not in kept:
+                kept[piece] = str(folder / f"piece-{len(kept)}")
+                Path(kept[piece]).write_bytes(piece)
+            if piece and times:
+                found.append((kept[piece], len(piece), times))
+        files.append({"uri": f"file-{number:05}.ndjson", "pieces": found})
+    return files
 
 
-def run(spec: dict[str, Any], made: Input, folder: Path, timeout_s: float = 900) -> Measured:
+def run(what: str, made: Input, folder: Path, spec: dict[str, Any], **environment: str) -> dict[str, Any]:
     path, result = folder / "spec.json", folder / "result.json"
     spec |= {"schema": made.schema, "codecs": made.codecs, "max_line_bytes": made.max_line_bytes}
-    path.write_text(json.dumps(spec))
+    path.write_text(json.dumps({"bucket": ""} | spec))
     subprocess.run(
-        [sys.executable, "-m", "tests.memory_child", str(path), str(result)],
+        [sys.executable, "-m", "tests.memory_child", what, str(path), str(result)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         check=True,
-        timeout=timeout_s,
+        timeout=3_600,
     )
-    return Measured(**json.loads(result.read_text()))
+    return dict(json.loads(result.read_text()))
 
 
 # --------------------------------------------------------------------------------------------------------------
 # Long lines
 
 
-def _list(item: bytes) -> Callable[[int], list[tuple[bytes, int]]]:
+def _list(item: bytes) -> Callable[[int], Pieces]:
     """A list of this item, so many times that the line has the size."""
 
-    def make(size_bytes: int) -> list[tuple[bytes, int]]:
+    def make(size_bytes: int) -> Pieces:
         unit = (item + b",") * (65_536 // len(item))
         return [(b'{"id":7,"v":[', 1), (unit, size_bytes // len(unit)), (item + b"]}\n", 1)]
 
     return make
 
 
-def _text(unit: bytes) -> Callable[[int], list[tuple[bytes, int]]]:
-    def make(size_bytes: int) -> list[tuple[bytes, int]]:
+def _text(unit: bytes) -> Callable[[int], Pieces]:
+    def make(size_bytes: int) -> Pieces:
         block = unit * (65_536 // len(unit))
         return [(b'{"id":7,"v":"', 1), (block, size_bytes // len(block)), (b'\xf0\x9f\x98\x80"}\n', 1)]
 
     return make
 
 
-def _map(size_bytes: int) -> list[tuple[bytes, int]]:
+def _map(size_bytes: int) -> Pieces:
     """An object of many keys: with the 50 bytes that each takes, a million of them in a line of 50 MB."""
     members = ",".join(f'"key-{number:030}":{number:010}'.replace(":0", ":1") for number in range(size_bytes // 48))
     return [(b'{"id":7,"v":{' + members.encode() + b"}}\n", 1)]
 
 
-LONG_LINES: dict[str, tuple[Callable[[int], list[tuple[bytes, int]]], Any]] = {
+LONG_LINES: dict[str, tuple[Callable[[int], Pieces], Any]] = {
     "text": (_text(b"abcdefg "), "string"),
     "escaped text": (_text(b'a\\"b\\n\\u00e9 '), "string"),
     "integers": (_list(b"1234"), {"list": "int64"}),
@@ -135,7 +147,7 @@ LONG_LINES: dict[str, tuple[Callable[[int], list[tuple[bytes, int]]], Any]] = {
     "map": (_map, {"struct": [{"name": "key", "type": "int64"}]}),
     "nulls": (_list(b"null"), {"list": "int64"}),
 }
-"""Pieces of a line of a size, and the type of its field "v" that it fits (but a map, which fits none)."""
+"""Of a line of a size its pieces, and the type of its field "v" that it fits (but a map, which fits none)."""
 
 NORMAL = b"".join(b'{"id":%d,"v":null}\n' % number for number in range(1_000))
 OTHER_TYPE = {"text": "int64", "escaped text": "int64", "map": "string"}
