@@ -62,14 +62,15 @@ def take_sample(
     store: Store,
     files: Mapping[int, Any],
     pinned: Struct | None,
-    all_bytes: int = ALL_BYTES,
-    least_file_bytes: int = LEAST_FILE_BYTES,
+    all_bytes: int | None = None,
+    least_file_bytes: int | None = None,
 ) -> Sample:
     """Reads and observes in the order of the files, so that the same manifest gives the same schema. all_bytes: about
-    how much together, and least_file_bytes of each at least."""
+    how much together (ALL_BYTES), and least_file_bytes of each at least (LEAST_FILE_BYTES)."""
     sample = Sample()
     conformer = None if pinned is None else Conformer(pinned)
-    share_bytes = max(least_file_bytes, min(FILE_BYTES, all_bytes // max(len(files), 1)))
+    share_bytes = min(FILE_BYTES, (all_bytes or ALL_BYTES) // max(len(files), 1))
+    share_bytes = max(least_file_bytes or LEAST_FILE_BYTES, share_bytes)
     trial = _Trial(TRIAL_BYTES // max(len(files), 1))
     entries = list(files.items())
     with ThreadPoolExecutor(_THREADS) as pool:

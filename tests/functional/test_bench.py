@@ -69,7 +69,7 @@ def test_ours_is_exact_on_dirty_data_where_duckdb_is_careless_and_pyarrow_refuse
 def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:
     ended = _bench("--shapes", "events,nonsense", "--data-dir", str(tmp_path))
     assert ended.returncode == EXIT_USAGE
-    assert "nonsense; known are events, wide" in ended.stderr
+    assert "nonsense; known are events, crlf, wide" in ended.stderr
     if (os.cpu_count() or 1) < 8:
         ended = _bench("--cores", "8", "--mb", "0.1", "--data-dir", str(tmp_path))
         assert ended.returncode == EXIT_USAGE
