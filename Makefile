@@ -10,12 +10,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Installed with the code in place (-e): a change of the code needs no new install, a change of these does.
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test test-slow bench lint format clean
+.PHONY: help setup run test test-slow bench bench-pipeline lint format clean
 
 help:
 	@echo "make run    the whole pipeline on an embedded cloud, with a sample of its own"
 	@echo "make test   lint, types and all quick tests"
-	@echo "make setup  only install; make bench, make lint, make format, make test-slow, make clean"
+	@echo "make setup  only install; make bench, make bench-pipeline, make lint, make format, make test-slow, make clean"
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11, 3.12 or 3.13 is needed, and none was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 2; fi
@@ -58,6 +58,9 @@ $(VENV)/.bench: $(INPUTS) | $(BIN)/python
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench $(ARGS)
+
+bench-pipeline: $(VENV)/.bench
+	$(BIN)/python -m bench.pipeline $(ARGS)
 
 clean:
 	@if [ -x $(BIN)/ndjctl ]; then $(BIN)/ndjctl local stop >/dev/null 2>&1 || true; fi
