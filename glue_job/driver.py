@@ -155,18 +155,19 @@ class Job:
                 work.drift_refused = self._refusal(work, sample.drift)
         self._log.info("schema", dataset=self._arguments.dataset, version=work.pinned.version, was=pinned.version)
         if work.drift_refused is None:
+            with self._timed("spark"):  # it is started here
+                slots = self._services.task_slots(self._arguments.task_slots)
             with self._timed("plan"):
-                work.parts = self._plan(work)
+                work.parts = self._plan(work, slots)
         return work
 
-    def _plan(self, work: _Work) -> tuple[Part, ...]:
-        """The parts of the manifest, as many as an earlier attempt decided."""
+    def _plan(self, work: _Work, slots: int) -> tuple[Part, ...]:
+        """The parts of the manifest, as many as an earlier attempt decided. slots: tasks that run at once."""
         sample = work.sample
         extents = [
             sample.extents.get(index, Extent(file.size_bytes)) for index, file in enumerate(self._manifest.files)
         ]
         share = parquet_share(sample.trial, work.pinned.root)
-        slots = self._services.task_slots(self._arguments.task_slots)
         text_bytes = sum(extent.size_bytes for extent in extents)
         count = self._ledger.pin_parts(count_parts(text_bytes, share, slots, self._arguments.part_bytes))
         self._log.info("parts", count=count, slots=slots, text_bytes=text_bytes, parquet_share=round(share, 4))

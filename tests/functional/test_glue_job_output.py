@@ -162,7 +162,17 @@ def test_the_part_says_what_it_is_made_of(world: World) -> None:
     assert report["schema"] == {"dataset": "default", "version": 1, "previous_version": 0, "next_version": None}
     assert report["parts"][0]["rows"] == 2
     assert report["parts"][0]["size_bytes"] == len(world.body(OUTPUT, report["parts"][0]["key"]))
-    assert set(report["timings_s"]) == {"claim", "sample", "schema", "plan", "convert", "publish", "verify", "ledger"}
+    assert set(report["timings_s"]) == {
+        "claim",
+        "sample",
+        "schema",
+        "spark",
+        "plan",
+        "convert",
+        "publish",
+        "verify",
+        "ledger",
+    }
 
 
 def test_keys_are_data(world: World) -> None:
