@@ -226,6 +226,7 @@ def test_texts_have_no_statistics_and_a_row_of_its_own_size_a_row_group() -> Non
         "few",
         "n",
         "l",
+        SOURCE_COLUMN,
     }
 
 
