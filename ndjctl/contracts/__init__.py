@@ -22,7 +22,6 @@ from ndjctl.contracts.formats import (
     bad_line_bytes,
     bad_line_facts,
     bad_line_json,
-    bad_line_record,
     read_document,
 )
 from ndjctl.contracts.invocation import ACTION, ACTION_FLUSH, ACTION_SWEEP, Env, JobArg
@@ -119,7 +118,6 @@ __all__ = [
     "bad_line_bytes",
     "bad_line_facts",
     "bad_line_json",
-    "bad_line_record",
     "bad_lines_key",
     "bad_lines_prefix",
     "closed_manifests_partition",

@@ -115,25 +115,13 @@ def read_document(body: bytes, expected_format: str, newest_version: int, where:
     return document
 
 
-def bad_line_record(
-    source: str, byte_offset: int, line_number: int | None, reason: str, detail: str, raw: bytes
-) -> dict[str, Any]:
-    """One quarantined line, as it is stored (one JSON object a line).
+def bad_line_facts(source: str, byte_offset: int, line_number: int | None, reason: str, detail: str) -> dict[str, Any]:
+    """What is said of one quarantined line, without the line itself: see bad_line_json().
 
     source: s3:// URI or path. byte_offset: of the line's first byte in the file. line_number: from 1, None where a
     reader in the middle of a file cannot know it. reason: one of BadLineReason. detail: one line for people, with the
-    position. raw: the line without its line end.
+    position.
     """
-    record = bad_line_facts(source, byte_offset, line_number, reason, detail)
-    try:
-        record["raw"] = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        record["raw_base64"] = base64.b64encode(raw).decode("ascii")
-    return record
-
-
-def bad_line_facts(source: str, byte_offset: int, line_number: int | None, reason: str, detail: str) -> dict[str, Any]:
-    """As bad_line_record(), without the raw line."""
     return {
         "version": BAD_LINE_VERSION,
         "source": source,
@@ -144,10 +132,11 @@ def bad_line_facts(source: str, byte_offset: int, line_number: int | None, reaso
     }
 
 
-def bad_line_json(record: Mapping[str, Any], raw: bytes) -> Iterator[bytes]:
-    """The line of the quarantine that bad_line_record() describes, with its end, in pieces: a long line is not to be in
-    memory several times. record: without the raw line."""
-    yield json.dumps(record, ensure_ascii=False)[:-1].encode("utf-8")
+def bad_line_json(facts: Mapping[str, Any], raw: bytes) -> Iterator[bytes]:
+    """One quarantined line as it is stored, one JSON object with a line end; in pieces, because a long line is not to
+    be in memory several times. facts: of bad_line_facts(), and perhaps more. raw: the line without its line end; it is
+    `raw` there, or `raw_base64` if it is not UTF-8."""
+    yield json.dumps(facts, ensure_ascii=False)[:-1].encode("utf-8")
     if _is_utf8(raw):
         yield b', "raw": "'
         for start, end in _characters(raw):
@@ -173,7 +162,7 @@ def _characters(raw: bytes) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(raw):
         end = start + _PIECE_BYTES
-        while start + 4 < end < len(raw) and raw[end] & 0xC0 == 0x80:
+        while start + 1 < end < len(raw) and raw[end] & 0xC0 == 0x80:
             end -= 1
         yield start, end
         start = end

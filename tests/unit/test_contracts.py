@@ -113,10 +113,18 @@ def test_manifest_ids_sort_by_age() -> None:
     assert len(set(ids)) == 5
 
 
-@given(st.binary())
-def test_a_bad_line_comes_back_byte_for_byte(raw: bytes) -> None:
-    stored = json.dumps(c.bad_line_record("s", 3, None, c.BadLineReason.NOT_JSON, "why", raw))
-    assert c.bad_line_bytes(json.loads(stored)) == raw
+@given(st.one_of(st.binary(), st.text().map(str.encode)), st.sampled_from([5, 8, 10_000]))
+def test_a_bad_line_comes_back_byte_for_byte(raw: bytes, piece_bytes: int) -> None:
+    facts = c.bad_line_facts("s", 3, None, c.BadLineReason.NOT_JSON, "why")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ndjctl.contracts.formats._PIECE_BYTES", piece_bytes)
+        stored = b"".join(c.bad_line_json(facts, raw))
+    assert stored.count(b"\n") == 1
+    assert stored.endswith(b"\n")
+    record = json.loads(stored)
+    assert c.bad_line_bytes(record) == raw
+    assert ("raw" in record) is (raw.decode("utf-8", "ignore").encode() == raw)
+    assert {name: record[name] for name in facts} == facts
 
 
 def _plainly(data: bytes) -> int:

@@ -165,9 +165,15 @@ def test_row_groups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert file.read().column(SOURCE_COLUMN).to_pylist()[:2] == ["s3://b/x", "s3://b/y"]
 
 
-@given(st.lists(st.integers(0, 4), max_size=12), st.sampled_from([3, 7, 100]), st.sampled_from([2, 100]))
+@given(
+    st.lists(st.integers(0, 4), max_size=12),
+    st.sampled_from([3, 7, 100]),
+    st.sampled_from([2, 100]),
+    st.sampled_from(["_LARGE_ROW_BYTES", "_LOOSE_BYTES", "ROW_GROUP_BYTES"]),
+    st.sampled_from([1, 10**9]),
+)
 def test_rows_and_batches_are_written_in_the_order_that_they_came_in(
-    counts: list[int], row_group_rows: int, batch_rows: int
+    counts: list[int], row_group_rows: int, batch_rows: int, limit: str, limit_bytes: int
 ) -> None:
     """counts: 0 for a row, else the rows of a batch."""
     sink = io.BytesIO()
@@ -176,6 +182,7 @@ def test_rows_and_batches_are_written_in_the_order_that_they_came_in(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("glue_job.parquet.ROW_GROUP_ROWS", row_group_rows)
         patch.setattr("glue_job.parquet.BATCH_ROWS", batch_rows)
+        patch.setattr(f"glue_job.parquet.{limit}", limit_bytes)
         writer = PartWriter(sink, root, ["s3://b/x", "s3://b/y"], {})
         for number, count in enumerate(counts):
             uri = f"s3://b/{'xy'[number % 2]}"
@@ -189,6 +196,38 @@ def test_rows_and_batches_are_written_in_the_order_that_they_came_in(
         writer.close()
     assert writer.rows == len(expected)
     assert pq.read_table(io.BytesIO(sink.getvalue())).to_pylist() == expected
+
+
+def test_texts_have_no_statistics_and_a_row_of_its_own_size_a_row_group() -> None:
+    sink = io.BytesIO()
+    root = root_of(at="string", key="string", few="string", text="string", n="double", l={"list": struct(s="string")})
+    writer = PartWriter(sink, root, ["s3://b/k"], {})
+    for number in range(200):
+        row = {
+            "at": f"2026-01-{1 + number % 28:02}T10:00:00.{number}Z",
+            "key": f"{number * 7919:08x}",
+            "few": "abc"[: 1 + number % 3],
+            "text": f"value {number}",
+            "n": number / 7,
+            "l": [{"s": f"{number:05}"}],
+        }
+        writer.add(row, '{"/z":1}', 0, 100)
+    large = pa.array([{"text": "x" * 25 * 2**20}], arrow_type(root)).flatten()
+    writer.add_batch(pa.RecordBatch.from_arrays(large, schema=data_schema(root)), 0)
+    writer.add({"n": 1.0}, None, 0, 100)
+    writer.close()
+    metadata = pq.ParquetFile(io.BytesIO(sink.getvalue())).metadata
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    assert [group.num_rows for group in groups] == [200, 1, 1]
+    columns = [groups[0].column(index) for index in range(groups[0].num_columns)]
+    assert {column.path_in_schema.split(".")[0] for column in columns if column.is_stats_set} == {
+        "at",
+        "key",
+        "few",
+        "n",
+        "l",
+        SOURCE_COLUMN,
+    }
 
 
 def test_only_values_that_repeat_get_a_dictionary() -> None:

@@ -6,12 +6,17 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glue_job.ahead import begun_ahead, read_ahead
 from glue_job.conform import Conformer
 from glue_job.schema import from_json, to_json
+from glue_job.sink import S3Sink
+from glue_job.store import Target
 from glue_job.suspects import Suspects
 from glue_job.watch import MAX_WATCHED, Watch
+from ndjctl.contracts import MIB
 
 ROOT = from_json(
     {"struct": [{"name": "i", "type": "int64"}, {"name": "t", "type": {"struct": [{"name": "x", "type": "bool"}]}}]},
@@ -174,3 +179,32 @@ def test_what_drawing_a_beginning_raises_comes_where_its_block_would_have(cost_s
                     list(blocks)
                 break
             assert list(blocks) == [b"x"]
+
+
+class _Uploads:
+    """As much of an S3 client as a sink uses."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def create_multipart_upload(self, **_: object) -> dict[str, str]:
+        return {"UploadId": "1"}
+
+    def upload_part(self, PartNumber: int, Body: bytes, **_: object) -> dict[str, str]:
+        assert PartNumber == len(self.bodies) + 1
+        self.bodies.append(Body)
+        return {"ETag": str(PartNumber)}
+
+
+@given(st.lists(st.sampled_from([0, 3, MIB, 7 * MIB, 8 * MIB, 8 * MIB + 1, 23 * MIB]), max_size=6))
+@settings(deadline=None, max_examples=25)
+def test_what_is_written_at_once_is_sent_in_parts_of_a_size_that_s3_takes(sizes: list[int]) -> None:
+    client = _Uploads()
+    sink = S3Sink(client, Target("b", "k"), "text/plain")
+    written = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
+    for data in written:
+        assert sink.write(memoryview(data)) == len(data)
+    assert sink.finish().size_bytes == sum(sizes)
+    assert b"".join(client.bodies) == b"".join(written)
+    assert all(8 * MIB <= len(body) < 16 * MIB for body in client.bodies[:-1])
+    assert len(client.bodies[-1]) < 16 * MIB
