@@ -301,18 +301,20 @@ class Kernel:
             return Bad(line, bad)
         return Row(line, record, *self._conformer.conform(record))
 
-    def _of_long(self, line: Line) -> LongRow | None:
+    def _of_long(self, line: Line) -> Row | LongRow | None:
         """None if it has to be read like others. Raises BadLine."""
-        if self._long_reader is None:
+        if self._long_reader is None and self._root.fields:
             return None
         if line.size_bytes >= _LARGE_BYTES:
             give_back()
         record = read_long(line.data, self._root)
-        found = self._long_reader.read(record.fitting, 1)
-        if not isinstance(found, Rows):
+        found = None if self._long_reader is None else self._long_reader.read(record.fitting, 1)
+        if isinstance(found, Refused):
             return None
         # What is unproven of it was proven when it was put together.
         self._conformer.add(record.drift, record.sample)
+        if found is None:
+            return Row(line, record.sample, {}, None if record.rescued is None else record.rescued.decode("utf-8"))
         if record.rescued is None:
             return LongRow(record.sample, found.batch, False)
         return LongRow(record.sample, with_rescued(found.batch, _one_text(record.rescued)), True)
