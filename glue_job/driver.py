@@ -64,8 +64,8 @@ class _Work:
     next_schema_version: int | None = None
     drift_refused: str | None = None
 
-    def left_out(self) -> frozenset[int]:
-        return frozenset(self.refused) | frozenset(self.unavailable)
+    def left_out(self) -> dict[int, str]:
+        return self.unavailable | self.refused
 
 
 class Job:
@@ -186,10 +186,10 @@ class Job:
 
     def _write(self, work: _Work, output: Output) -> None:
         with self._timed("convert"):
-            unavailable = output.convert(
+            left_out = output.convert(
                 work.parts, work.pinned, work.sample.codecs, work.left_out(), self._services.run_parts
             )
-            work.unavailable.update(unavailable)
+            work.unavailable.update({index: left_out[index] for index in left_out.keys() - work.refused.keys()})
         drift, unknown = Drift(), Observer()
         for result in output.results:
             drift.merge(result.drift)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from glue_job.conform import Drift
 from glue_job.convert import PartResult, PartTask
@@ -69,6 +69,20 @@ def file_results(
     return found
 
 
+class Counted(Protocol):
+    status: str
+    lines: int
+    rows: int
+    bad_lines: int
+
+
+def counts_document(file: Counted) -> dict[str, int | None]:
+    """What was counted in a file; null for one that is no part of the output, for nobody counted to its end."""
+    is_counted = file.status == COMPLETED
+    counts = {"lines": file.lines, "rows": file.rows, "bad_lines": file.bad_lines}
+    return {name: count if is_counted else None for name, count in counts.items()}
+
+
 def build_report(
     manifest: Manifest,
     facts: RunFacts,
@@ -111,9 +125,7 @@ def build_report(
                 "etag": entry.etag,
                 "size_bytes": entry.size_bytes,
                 "status": file.status,
-                "lines": file.lines,
-                "rows": file.rows,
-                "bad_lines": file.bad_lines,
+                **counts_document(file),
                 "error": file.error,
             }
             for entry, file in zip(manifest.files, files, strict=True)

@@ -16,6 +16,7 @@ from glue_job.conform import Drift
 from glue_job.convert import PartResult
 from glue_job.infer import Observer, with_new_fields
 from glue_job.report import describe_drift
+from glue_job.rounds import Work
 from glue_job.sample import Sample
 from glue_job.schema import Struct
 from glue_job.store import InputFile, Published, Written
@@ -25,7 +26,7 @@ from ndjctl.contracts import iso_utc
 from ndjctl.convert.folder import OutputFolder
 from ndjctl.convert.names import NEXT_SCHEMA_FILE, REPORT_FILE, SCHEMA_FILE
 from ndjctl.convert.report import Outcome, file_outcomes, part_outcomes, report_document
-from ndjctl.convert.settings import Reporter, Settings, Work
+from ndjctl.convert.settings import Reporter, Settings
 from ndjctl.convert.stores import HeldStore
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.paths import shown

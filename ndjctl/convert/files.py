@@ -11,16 +11,15 @@ from pathlib import Path
 from glue_job.compression import DamagedData, decompressed
 from glue_job.convert import PartResult, PartTask, write_part
 from glue_job.estimate import parquet_share
-from glue_job.limits import over_limit
 from glue_job.plan import Extent, Slice, plan_parts
-from glue_job.publish import discard
+from glue_job.rounds import PartFailed, Rounds, Work
 from glue_job.sample import Sample, take_sample
 from glue_job.schema import Struct
 from glue_job.source import FileUnavailable
 from glue_job.store import read_blocks
 from ndjctl.contracts import LINE_END, MIB
 from ndjctl.convert.names import BAD_LINES_FOLDER
-from ndjctl.convert.settings import Reporter, Settings, Work
+from ndjctl.convert.settings import Reporter, Settings
 from ndjctl.convert.stores import CountingStore
 from ndjctl.convert.workers import Workers
 from ndjctl.errors import UsageError, WorkFailed
@@ -32,9 +31,6 @@ _SAMPLE_BYTES = 16 * MIB
 
 _LEAST_SAMPLE_BYTES = 1024
 """Of each of very many files: a line or two."""
-
-_ATTEMPTS = 3
-"""Of a part that cannot be read for a reason that is gone when it is looked for."""
 
 
 def find_files(given: Sequence[str], output: Path | None) -> list[LocalFile]:
@@ -106,24 +102,20 @@ class FileSource:
         enough = text_bytes >= settings.least_text_bytes
         processes = min(settings.processes, len(parts)) if enough else 1
 
-        def task(number: int) -> PartTask:
-            left = parts[number].without(frozenset(work.unavailable))
-            return settings.task(number, left.slices, files, sample.codecs, root)
-
-        work = Work(results=[PartResult(part.number) for part in parts], unavailable=dict(sample.unavailable))
-        waiting = list(range(len(parts)))
-        failures = [0] * len(parts)
         with self._runner(processes) as run:
-            while waiting:
-                discard(CountingStore(self._folder, _ignore), [work.results[n] for n in waiting])
-                for number, result in zip(waiting, run([task(number) for number in waiting]), strict=True):
-                    work.results[number] = result
-                    failures[number] += result.error is not None
-                    if failures[number] >= _ATTEMPTS:
-                        raise WorkFailed(f"{result.error}.")
-                waiting = self._lost(work, waiting)
-        work.tasks = [task(part.number) for part in parts]
-        return work
+            rounds = Rounds(
+                list(files.values()),
+                parts,
+                sample.unavailable,
+                lambda part, _round: settings.task(part, files, sample.codecs, root),
+                run,
+                CountingStore(self._folder, _ignore),
+                settings.limits,
+            )
+            try:
+                return rounds.write()
+            except PartFailed as failed:
+                raise WorkFailed(f"{failed}.") from failed
 
     def line_number(self, uri: str, codec: str | None, byte_offset: int) -> int | None:
         """Of the line of that file that begins at `byte_offset` of its text, from 1; None if it cannot be read."""
@@ -139,22 +131,6 @@ class FileSource:
         except (FileUnavailable, DamagedData):
             return None
         return number
-
-    def _lost(self, work: Work, done: Sequence[int]) -> list[int]:
-        """Takes the files out that failed; the parts that have to be written again."""
-        results = [work.results[number] for number in done]
-        again = {result.number for result in results if result.error is not None}
-        lost = {index: reason for result in results for index, reason in result.unavailable.items()}
-        if not lost and not again:
-            lost = over_limit(
-                list(self.files.values()), work.results, self._settings.max_bad_lines, self._settings.max_bad_percent
-            )
-        lost = {index: reason for index, reason in lost.items() if index not in work.unavailable}
-        work.unavailable.update(lost)
-        for number, result in enumerate(work.results):
-            if result.unavailable or any(piece.piece.file in lost for piece in result.slices):
-                again.add(number)
-        return sorted(again)
 
     @contextmanager
     def _runner(self, processes: int) -> Iterator[Callable[[list[PartTask]], list[PartResult]]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from glue_job.conform import Drift
 from glue_job.convert import PartResult, PartTask
-from glue_job.report import places_document
+from glue_job.report import counts_document, places_document
 from glue_job.schema import EMPTY, Struct
 from glue_job.store import InputFile
 from glue_job.tally import BadTally
@@ -169,9 +169,7 @@ def report_document(outcome: Outcome, output_files: Sequence[str]) -> dict[str, 
                 "path": file.path,
                 "size_bytes": file.size_bytes,
                 "status": file.status,
-                "lines": file.lines,
-                "rows": file.rows,
-                "bad_lines": file.bad_lines,
+                **counts_document(file),
                 "error": file.error,
             }
             for file in outcome.files

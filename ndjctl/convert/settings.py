@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from glue_job.convert import PartResult, PartTask
+from glue_job.convert import PartTask
 from glue_job.lines import MAX_LINE_BYTES
-from glue_job.plan import PART_BYTES, Slice, count_parts
+from glue_job.plan import PART_BYTES, Part, count_parts
+from glue_job.rounds import Limits
 from glue_job.schema import Struct
 from glue_job.store import InputFile, Target
 from ndjctl import __version__
@@ -36,6 +37,10 @@ class Settings:
     least_text_bytes: int = LEAST_TEXT_BYTES
 
     @property
+    def limits(self) -> Limits:
+        return Limits(self.max_bad_lines, self.max_bad_percent)
+
+    @property
     def aimed_part_bytes(self) -> int:
         return self.part_bytes or PART_BYTES
 
@@ -49,37 +54,26 @@ class Settings:
 
     def task(
         self,
-        number: int,
-        slices: tuple[Slice, ...],
+        part: Part,
         files: Mapping[int, InputFile],
         codecs: Mapping[int, str],
         root: Struct,
     ) -> PartTask:
         """files, codecs: of all input, by index. The part says nothing of the run that wrote it: the same input gives
         the same bytes."""
-        indices = sorted({piece.file for piece in slices})
+        indices = sorted({piece.file for piece in part.slices})
         return PartTask(
-            number=number,
-            slices=slices,
+            number=part.number,
+            slices=part.slices,
             files={index: files[index] for index in indices},
             codecs={index: codecs[index] for index in indices if index in codecs},
             root=root,
-            target=Target("", part_file(number)),
-            bad_lines_target=Target(BAD_LINES_FOLDER, bad_lines_file(number)),
-            metadata={"part": number, "tool_version": __version__},
+            target=Target("", part_file(part.number)),
+            bad_lines_target=Target(BAD_LINES_FOLDER, bad_lines_file(part.number)),
+            metadata={"part": part.number, "tool_version": __version__},
             max_line_bytes=self.max_line_bytes,
             max_bad_lines=self.max_bad_lines,
         )
-
-
-@dataclass
-class Work:
-    """What was converted and is not visible yet. unavailable: reasons by file index of the files that are no part of
-    it."""
-
-    tasks: list[PartTask] = field(default_factory=list)
-    results: list[PartResult] = field(default_factory=list)
-    unavailable: dict[int, str] = field(default_factory=dict)
 
 
 class Reporter(Protocol):

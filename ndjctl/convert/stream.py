@@ -16,14 +16,15 @@ from glue_job.estimate import parquet_share
 from glue_job.kernel import Kernel
 from glue_job.limits import over_limit
 from glue_job.lines import Chunk, ChunkReader, Line, count_records
-from glue_job.plan import MOST_INPUT_BYTES, Slice
+from glue_job.plan import MOST_INPUT_BYTES, Part, Slice
 from glue_job.publish import discard
 from glue_job.reading import SliceResult
+from glue_job.rounds import Work
 from glue_job.sample import Sample, take_sample
 from glue_job.schema import Struct
 from glue_job.source import FileUnavailable
 from glue_job.store import BLOCK_BYTES, Store
-from ndjctl.convert.settings import Reporter, Settings, Work
+from ndjctl.convert.settings import Reporter, Settings
 from ndjctl.convert.stores import CountingStore
 from ndjctl.errors import UsageError
 
@@ -133,7 +134,7 @@ class _Part:
     ) -> None:
         self._began = time.perf_counter()
         self._piece = SliceResult(Slice(0, start, None), first_offset=start, next_offset=start)
-        self.task = settings.task(number, (self._piece.piece,), {0: file}, {}, root)
+        self.task = settings.task(Part(number, (self._piece.piece,)), {0: file}, {}, root)
         self._kernel = Kernel(root, settings.max_line_bytes)
         self._output = PartOutput(store, self.task)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glue_job.conform import Place
+from glue_job.report import counts_document
 from glue_job.tally import BadExample
 from ndjctl.convert.names import BAD_LINES_FOLDER, NEXT_SCHEMA_FILE
 from ndjctl.convert.report import FileOutcome, Outcome, report_document
@@ -100,8 +101,9 @@ def _files(outcome: Outcome) -> list[RenderableType]:
     for name in ("lines", "rows", "quarantined"):
         table.add_column(name, justify="right")
     for file in outcome.files[:LISTED_FILES]:
-        numbers = (file.lines, file.rows, file.bad_lines)
-        table.add_row(Text(one_line(file.path)), *(f"{number:,}" for number in numbers))
+        numbers = counts_document(file).values()
+        shown = ("-" if number is None else f"{number:,}" for number in numbers)
+        table.add_row(Text(one_line(file.path)), *shown)
     more = len(outcome.files) - LISTED_FILES
     return [table, *([Text(f"and {counted(more, 'more file')} (see --json)", style="dim")] if more > 0 else [])]
 
