@@ -131,8 +131,9 @@ def _conditional(request: Request, when: Mapping[str, Any]) -> Request:
     return expression.into(request)
 
 
-def put_request(table: str, item: Item, when: Mapping[str, Any]) -> Request:
-    return _conditional({"TableName": table, "Item": to_item(item)}, when)
+def put_request(table: str, item: Item, when: Mapping[str, Any] | None = None) -> Request:
+    request: Request = {"TableName": table, "Item": to_item(item)}
+    return _conditional(request, when) if when else request
 
 
 def key_request(table: str, key: Item, when: Mapping[str, Any]) -> Request:
@@ -155,15 +156,20 @@ def update_request(
 # --- execution
 
 
-def try_write(call: Callable[..., Any], request: Request) -> bool:
-    """Runs put_item, update_item or delete_item. False: its condition did not hold and nothing was written."""
-    try:
-        call(**request)
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+def try_write(inv: Invocation, call: Callable[..., Any], request: Request) -> bool:
+    """Runs put_item, update_item or delete_item. False: its condition did not hold and nothing was written. Conflicts
+    with transactions are retried; raises Contended when they do not end."""
+    for number in range(_TRANSACTION_ROUNDS):
+        try:
+            call(**request)
+            return True
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            if error_code(error) != "TransactionConflictException":
+                raise
+        back_off(inv, number)
+    raise Contended(f"a write met transactions {_TRANSACTION_ROUNDS} times in a row")
 
 
 def transact(inv: Invocation, actions: Sequence[Request]) -> list[str]:
@@ -206,31 +212,37 @@ def get_items(inv: Invocation, keys: Sequence[Item], attributes: Sequence[str]) 
     items: list[Item] = []
     for start in range(0, len(keys), _KEYS_PER_READ):
         wanted = [to_item(key) for key in keys[start : start + _KEYS_PER_READ]]
-        for number in range(_READ_ROUNDS):
-            if number:
-                back_off(inv, number)
+        in_vain = 0
+        while wanted:
+            if in_vain:
+                back_off(inv, in_vain)
             request = expression.into({"Keys": wanted, "ConsistentRead": True, "ProjectionExpression": projection})
             answer = inv.services.dynamodb.batch_get_item(RequestItems={table: request})
             items += [from_item(item) for item in answer["Responses"].get(table, [])]
-            wanted = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-            if not wanted:
-                break
-        else:
-            raise Contended(f"{len(wanted)} keys were still unread after {_READ_ROUNDS} rounds")
+            left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+            in_vain = in_vain + 1 if len(left) == len(wanted) else 0
+            if in_vain == _READ_ROUNDS:
+                raise Contended(f"{len(left)} keys were still unread after {_READ_ROUNDS} rounds")
+            wanted = left
     return items
 
 
 def query_pages(
-    inv: Invocation, attribute: str, value: str, fields: Sequence[str], index: str | None = None
+    inv: Invocation,
+    attribute: str,
+    value: str,
+    fields: Sequence[str],
+    index: str | None = None,
+    page_items: int | None = None,
 ) -> Iterator[list[Item]]:
     """The items of one partition of the tracking table in the order of their range key, page by page, read when
-    asked for. The table is read consistently; an index cannot be."""
+    asked for. The table is read consistently; an index cannot be. page_items: of one page, less than usual."""
     expression = _Expression()
     request: Request = {
         "TableName": inv.settings.tracking_table,
         "KeyConditionExpression": expression.condition({attribute: value}),
         "ProjectionExpression": ", ".join(expression.name(name) for name in fields),
-        "Limit": inv.settings.page_items,
+        "Limit": min(page_items or inv.settings.page_items, inv.settings.page_items),
         **({"IndexName": index} if index else {"ConsistentRead": True}),
     }
     expression.into(request)
