@@ -69,7 +69,9 @@ def without_rows(store: Store, part: Published, sources: frozenset[str], note: M
         writer.close()
         found = parse_footer(tail.kept[-footer_bytes(tail.kept) :])
         if found != expected:
-            raise RewriteFailed(f"{part.target.uri} without {removed} of {rows} rows was written with {found.rows}")
+            raise RewriteFailed(
+                f"{part.target.uri} without {removed} of {rows} rows was written with {found.rows}, or as another"
+            )
         return Rewritten(part, rows, removed, sink.finish(), expected)
 
 
@@ -134,10 +136,10 @@ def _writer(sink: Any, parquet: Any, metadata: Mapping[str, Any]) -> Any:
     about = parquet.metadata.row_group(0)
     columns = [about.column(index) for index in range(about.num_columns)]
     described = parquet.schema_arrow
-    text = json.dumps(metadata, sort_keys=True)
+    text = json.dumps(metadata, sort_keys=True).encode()
     return pq.ParquetWriter(
         sink,
-        described.with_metadata({**(described.metadata or {}), PARQUET_METADATA_KEY: text}),
+        described.with_metadata({**(described.metadata or {}), PARQUET_METADATA_KEY.encode(): text}),
         version="2.6",
         compression=columns[0].compression.lower(),
         write_statistics=_paths(column for column in columns if column.is_stats_set),

@@ -1,5 +1,5 @@
-"""What `redrive` and `reprocess` have in common: options, what they use of the cloud, and the order of things: look, show,
-ask, move, show.
+"""What `redrive` and `reprocess` have in common: options, what they use of the cloud, and the order of things: look,
+show, ask, move, show.
 """
 
 from __future__ import annotations

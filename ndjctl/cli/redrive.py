@@ -80,8 +80,8 @@ def failed(
     """Enter failed files again, as their objects are now.
 
     Shows how many there are, by reason, and what they come to, and asks first. A file whose object is gone stays
-    failed, with that reason. Interrupted and run again, nothing is lost and nothing is done twice. Exit code 1 when a file was
-    left behind.
+    failed, with that reason. Interrupted and run again, nothing is lost and nothing is done twice. Exit code 1 when a
+    file was left behind.
     """
     from ndjctl.redrive.choice import Choice
     from ndjctl.redrive.files import FailedFiles
