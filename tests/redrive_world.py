@@ -86,12 +86,8 @@ class RedriveWorld:
         return found
 
     def statuses(self, date: str = DAY) -> dict[str, str]:
-        answer = self.dynamodb.query(
-            TableName=NAMES.tracking_table,
-            KeyConditionExpression="date_prefix = :date",
-            ExpressionAttributeValues={":date": {"S": date}},
-        )
-        return {item[Attr.FILE_KEY]: item[Attr.STATUS] for item in map(from_item, answer["Items"])}
+        items = map(from_item, self.dynamodb.scan(TableName=NAMES.tracking_table)["Items"])
+        return {item[Attr.FILE_KEY]: item[Attr.STATUS] for item in items if item[Attr.DATE_PREFIX] == date}
 
     def open_manifest(self, manifest_id: str, state: str = contracts.RUNNING, **more: Any) -> None:
         key = contracts.manifest_item_key(manifest_id)

@@ -19,7 +19,7 @@ from ndjctl.contracts import (
     TTL_DAYS,
     Attr,
     Names,
-    date_prefix,
+    leading_date,
     part_prefix,
 )
 from ndjctl.errors import UsageError
@@ -36,7 +36,7 @@ _NO_OBJECT = "the object is no longer there; its rows stay as they are"
 _UP_TO_DATE = "its rows are of the version that is there: nothing to do"
 
 
-def ledger_dates(now: datetime) -> list[str]:
+def remembered_dates(now: datetime) -> list[str]:
     """The dates that the ledger may remember, the newest first. A name may carry the date of tomorrow."""
     return [(now + timedelta(days=1 - back)).strftime("%Y-%m-%d") for back in range(TTL_DAYS + 2)]
 
@@ -195,10 +195,8 @@ class NamedFiles:
         return key
 
     def _ids(self, key: str) -> list[tuple[str, str]]:
-        dates = [self.date] if self.date else ledger_dates(self.now)
-        moments = [datetime.fromisoformat(f"{date}T00:00:00+00:00") for date in dates]
-        # A date that leads the name is the file's, whatever day it is.
-        return list(dict.fromkeys((date_prefix(key, moment), key) for moment in moments))
+        leading = leading_date(key)
+        return [(date, key) for date in ([leading] if leading else dates_of(self.date, self.now))]
 
     def _refusal(self, key: str, entries: Sequence[Entry]) -> Moved | None:
         if not entries:
@@ -228,4 +226,4 @@ class NamedFiles:
 
 def dates_of(date: str | None, now: datetime) -> list[str]:
     """`date` alone, or all that the ledger may remember."""
-    return [date] if date else ledger_dates(now)
+    return [date] if date else remembered_dates(now)

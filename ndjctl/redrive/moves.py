@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from lambda_handler.dynamo import ABSENT, file_key, key_request, size_mb, try_write, update_request
+from lambda_handler.dynamo import ABSENT, file_key, key_request, size_mb, update_request
 from ndjctl.aws import error_code, is_not_found
 from ndjctl.contracts import (
     FAILED,
@@ -102,8 +102,8 @@ class Mover:
                 Attr.ETAG: facts.etag,
                 Attr.SIZE_BYTES: facts.size_bytes,
                 Attr.FILE_SIZE_MB: size_mb(facts.size_bytes),
-                # It belongs to another version: without one, a late event has to look at the object itself.
-                Attr.SEQUENCER: "",
+                # Where none is known of this version, a late event has to look at the object itself.
+                Attr.SEQUENCER: entry.superseded_by_sequencer if facts.etag == entry.superseded_by else "",
             }
         is_done = self._write(entry, change, LEFT_BY_A_RUN, is_closed)
         return Moved(entry, MOVED) if is_done else _changed(entry)
@@ -121,10 +121,12 @@ class Mover:
             Attr.ETAG: entry.etag or ABSENT,
             Attr.BATCH_ID: entry.manifest_id or ABSENT,
             Attr.SUPERSEDED_BY: entry.superseded_by or ABSENT,
+            # An etag comes back when the same bytes are uploaded again.
+            Attr.SUPERSEDED_SEQUENCER: entry.superseded_by_sequencer or ABSENT,
         }
         update = update_request(self.tracking.table, file_key(entry.date, entry.key), change, as_read, remove)
         if not is_closed:
-            return try_write(self.tracking.dynamodb.update_item, update)
+            return transact(self.tracking.dynamodb, [{"Update": update}], self.sleep)
         open_key = file_key(OPEN_MANIFESTS_PARTITION, manifest_item_key(is_closed))
         check = {"ConditionCheck": key_request(self.tracking.table, open_key, {Attr.FILE_KEY: ABSENT})}
         return transact(self.tracking.dynamodb, [{"Update": update}, check], self.sleep)

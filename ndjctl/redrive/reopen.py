@@ -15,7 +15,6 @@ from ndjctl.contracts import (
     READY,
     TTL_DAYS,
     Attr,
-    ManifestFile,
     Names,
     closed_manifests_partition,
     iso_utc,
@@ -36,10 +35,12 @@ _KEPT = (
     Attr.DATE,
     Attr.CREATED_AT,
     Attr.MANIFEST_PATH,
-    Attr.FILES,
+    Attr.FILES,  # of items from before their lists were items of their own
+    Attr.FILE_COUNT,
+    Attr.SIZE_BYTES,
     Attr.FENCE,
     Attr.PARTS,
-    "sealed_at",
+    Attr.SEALED_AT,
 )
 """What an open manifest keeps of the closed one: nothing of any run."""
 
@@ -78,7 +79,9 @@ class Reopener:
                 Attr.DATE: found.date,
                 Attr.CREATED_AT: iso_utc(now),
                 Attr.MANIFEST_PATH: s3_uri(self.names.manifest_bucket, manifest_key(found.date, found.manifest_id)),
-                Attr.FILES: [_listed(each.file) for each in found.included],
+                Attr.FILE_COUNT: len(found.included),
+                Attr.SIZE_BYTES: found.size_bytes,
+                Attr.SEALED_AT: iso_utc(now),
             }
         else:
             kept = {name: found.closed[name] for name in _KEPT if name in found.closed}
@@ -149,8 +152,3 @@ class Reopener:
                 f"ended."
             )
         self.tracking.dynamodb.delete_item(**key_request(self.tracking.table, key, {Attr.HOLDER: holder}))
-
-
-def _listed(file: ManifestFile) -> Item:
-    listed = {Attr.BUCKET: file.bucket, "key": file.key, Attr.SIZE_BYTES: file.size_bytes, Attr.ETAG: file.etag}
-    return {**listed, Attr.REPLACES: file.replaces} if file.replaces else listed

@@ -35,6 +35,8 @@ class Entry:
     replaces: str
     superseded_by: str
     completed_at: str
+    sequencer: str = ""
+    superseded_by_sequencer: str = ""
 
 
 def entry_of(item: Item) -> Entry:
@@ -55,6 +57,8 @@ def entry_of(item: Item) -> Entry:
         replaces=text(Attr.REPLACES),
         superseded_by=text(Attr.SUPERSEDED_BY),
         completed_at=text(Attr.COMPLETED_AT),
+        sequencer=text(Attr.SEQUENCER),
+        superseded_by_sequencer=text(Attr.SUPERSEDED_SEQUENCER),
     )
 
 

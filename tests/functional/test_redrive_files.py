@@ -302,7 +302,7 @@ def test_files_by_their_keys_and_why_not(world: RedriveWorld) -> None:
     }
     assert moved(files).moved == 2
     assert world.item("2025-01-31-dated.ndjson", "2025-01-31")[Attr.STATUS] == PENDING
-    with pytest.raises(UsageError, match="'readme.txt' is no key of a file"):
+    with pytest.raises(UsageError, match=r"'readme\.txt' is no key of a file"):
         seen(NamedFiles(world.tracking, world.mover, ["readme.txt"], None, NOW))
 
 
