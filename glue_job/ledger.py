@@ -208,7 +208,7 @@ class Ledger:
         return self._settle(
             file,
             f"SET #status = :status, #lines = :lines, #rows = :rows, {Attr.BAD_LINES} = :bad_lines, "
-            f"{Attr.COMPLETED_AT} = :now, {Attr.UPDATED_AT} = :now REMOVE #error",
+            f"{Attr.COMPLETED_AT} = :now, {Attr.UPDATED_AT} = :now REMOVE #error, {Attr.REPLACES}",
             contracts.COMPLETED,
             {":lines": {"N": str(lines)}, ":rows": {"N": str(rows)}, ":bad_lines": {"N": str(bad_lines)}},
             {"#lines": Attr.LINES, "#rows": Attr.ROWS, "#error": Attr.ERROR},
