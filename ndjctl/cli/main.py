@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli import boundary, config, convert, deploy, local, output, run, schema
+from ndjctl.cli import boundary, config, convert, deploy, local, locks, manifests, output, run, schema, sweep
 from ndjctl.cli.invocation import (
     EnvOption,
     JsonOption,
@@ -34,6 +34,9 @@ app = typer.Typer(
 run.register(app)
 deploy.register(app)
 convert.register(app)
+app.add_typer(manifests.app, name="manifests")
+app.add_typer(locks.app, name="locks")
+sweep.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")

@@ -20,3 +20,19 @@ def told_when_missing(invocation: Invocation, bucket: str) -> Iterator[None]:
         if error_code(error) != "NoSuchBucket":
             raise
         raise UsageError(f"There is no bucket {bucket}: '{invocation.typed('deploy')}' makes it.") from error
+
+
+@contextmanager
+def told_when_undeployed(invocation: Invocation) -> Iterator[None]:
+    """A table, function or bucket that is not there means that nothing was deployed yet: UsageError with the command
+    that does it."""
+    from ndjctl.aws import error_code
+
+    try:
+        yield
+    except Exception as error:
+        if error_code(error) not in ("NoSuchBucket", "ResourceNotFoundException"):
+            raise
+        raise UsageError(
+            f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first."
+        ) from error

@@ -32,6 +32,7 @@ from ndjctl.contracts.ledger import (
     COMPLETED,
     DONE,
     FAILED,
+    LOCKS_PARTITION,
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
     PENDING,
@@ -46,6 +47,7 @@ from ndjctl.contracts.ledger import (
     closed_manifests_partition,
     lock_item_key,
     manifest_item_key,
+    rewrite_lock_item_key,
 )
 from ndjctl.contracts.lines import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, count_lines, is_blank
 from ndjctl.contracts.names import FILE_SUFFIX, GLUE_LIBRARY, GLUE_SCRIPT, LAMBDA_HANDLER, STATUS_INDEX, Names
@@ -83,6 +85,7 @@ __all__ = [
     "GLUE_SCRIPT",
     "LAMBDA_HANDLER",
     "LINE_END",
+    "LOCKS_PARTITION",
     "MANIFESTED",
     "MANIFEST_FORMAT",
     "MANIFEST_VERSION",
@@ -134,6 +137,7 @@ __all__ = [
     "part_prefix",
     "read_document",
     "report_key",
+    "rewrite_lock_item_key",
     "s3_uri",
     "schema_key",
     "size_quarantine_key",

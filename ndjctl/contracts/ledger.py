@@ -74,9 +74,18 @@ def manifest_item_key(manifest_id: str) -> str:
     return f"{manifest_id}#"
 
 
+LOCKS_PARTITION = "#locks"
+"""Partition of all locks."""
+
+
 def lock_item_key(date: str) -> dict[str, str]:
     """Primary key of the batching lock of one date."""
-    return {Attr.DATE_PREFIX: "#locks", Attr.FILE_KEY: f"{date}#"}
+    return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"{date}#"}
+
+
+def rewrite_lock_item_key(manifest_id: str) -> dict[str, str]:
+    """Primary key of the lock under which one run at a time rewrites the parts of a manifest."""
+    return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"rewrite-{manifest_id}#"}
 
 
 # States of a manifest item, in order. Everything before RUNNING is the Lambda's to move, the rest the job's, and the
