@@ -1,0 +1,98 @@
+"""Thousands of small files with doubled events, ten builders at once and a run that is killed twice: every line once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ndjctl.aws import Cloud
+from ndjctl.contracts import split_s3_uri
+from tests.e2e.conftest import Tool
+from tests.e2e.pipeline_harness import DAY, Pipeline, kill, wait
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+FILES = 5_000
+LINES = 20
+BUILDERS = 10
+MANIFEST_FILES = 500
+BAD_EVERY = 50
+"""Every so many files one has a line that is no JSON, and another one a blank line."""
+
+
+def body_of(number: int) -> bytes:
+    lines = [b'{"file":%d,"n":%d,"text":"line %d of %d"}' % (number, n, n, number) for n in range(LINES)]
+    if number % BAD_EVERY == 7:
+        lines[3] = b'{"cut":'
+    if number % BAD_EVERY == 8:
+        lines.insert(5, b"  ")
+    return b"\n".join(lines) + b"\n"
+
+
+def test_five_thousand_files_come_out_once(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
+    settings = (
+        f"batching.max_files_per_manifest={MANIFEST_FILES}",
+        f"function.reserved_concurrency={BUILDERS}",
+        "job.max_concurrent_runs=2",
+        "job.max_retries=1",
+        "job.max_attempts=2",
+    )
+    pipeline = Pipeline(tool, embedded, settings)
+    pipeline.deploy()
+    pipeline.lambda_.update_event_source_mapping(
+        UUID=pipeline.mapping["UUID"], ScalingConfig={"MaximumConcurrency": BUILDERS}
+    )
+    figures: dict[str, float] = {}
+    began = time.monotonic()
+    bodies = {f"{DAY}-{number:05d}.ndjson": body_of(number) for number in range(FILES)}
+    assert pipeline.put_all(bodies, doubled=lambda number: number % 5 == 0) == FILES // 5
+    figures["uploaded_s"] = time.monotonic() - began
+    pipeline.wait_for_events(timeout_s=1_200)
+    figures["events_taken_s"] = time.monotonic() - began
+
+    # The first run, and then the attempt that Glue makes in its place.
+    wait(lambda: bool(pipeline.runs()), 60, lambda: "no run began")
+    victim = pipeline.runs()[0]["Id"]
+    for run_id in (victim, f"{victim}_attempt_1"):
+        state = pipeline.wait_for_state(run_id, ["RUNNING", "SUCCEEDED", "FAILED"], timeout_s=600)
+        assert state == "RUNNING", f"{run_id} is {state}: it was too quick to be killed"
+        assert kill(run_id) >= 1
+        assert pipeline.wait_for_state(run_id, ["SUCCEEDED", "FAILED"]) == "FAILED"
+    figures["killed_s"] = time.monotonic() - began
+    pipeline.settle(timeout_s=3_000, pause_s=3.0)
+    figures["settled_s"] = time.monotonic() - began
+
+    closed = pipeline.ask("manifests")
+    assert set(closed["states"]) == {"done"}
+    assert closed["files"] == FILES
+    assert Counter(manifest["attempt"] for manifest in closed["manifests"])[2] == 1
+    states = Counter(run["JobRunState"] for run in pipeline.runs())
+    assert states == {"FAILED": 2, "SUCCEEDED": closed["count"]}
+
+    bad = sum(number % BAD_EVERY == 7 for number in range(FILES))
+    found = pipeline.balance()
+    assert found.holds, found
+    assert (found.lines_in, found.rows_out, found.lines_quarantined) == (FILES * LINES, FILES * LINES - bad, bad)
+    rows, distinct, sources = counted(pipeline, tmp_path)
+    assert (rows, distinct, sources) == (FILES * LINES - bad, FILES * LINES - bad, FILES)
+    reconciled = pipeline("reconcile", "--date", DAY, "--json", timeout_s=600)
+    assert reconciled.code == 0, reconciled.err + reconciled.out[-2_000:]
+
+    figures["parts"], figures["manifests"] = len(pipeline.parts()), closed["count"]
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    print(json.dumps(figures))
+
+
+def counted(pipeline: Pipeline, folder: Path) -> tuple[int, int, int]:
+    """(rows, distinct records, distinct sources) of everything in the output bucket, by a reader that is not ours."""
+    for number, uri in enumerate(pipeline.parts()):
+        bucket, key = split_s3_uri(uri)
+        pipeline.s3.download_file(bucket, key, str(folder / f"{number}.parquet"))
+    query = """SELECT count(*), count(DISTINCT (file, n)), count(DISTINCT _source_file) FROM read_parquet(?)"""
+    (row,) = duckdb.connect().execute(query, [str(folder / "*.parquet")]).fetchall()
+    return row
