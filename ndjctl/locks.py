@@ -20,7 +20,7 @@ from ndjctl.contracts import (
     Attr,
     Names,
     lock_item_key,
-    rewrite_lock_item_key,
+    rewrite_lock_key,
 )
 from ndjctl.glue_runs import attempts_of
 from ndjctl.items import Item, query_pages, read_item
@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 CLOCK_MARGIN_S = 60.0
 """How far a holder's clock and AWS's may be apart."""
 
-_REWRITE_PREFIX = str(rewrite_lock_item_key("")[Attr.FILE_KEY]).removesuffix("#")
+_REWRITE_PREFIX = str(rewrite_lock_key("")[Attr.FILE_KEY]).removesuffix("#")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,6 @@ from ndjctl.contracts.ledger import (
     closed_manifests_partition,
     lock_item_key,
     manifest_item_key,
-    rewrite_lock_item_key,
 )
 from ndjctl.contracts.lines import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, count_lines, is_blank
 from ndjctl.contracts.names import FILE_SUFFIX, GLUE_LIBRARY, GLUE_SCRIPT, LAMBDA_HANDLER, STATUS_INDEX, Names
@@ -137,7 +136,6 @@ __all__ = [
     "part_prefix",
     "read_document",
     "report_key",
-    "rewrite_lock_item_key",
     "s3_uri",
     "schema_key",
     "size_quarantine_key",

@@ -83,11 +83,6 @@ def lock_item_key(date: str) -> dict[str, str]:
     return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"{date}#"}
 
 
-def rewrite_lock_item_key(manifest_id: str) -> dict[str, str]:
-    """Primary key of the lock under which one run at a time rewrites the parts of a manifest."""
-    return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"rewrite-{manifest_id}#"}
-
-
 # States of a manifest item, in order. Everything before RUNNING is the Lambda's to move, the rest the job's, and the
 # sweep may move any of them once it has proof that the owner is dead.
 CLAIMING = "claiming"  # item written with its candidate files; claims under way

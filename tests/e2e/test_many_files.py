@@ -1,4 +1,4 @@
-"""Thousands of small files with doubled events, ten builders at once and a run that is killed twice: every line once."""
+"""Thousands of small files, doubled events, ten builders at once, a run that is killed twice: every line once."""
 
 from __future__ import annotations
 
