@@ -75,7 +75,7 @@ class Judged:
 @dataclass(frozen=True)
 class Breaking:
     """What became of an attempt to break a lock. lock: as it was read; None where there is none. changed: it was not
-    broken, because it changed hands between reading and writing. fence: of the broken lock."""
+    broken, because it changed hands between reading and writing. fence: of the broken lock, None if it has none."""
 
     lock: Lock | None
     verdict: Verdict | None
@@ -106,14 +106,14 @@ class Locks:
 
     def break_(self, subject: str) -> Breaking:
         """Frees the lock of `subject` if its holder is provably dead, on condition that it is still as it was read.
-        Its fence is kept and goes up, so that a holder that wakes up all the same can write nothing."""
+        Its fence, if it has one, is kept and goes up, so that a holder that wakes up all the same can write nothing."""
         judged = self.find(subject)
         if judged is None or judged.lock.is_free:
             return Breaking(judged.lock if judged else None, None, is_broken=False)
         if not judged.verdict.is_dead:
             return Breaking(judged.lock, judged.verdict, is_broken=False)
-        fence = self._free(judged.lock)
-        return Breaking(judged.lock, judged.verdict, is_broken=fence is not None, changed=fence is None, fence=fence)
+        is_broken, fence = self._free(judged.lock)
+        return Breaking(judged.lock, judged.verdict, is_broken=is_broken, changed=not is_broken, fence=fence)
 
     def _judged(self, item: Item, aws_time: datetime | None) -> Judged:
         lock = lock_of(item)
@@ -139,32 +139,33 @@ class Locks:
             return Verdict(False, f"its run {last.run_id} {last.state}, and Glue may try it again", until, aws_time)
         return Verdict(True, f"its run {last.run_id} ended {last.state}", None, aws_time)
 
-    def _free(self, lock: Lock) -> int | None:
-        """The fence that the freed lock has; None when it is no longer as it was read."""
+    def _free(self, lock: Lock) -> tuple[bool, int | None]:
+        """(whether it was still as it was read, the fence that it has now). A lock without a fence is an item that is
+        there only while it is held."""
         from botocore.exceptions import ClientError
 
-        names = {"#holder": Attr.HOLDER, "#expires": Attr.EXPIRES_AT, "#fence": Attr.FENCE}
-        values: dict[str, Any] = {":holder": {"S": lock.holder}, ":one": {"N": "1"}}
-        condition = "#holder = :holder AND attribute_not_exists(#fence)"
-        if lock.fence is not None:
-            condition = "#holder = :holder AND #fence = :fence"
-            values[":fence"] = {"N": str(lock.fence)}
+        request: dict[str, Any] = {
+            "TableName": self._names.tracking_table,
+            "Key": {Attr.DATE_PREFIX: {"S": LOCKS_PARTITION}, Attr.FILE_KEY: {"S": lock.sort_key}},
+            "ExpressionAttributeNames": {"#holder": Attr.HOLDER, "#fence": Attr.FENCE},
+            "ExpressionAttributeValues": {":holder": {"S": lock.holder}},
+        }
         try:
-            answer = self._dynamodb.update_item(
-                TableName=self._names.tracking_table,
-                Key={Attr.DATE_PREFIX: {"S": LOCKS_PARTITION}, Attr.FILE_KEY: {"S": lock.sort_key}},
-                UpdateExpression="REMOVE #holder, #expires ADD #fence :one",
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-            )
+            if lock.fence is None:
+                request["ConditionExpression"] = "#holder = :holder AND attribute_not_exists(#fence)"
+                self._dynamodb.delete_item(**request)
+                return True, None
+            request["ConditionExpression"] = "#holder = :holder AND #fence = :fence"
+            request["UpdateExpression"] = "REMOVE #holder, #expires ADD #fence :one"
+            request["ExpressionAttributeNames"]["#expires"] = Attr.EXPIRES_AT
+            request["ExpressionAttributeValues"] |= {":fence": {"N": str(lock.fence)}, ":one": {"N": "1"}}
+            answer = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")
         except ClientError as error:
             # The conflict is with a transaction that checks this very item: somebody works under the lock.
             if error_code(error) in ("ConditionalCheckFailedException", "TransactionConflictException"):
-                return None
+                return False, None
             raise
-        return int(answer["Attributes"][Attr.FENCE]["N"])
+        return True, int(answer["Attributes"][Attr.FENCE]["N"])
 
 
 def lock_of(item: Item) -> Lock:

@@ -32,6 +32,7 @@ from ndjctl.contracts.ledger import (
     COMPLETED,
     DONE,
     FAILED,
+    LEFT_BY_A_RUN,
     LOCKS_PARTITION,
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
@@ -47,6 +48,7 @@ from ndjctl.contracts.ledger import (
     closed_manifests_partition,
     lock_item_key,
     manifest_item_key,
+    rewrite_lock_key,
 )
 from ndjctl.contracts.lines import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, count_lines, is_blank
 from ndjctl.contracts.names import FILE_SUFFIX, GLUE_LIBRARY, GLUE_SCRIPT, LAMBDA_HANDLER, STATUS_INDEX, Names
@@ -83,6 +85,7 @@ __all__ = [
     "GLUE_LIBRARY",
     "GLUE_SCRIPT",
     "LAMBDA_HANDLER",
+    "LEFT_BY_A_RUN",
     "LINE_END",
     "LOCKS_PARTITION",
     "MANIFESTED",
@@ -136,6 +139,7 @@ __all__ = [
     "part_prefix",
     "read_document",
     "report_key",
+    "rewrite_lock_key",
     "s3_uri",
     "schema_key",
     "size_quarantine_key",

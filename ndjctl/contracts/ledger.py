@@ -47,6 +47,7 @@ class Attr:
     ROWS = "rows"
     BAD_LINES = "bad_lines"
     SUPERSEDED_BY = "superseded_by_etag"
+    REPLACES = "replaces"  # id of the manifest whose output holds the rows of an older version of the file
     # manifest items only
     STATE = "state"
     FILES = "files"
@@ -58,6 +59,22 @@ class Attr:
     # lock items only
     HOLDER = "holder"
     EXPIRES_AT = "expires_at"  # epoch seconds, Decimal
+
+
+LEFT_BY_A_RUN = (
+    Attr.BATCH_ID,
+    Attr.MANIFEST_PATH,
+    Attr.RUN_ID,
+    Attr.ERROR,
+    Attr.REASON,
+    Attr.QUARANTINE_KEY,
+    Attr.COMPLETED_AT,
+    Attr.LINES,
+    Attr.ROWS,
+    Attr.BAD_LINES,
+    Attr.SUPERSEDED_BY,
+)
+"""What a file's item loses when the file is pending again. `replaces` is none of it: those rows are still there."""
 
 
 OPEN_MANIFESTS_PARTITION = "#manifests-open"
@@ -81,6 +98,12 @@ LOCKS_PARTITION = "#locks"
 def lock_item_key(date: str) -> dict[str, str]:
     """Primary key of the batching lock of one date."""
     return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"{date}#"}
+
+
+def rewrite_lock_key(manifest_id: str) -> dict[str, str]:
+    """Primary key of the lock of the run that takes rows out of the parts of a manifest. Its HOLDER is that run's id;
+    there is no such item while nobody does."""
+    return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"rewrite-{manifest_id}#"}
 
 
 # States of a manifest item, in order. Everything before RUNNING is the Lambda's to move, the rest the job's, and the

@@ -102,7 +102,7 @@ def breaking_view(env: str, subject: str, breaking: Breaking) -> View:
         "held": lock is not None and not lock.is_free and not breaking.is_broken,
         "message": sentence,
         "holder": lock.holder or None if lock is not None else None,
-        "fence": breaking.fence if breaking.is_broken else None if lock is None else lock.fence,
+        "fence": breaking.fence if breaking.is_broken or lock is None else lock.fence,
         "expires_at": told(lock.expires_at) if lock is not None else None,
         "breakable_from": told(verdict.until) if verdict is not None else None,
         "aws_time": told(verdict.aws_time) if verdict is not None else None,
@@ -125,7 +125,8 @@ def told_breaking(subject: str, breaking: Breaking) -> str:
     if breaking.changed:
         return f"The lock {subject} changed hands while it was looked at: its holder is alive, and nothing was broken."
     if breaking.is_broken:
-        return f"The lock {subject} of {lock.holder} is broken ({verdict.why}); its fence is {breaking.fence} now."
+        fence = "" if breaking.fence is None else f"; its fence is {breaking.fence} now"
+        return f"The lock {subject} of {lock.holder} is broken ({verdict.why}){fence}."
     text = f"The lock {subject} is not broken: {lock.holder} holds it, and {verdict.why}."
     if verdict.until is None:
         return text

@@ -148,11 +148,11 @@ def test_a_lock_that_changes_hands_meanwhile_stays(deployed: Operations) -> None
     judged = locks.find(DAY)
     assert judged is not None and judged.verdict.is_dead
     take(deployed, age_s=0, request_id="request-2")
-    assert locks._free(judged.lock) is None
+    assert locks._free(judged.lock) == (False, None)
     assert (deployed.get(LOCKS_PARTITION, f"{DAY}#") or {})[Attr.HOLDER] == "request-2"
     # The same holder under another fence: the same request id, delivered again.
     deployed.lock(DAY, holder="request-1", fence=5, expires_at=1)
-    assert locks._free(judged.lock) is None
+    assert locks._free(judged.lock) == (False, None)
 
 
 def test_a_free_lock_or_none_is_nothing_to_break(deployed: Operations) -> None:
@@ -218,10 +218,11 @@ def test_a_rewrite_lock_is_dead_when_glue_says_that_its_run_has_ended(
     assert item.get(Attr.HOLDER) == (None if dead else RUN)
 
 
-def test_a_lock_without_a_fence_gets_one(deployed: Operations) -> None:
+def test_a_lock_without_a_fence_is_gone_when_it_is_broken(deployed: Operations) -> None:
     deployed.lock("rewrite-m1", holder=RUN)
     breaking = Locks(deployed.dynamodb, GlueStub({RUN: ("STOPPED", now())}, now()), NAMES).break_("rewrite-m1")
-    assert (breaking.is_broken, breaking.fence) == (True, 1)
+    assert (breaking.is_broken, breaking.fence) == (True, None)
+    assert deployed.get(LOCKS_PARTITION, "rewrite-m1#") is None
 
 
 def test_without_a_time_of_aws_nothing_is_proven(deployed: Operations) -> None:
