@@ -70,7 +70,8 @@ def _why_sweep(details: ManifestDetails, now: datetime) -> str:
         retry_until = last.retry_until()
         if last.has_ended and (retry_until is None or now > retry_until):
             unfinished = sum(entry.record is None or entry.record.status not in AT_REST for entry in details.entries)
-            return f"Its run ended {last.state} with {_files(unfinished)} not at rest: a sweep follows it up."
+            counted = f"{unfinished:,} file{'' if unfinished == 1 else 's'}"
+            return f"Its run ended {last.state} with {counted} not at rest: a sweep follows it up."
     return ""
 
 

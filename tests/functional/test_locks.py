@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -44,16 +46,21 @@ def builder(operations: Operations, *, at: datetime, request_id: str) -> Invocat
     return Invocation(services, request_id, lambda: 300.0)
 
 
-def take(operations: Operations, *, age_s: float, request_id: str = "request-1") -> HeldLock:
-    """A lock that the real function took `age_s` ago, and never released."""
-    manager = held(builder(operations, at=now() - timedelta(seconds=age_s), request_id=request_id), DAY, 0)
-    lock = manager.__enter__()
-    assert lock is not None
-    TAKEN.append(manager)  # a context manager that is collected would release it
-    return lock
+Take = Callable[..., HeldLock]
 
 
-TAKEN: list[Any] = []
+@pytest.fixture
+def take(operations: Operations) -> Iterator[Take]:
+    """Takes the day's lock as the real function does, `age_s` ago; it is not released before the end of the test."""
+    with ExitStack() as stack:
+
+        def taken(*, age_s: float, request_id: str = "request-1") -> HeldLock:
+            invocation = builder(operations, at=now() - timedelta(seconds=age_s), request_id=request_id)
+            lock = stack.enter_context(held(invocation, DAY, 0))
+            assert lock is not None
+            return lock
+
+        yield taken
 
 
 @pytest.fixture
@@ -62,8 +69,8 @@ def deployed(operations: Operations) -> Operations:
     return operations
 
 
-def test_who_holds_what_since_when_until_when(deployed: Operations) -> None:
-    take(deployed, age_s=100)
+def test_who_holds_what_since_when_until_when(deployed: Operations, take: Take) -> None:
+    take(age_s=100)
     deployed.lock("2026-11-22", fence=7, ttl=int(now().timestamp()) + 1000)
     document = deployed("locks", "--json").document
     (lock,) = document["locks"]
@@ -78,8 +85,8 @@ def test_who_holds_what_since_when_until_when(deployed: Operations) -> None:
     assert "next:" not in out
 
 
-def test_a_living_holder_keeps_its_lock_and_is_told_until_when(deployed: Operations) -> None:
-    take(deployed, age_s=100)
+def test_a_living_holder_keeps_its_lock_and_is_told_until_when(deployed: Operations, take: Take) -> None:
+    take(age_s=100)
     before = deployed.get(LOCKS_PARTITION, f"{DAY}#")
     answer = deployed("locks", "break", DAY, "--json")
     assert answer.code == 1
@@ -92,16 +99,16 @@ def test_a_living_holder_keeps_its_lock_and_is_told_until_when(deployed: Operati
 
 
 @pytest.mark.parametrize(("over_s", "code"), [(30, 1), (58, 1), (70, 0)])
-def test_a_lease_is_over_a_minute_after_its_end(deployed: Operations, over_s: float, code: int) -> None:
-    take(deployed, age_s=300 + over_s)
+def test_a_lease_is_over_a_minute_after_its_end(deployed: Operations, take: Take, over_s: float, code: int) -> None:
+    take(age_s=300 + over_s)
     assert deployed("locks", "break", DAY).code == code
     item = deployed.get(LOCKS_PARTITION, f"{DAY}#")
     assert item is not None
     assert (Attr.HOLDER in item) == bool(code)
 
 
-def test_a_broken_lock_is_free_and_its_fence_goes_on(deployed: Operations) -> None:
-    paused = take(deployed, age_s=1000)
+def test_a_broken_lock_is_free_and_its_fence_goes_on(deployed: Operations, take: Take) -> None:
+    paused = take(age_s=1000)
     listed = deployed("locks")
     assert f"locks break --env dev {DAY}" in listed.out
     answer = deployed("locks", "break", DAY)
@@ -118,15 +125,15 @@ def test_a_broken_lock_is_free_and_its_fence_goes_on(deployed: Operations) -> No
         deployed.dynamodb.transact_write_items(
             TransactItems=[paused.check(builder(deployed, at=now(), request_id="request-1"))]
         )
-    assert take(deployed, age_s=0, request_id="request-2").fence == 3
+    assert take(age_s=0, request_id="request-2").fence == 3
     again = deployed("locks", "break", DAY)
     assert again.code == 1
     assert "request-2 holds it" in again.out
 
 
-def test_the_laptop_does_not_decide(deployed: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_laptop_does_not_decide(deployed: Operations, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     """A laptop whose clock is an hour ahead would take a living holder for dead."""
-    take(deployed, age_s=0)
+    take(age_s=0)
 
     class Ahead(datetime):
         @classmethod
@@ -142,12 +149,12 @@ def test_the_laptop_does_not_decide(deployed: Operations, monkeypatch: pytest.Mo
     assert "This machine's clock is 1 h" in deployed("locks").err
 
 
-def test_a_lock_that_changes_hands_meanwhile_stays(deployed: Operations) -> None:
-    take(deployed, age_s=1000)
+def test_a_lock_that_changes_hands_meanwhile_stays(deployed: Operations, take: Take) -> None:
+    take(age_s=1000)
     locks = Locks(deployed.dynamodb, None, NAMES)
     judged = locks.find(DAY)
     assert judged is not None and judged.verdict.is_dead
-    take(deployed, age_s=0, request_id="request-2")
+    take(age_s=0, request_id="request-2")
     assert locks._free(judged.lock) == (False, None)
     assert (deployed.get(LOCKS_PARTITION, f"{DAY}#") or {})[Attr.HOLDER] == "request-2"
     # The same holder under another fence: the same request id, delivered again.
@@ -225,8 +232,8 @@ def test_a_lock_without_a_fence_is_gone_when_it_is_broken(deployed: Operations) 
     assert deployed.get(LOCKS_PARTITION, "rewrite-m1#") is None
 
 
-def test_without_a_time_of_aws_nothing_is_proven(deployed: Operations) -> None:
-    take(deployed, age_s=10_000)
+def test_without_a_time_of_aws_nothing_is_proven(deployed: Operations, take: Take) -> None:
+    take(age_s=10_000)
     mute = SimpleNamespace(
         get_item=lambda **request: {**deployed.dynamodb.get_item(**request), "ResponseMetadata": {"HTTPHeaders": {}}}
     )

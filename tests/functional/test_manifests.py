@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ndjctl import contracts
 from ndjctl.contracts import Attr, report_key
+from ndjctl.manifest_advice import advise
+from ndjctl.manifest_details import ManifestDetails, describe
 from ndjctl.manifests import list_manifests
-from tests.functional.operations_world import DAY, NAMES, Operations
+from ndjctl.output.manifests import manifest_view
+from tests.functional.operations_world import DAY, NAMES, GlueStub, Operations, now
 
 EARLIER = "2026-11-20"
 
@@ -212,7 +216,7 @@ def test_the_whole_story_of_a_done_one(operations: Operations) -> None:
         ("done", "manifested", {}, f"redrive stuck --date {DAY} --env dev"),
         ("ready", "manifested", {}, "sweep --env dev"),
         ("claiming", "pending", {}, "sweep --env dev"),
-        ("running", "processing", {Attr.RUN_ID: "jr_unknown"}, "sweep --env dev"),
+        ("ready", "processing", {Attr.ERROR: "no capacity"}, "sweep --env dev"),
     ],
 )
 def test_what_to_type_when_something_is_wrong(
@@ -224,3 +228,26 @@ def test_what_to_type_when_something_is_wrong(
     (advice,) = operations("manifests", "show", name, "--json").document["advice"]
     assert advice["command"].endswith(command)
     assert f"next: {advice['command']}" in operations("manifests", "show", name).out
+
+
+def test_the_state_of_its_run_is_glues(operations: Operations) -> None:
+    operations.deploy()
+    name = "20261123T100000000Z-00000001"
+    operations.manifest(name, "running", status="processing", run_id="jr_1")
+
+    def shown(**runs: tuple[str, datetime | None]) -> tuple[ManifestDetails, list[str]]:
+        glue = GlueStub(runs, now())
+        details = describe(operations.dynamodb, operations.s3, glue, NAMES, name, lambda _seconds: None)
+        return details, [advice.why for advice in advise(details, now())]
+
+    details, advice = shown(jr_1=("RUNNING", None))
+    assert ([run.state for run in details.runs], advice) == (["RUNNING"], [])
+    long_ago = now() - timedelta(minutes=5)
+    details, advice = shown(jr_1=("FAILED", long_ago), jr_1_attempt_1=("TIMEOUT", long_ago))
+    assert [run.run_id for run in details.runs] == ["jr_1", "jr_1_attempt_1"]
+    assert advice == ["Its run ended TIMEOUT with 2 files not at rest: a sweep follows it up."]
+    assert (long_ago, "Glue run jr_1_attempt_1 TIMEOUT") in details.timeline
+    view = manifest_view(details, [], now(), lambda *words: " ".join(words))
+    assert [run["state"] for run in view.document["runs"]] == ["FAILED", "TIMEOUT"]
+    details, advice = shown()
+    assert (details.runs, advice) == ((), ["Glue does not know its run: a sweep starts another."])
