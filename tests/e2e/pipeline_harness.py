@@ -14,8 +14,18 @@ from typing import Any
 import psutil
 
 from ndjctl.aws import Cloud
-from ndjctl.contracts import count_lines, iso_utc, parse_iso_utc, s3_uri
+from ndjctl.contracts import (
+    OPEN_MANIFESTS_PARTITION,
+    RUNNING,
+    Attr,
+    count_lines,
+    iso_utc,
+    manifest_item_key,
+    parse_iso_utc,
+    s3_uri,
+)
 from ndjctl.embedded.glue.spark import RUN_MARKER
+from ndjctl.items import read_item
 from ndjctl.proof import Balance, balance, gather
 from ndjctl.sweeping import invoke_sweep
 from tests.e2e.conftest import Finished, Tool
@@ -146,6 +156,16 @@ class Pipeline:
         wanted = tuple(states)
         wait(lambda: self.state(run_id) in wanted, timeout_s, lambda: f"{run_id} is {self.state(run_id)}", 0.02)
         return self.state(run_id)
+
+    def holder_of(self, manifest_id: str) -> str:
+        """The run that has taken an open manifest; empty before one has."""
+        item, _ = read_item(
+            self.cloud.client("dynamodb"),
+            self.names.tracking_table,
+            OPEN_MANIFESTS_PARTITION,
+            manifest_item_key(manifest_id),
+        )
+        return str(item[Attr.RUN_ID]) if item is not None and item[Attr.STATE] == RUNNING else ""
 
     def has_unfinished_uploads(self) -> bool:
         """Whether a run is writing parts right now."""
