@@ -102,12 +102,15 @@ def kill_twice(pipeline: Pipeline) -> str:
         kill(run_id)
         if pipeline.wait_for_state(run_id, ["SUCCEEDED", "FAILED"]) == "SUCCEEDED":
             continue  # the moment was over too soon
-        again = f"{run_id}_attempt_1"
-        wait(lambda: pipeline.holder_of(manifest_id) == again, 600, lambda: f"{again} did not take {manifest_id}", 0.05)
-        assert kill(again) >= 1
-        assert pipeline.wait_for_state(again, ["SUCCEEDED", "FAILED"]) == "FAILED"
+        kill_when_it_has_taken(pipeline, manifest_id, f"{run_id}_attempt_1")
         return manifest_id
     pytest.fail("no run was caught while it wrote")
+
+
+def kill_when_it_has_taken(pipeline: Pipeline, manifest_id: str, run_id: str) -> None:
+    wait(lambda: pipeline.holder_of(manifest_id) == run_id, 600, lambda: f"{run_id} did not take {manifest_id}", 0.05)
+    assert kill(run_id) >= 1
+    assert pipeline.wait_for_state(run_id, ["SUCCEEDED", "FAILED"]) == "FAILED"
 
 
 def counted(pipeline: Pipeline, folder: Path) -> tuple[int, int, int]:
