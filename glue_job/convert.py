@@ -30,8 +30,8 @@ from glue_job.store import InputFile, Sink, Store, Target, Written
 from glue_job.tally import BadTally
 from ndjctl.contracts import bad_line_facts, bad_line_json
 
-_PARQUET_TYPE = "application/vnd.apache.parquet"
-_NDJSON_TYPE = "application/x-ndjson"
+PARQUET_TYPE = "application/vnd.apache.parquet"
+NDJSON_TYPE = "application/x-ndjson"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class PartOutput:
         self._task = task
         indices = sorted({piece.file for piece in task.slices})
         self._places = {index: position for position, index in enumerate(indices)}
-        self._sink = store.create(task.target, _PARQUET_TYPE)
+        self._sink = store.create(task.target, PARQUET_TYPE)
         self._bad_lines = _BadLines(store, task)
         self._writer = PartWriter(self._sink, task.root, [task.files[index].uri for index in indices], task.metadata)
 
@@ -216,7 +216,7 @@ class _BadLines:
 
     def add(self, source: str, line: Line, bad: BadLine) -> None:
         if self._sink is None:
-            self._sink = self._store.create(self._task.bad_lines_target, _NDJSON_TYPE)
+            self._sink = self._store.create(self._task.bad_lines_target, NDJSON_TYPE)
         facts = bad_line_facts(source, line.offset, line.number, bad.reason, str(bad))
         if not line.is_whole:
             facts["raw_bytes"] = line.size_bytes

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,9 @@ from glue_job.log import Log
 from glue_job.output import JobFailed, Output, RunParts
 from glue_job.pin import Pinned, SchemaStore
 from glue_job.plan import Extent, Part, count_parts, plan_parts
+from glue_job.replace import Replaced, Replacer
 from glue_job.report import RunFacts, build_report, describe_drift, file_results
+from glue_job.rewrite_lock import RewriteLocks
 from glue_job.s3_store import S3Store
 from glue_job.sample import Sample, take_sample
 from glue_job.verify import verify_files, verify_parts
@@ -48,6 +50,7 @@ class Services:
     task_slots: Callable[[int | None], int]
     clock: Callable[[], datetime]
     log: Log
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass
@@ -63,6 +66,7 @@ class _Work:
     previous_schema_version: int
     next_schema_version: int | None = None
     drift_refused: str | None = None
+    replaced: list[Replaced] = field(default_factory=list)
 
     def left_out(self) -> dict[int, str]:
         return self.unavailable | self.refused
@@ -205,12 +209,42 @@ class Job:
             output.publish()
         with self._timed("verify"):
             verify_parts(S3Store(self._s3), output.tasks, output.results, output.published)
+        self._replace(work)
         if self._arguments.on_drift == "add" and unknown.records:
             with self._timed("schema"):
                 following = self._schemas.extend(unknown, self._manifest.manifest_id, may_add=True)
             if following.version > work.pinned.version:
                 work.next_schema_version = following.version
                 self._log.info("next schema", dataset=self._arguments.dataset, version=following.version)
+
+    def _replace(self, work: _Work) -> None:
+        """Takes the older rows of files out of sight that are converted again. After the newer ones are there: the
+        other way round, a death in between would leave neither."""
+        files = [file for file in self._present(work).values() if file.replaces]
+        if not files:
+            return
+        arguments, services = self._arguments, self._services
+        locks = RewriteLocks(
+            services.dynamodb,
+            arguments.tracking_table,
+            arguments.run_id,
+            self._has_ended,
+            services.clock,
+            services.sleep,
+            self._log,
+        )
+        with self._timed("replace"):
+            buckets = (arguments.output_bucket, arguments.quarantine_bucket)
+            work.replaced = Replacer(
+                self._s3,
+                S3Store(self._s3),
+                self._manifest,
+                arguments.run_id,
+                buckets,
+                locks,
+                self._ledger.is_holder,
+                self._log,
+            ).replace(files)
 
     def _withdraw(self, output: Output) -> None:
         """Takes back what a failed attempt wrote, as far as that is possible: output is visible when its files are
@@ -249,6 +283,7 @@ class Job:
             versions=_versions(),
             error=work.drift_refused,
             sample_drift=work.sample.drift,
+            replaced=work.replaced,
         )
         self._s3.put_object(
             Bucket=self._arguments.manifest_bucket,
@@ -256,7 +291,8 @@ class Job:
             Body=build_report(self._manifest, facts, files, output.tasks, results, output.published),
             ContentType="application/json",
         )
-        self._ledger.close()
+        if not self._ledger.close():
+            self._log.info("left to the sweep", why="a file that failed was overwritten meanwhile")
         if self._arguments.metrics_table is not None:
             counts = metrics.counts(self._manifest, files, results)
             metrics.add_counts(

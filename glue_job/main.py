@@ -15,6 +15,8 @@ from glue_job.driver import Job, Services
 from glue_job.ledger import LedgerError
 from glue_job.log import Log, utc_now
 from glue_job.output import JobFailed
+from glue_job.rewrite import RewriteFailed
+from glue_job.rewrite_lock import LockBusy
 from glue_job.spark import run_parts, task_slots
 from glue_job.verify import VerificationFailed
 from ndjctl.contracts import FormatError
@@ -23,7 +25,7 @@ __all__ = ["JobFailed", "main"]
 
 _USAGE = 2
 
-_PLAIN = (JobFailed, LedgerError, VerificationFailed, FormatError)
+_PLAIN = (JobFailed, LedgerError, VerificationFailed, FormatError, RewriteFailed, LockBusy)
 """Errors whose text is a sentence of ours."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from glue_job.conform import Drift
 from glue_job.convert import PartResult, PartTask
+from glue_job.replace import Replaced
 from glue_job.store import Published
 from ndjctl.contracts import COMPLETED, FAILED, REPORT_FORMAT, REPORT_VERSION, Manifest
 
@@ -31,7 +32,8 @@ class FileResult:
 
 @dataclass
 class RunFacts:
-    """What a report says besides files and parts. timings: seconds by step. times: ISO 8601 in UTC."""
+    """What a report says besides files and parts. timings: seconds by step. times: ISO 8601 in UTC. replaced: what
+    was taken out of the output of older manifests."""
 
     manifest_path: str
     job_name: str
@@ -47,6 +49,7 @@ class RunFacts:
     next_schema_version: int | None = None
     error: str | None = None
     sample_drift: Drift = field(default_factory=Drift)
+    replaced: Sequence[Replaced] = ()
 
 
 def file_results(
@@ -131,6 +134,7 @@ def build_report(
             for entry, file in zip(manifest.files, files, strict=True)
         ],
         "parts": [_part(*row) for row in zip(tasks, results, published, strict=True)],
+        "replaced": [replaced.to_dict() for replaced in facts.replaced],
         "schema": {
             "dataset": facts.dataset,
             "version": facts.schema_version,

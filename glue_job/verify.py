@@ -79,7 +79,7 @@ def _verify_part(store: Store, task: PartTask, result: PartResult, published: Se
     for found in published:
         try:
             if found.target == task.target:
-                footer = _read_footer(store, found)
+                footer = read_footer(store, found)
             else:
                 store.read_back(found, found.size_bytes - 1, found.size_bytes)
         except ClientError as error:
@@ -92,7 +92,8 @@ def _verify_part(store: Store, task: PartTask, result: PartResult, published: Se
         raise VerificationFailed(f"{task.target.uri} was written by another task than the one that reported it")
 
 
-def _read_footer(store: Store, part: Published) -> Footer:
+def read_footer(store: Store, part: Published) -> Footer:
+    """Of a visible part. Raises as Store.read_back(), and ValueError for what is no Parquet."""
     tail = _tail(store, part, _TAIL_BYTES)
     size_bytes = footer_bytes(tail)
     if size_bytes > len(tail):

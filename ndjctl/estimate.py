@@ -26,8 +26,8 @@ USD_PER_DPU_HOUR = 0.44
 """us-east-1 (AWS Glue pricing)."""
 
 BASIS = (
-    f"{CPU_SECONDS_PER_GB:g} CPU s per GB measured on one core, a vCPU taken as half a core, {RUN_OVERHEAD_S:g} s a run "
-    f"besides, ${USD_PER_DPU_HOUR:g} a DPU hour (us-east-1)"
+    f"{CPU_SECONDS_PER_GB:g} CPU s per GB measured on one core, a vCPU taken as half a core, "
+    f"{RUN_OVERHEAD_S:g} s a run besides, ${USD_PER_DPU_HOUR:g} a DPU hour (us-east-1)"
 )
 """The figures in one line, for whoever is shown an estimate."""
 

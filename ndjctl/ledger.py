@@ -48,13 +48,15 @@ class Ledger:
 
     def get(self, ids: Iterable[FileId]) -> dict[FileId, FileRecord]:
         """The records of those of `ids` that the ledger has, read consistently."""
-        found: dict[FileId, FileRecord] = {}
+        records = map(_record, self.items(ids))
+        return {(record.date, record.key): record for record in records}
+
+    def items(self, ids: Iterable[FileId]) -> Iterator[Mapping[str, Any]]:
+        """The whole items of those of `ids` that the ledger has, as DynamoDB's low-level client has them, in no order;
+        read consistently."""
         remaining = iter(dict.fromkeys(ids))
         while batch := list(islice(remaining, BATCH_GET_LIMIT)):
-            for item in self._batch_get(batch):
-                record = _record(item)
-                found[record.date, record.key] = record
-        return found
+            yield from self._batch_get(batch)
 
     def _batch_get(self, ids: list[FileId]) -> Iterator[Mapping[str, Any]]:
         keys = [{Attr.DATE_PREFIX: {"S": date}, Attr.FILE_KEY: {"S": key}} for date, key in ids]

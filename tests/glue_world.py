@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ RUN = "jr_1"
 @dataclass
 class World:
     """run_states: what Glue says of runs, by id; others it does not know. before_part: called before every task,
-    on_result: what becomes of its result. after_parts: called when all tasks of a round are done."""
+    on_result: what becomes of its result. after_parts: called when all tasks of a round are done.
+    sleep: what the job waits by."""
 
     s3: Any
     dynamodb: Any
@@ -43,6 +45,7 @@ class World:
     log: io.StringIO = field(default_factory=io.StringIO)
     ticks: int = 0
     slots: int = 2
+    sleep: Callable[[float], None] = time.sleep
 
     def clock(self) -> datetime:
         self.ticks += 1
@@ -97,7 +100,14 @@ class World:
         argv = [text for name, value in arguments.items() for text in (f"--{name}", value)]
         log = Log("DEBUG", self.log, self.clock)
         services = Services(
-            self.s3, self.dynamodb, lambda: _Glue(self.run_states), self._run_parts, self._task_slots, self.clock, log
+            self.s3,
+            self.dynamodb,
+            lambda: _Glue(self.run_states),
+            self._run_parts,
+            self._task_slots,
+            self.clock,
+            log,
+            lambda seconds: self.sleep(seconds),
         )
         return main(argv, services)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ndjctl.cli.confirm import confirm
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.errors import UsageError
 
@@ -49,19 +49,9 @@ def reset(
 
     cloud = _cloud(invocation)
     if not yes:
-        _ask(f"Delete everything in {cloud.data_dir}?")
+        confirm(f"Delete everything in {cloud.data_dir}?", "Nothing was deleted")
     cloud.reset(invocation.out.note)
     invocation.out.show(status_view(cloud.status()))
-
-
-def _ask(question: str) -> None:
-    """Raises UsageError unless the answer is yes. Where nobody can answer, the answer is no."""
-    if sys.stdin.isatty():
-        sys.stderr.write(f"{question} [y/N]: ")
-        sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if answer.strip().lower() not in ("y", "yes"):
-        raise UsageError("Nothing was deleted: answer 'y', or say --yes.")
 
 
 def _cloud(invocation: Invocation) -> EmbeddedCloud:

@@ -10,7 +10,7 @@ import typer
 
 from ndjctl.cli.dates import checked_date
 from ndjctl.cli.invocation import Invocation, command, listing
-from ndjctl.cli.missing import told_when_undeployed
+from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def locks(
     """
     from ndjctl.output.locks import locks_view
 
-    with told_when_undeployed(invocation):
+    with told_when_not_deployed(invocation):
         judged = _told_skew(invocation, _locks(invocation).all())
         invocation.out.stream(
             locks_view(invocation.env, judged, include_free, break_=invocation.typed("locks", "break"))
@@ -52,7 +52,7 @@ def break_(
 
     if not subject.startswith("rewrite-"):
         subject = checked_date(subject, "'locks break'") or subject
-    with told_when_undeployed(invocation):
+    with told_when_not_deployed(invocation):
         breaking = _locks(invocation).break_(subject)
     if breaking.verdict is not None:
         _tell_skew(invocation, breaking.verdict.aws_time)

@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli import boundary, config, convert, deploy, local, locks, manifests, output, run, schema, sweep
+from ndjctl.cli import (
+    boundary,
+    config,
+    convert,
+    deploy,
+    local,
+    locks,
+    manifests,
+    output,
+    redrive,
+    reprocess,
+    run,
+    schema,
+    sweep,
+)
 from ndjctl.cli.invocation import (
     EnvOption,
     JsonOption,
@@ -37,6 +51,8 @@ convert.register(app)
 app.add_typer(manifests.app, name="manifests")
 app.add_typer(locks.app, name="locks")
 sweep.register(app)
+reprocess.register(app)
+app.add_typer(redrive.app, name="redrive")
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")

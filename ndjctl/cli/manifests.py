@@ -10,7 +10,7 @@ import typer
 
 from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command, listing
-from ndjctl.cli.missing import told_when_undeployed
+from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.errors import UsageError
 
 app = typer.Typer()
@@ -41,7 +41,7 @@ def manifests(
     if state is not None and is_open is not None and is_open != (state in OPEN_STATES):
         raise UsageError(f"No manifest is {state} and {'open' if is_open else 'closed'}: leave one of them out.")
     cloud = invocation.cloud
-    with told_when_undeployed(invocation):
+    with told_when_not_deployed(invocation):
         found = list_manifests(
             cloud.client("dynamodb"),
             cloud.client("s3"),
@@ -66,7 +66,7 @@ def show(
     if not manifest_id.strip():
         raise UsageError("ID is empty: name a manifest, or the beginning of its id.")
     cloud = invocation.cloud
-    with told_when_undeployed(invocation):
+    with told_when_not_deployed(invocation):
         details = describe(
             cloud.client("dynamodb"), cloud.client("s3"), cloud.client("glue"), cloud.names, manifest_id, time.sleep
         )

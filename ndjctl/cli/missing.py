@@ -22,16 +22,19 @@ def told_when_missing(invocation: Invocation, bucket: str) -> Iterator[None]:
         raise UsageError(f"There is no bucket {bucket}: '{invocation.typed('deploy')}' makes it.") from error
 
 
+_MISSING = frozenset({"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue"})
+"""Codes for a bucket, a table or a queue that is not there."""
+
+
 @contextmanager
-def told_when_undeployed(invocation: Invocation) -> Iterator[None]:
-    """A table, function or bucket that is not there means that nothing was deployed yet: UsageError with the command
-    that does it."""
+def told_when_not_deployed(invocation: Invocation) -> Iterator[None]:
+    """The same for an environment of which anything is not there."""
     from ndjctl.aws import error_code
 
     try:
         yield
     except Exception as error:
-        if error_code(error) not in ("NoSuchBucket", "ResourceNotFoundException"):
+        if error_code(error) not in _MISSING:
             raise
         raise UsageError(
             f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first."

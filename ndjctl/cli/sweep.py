@@ -9,7 +9,7 @@ import typer
 
 from ndjctl.cli.dates import checked_date
 from ndjctl.cli.invocation import Invocation, command
-from ndjctl.cli.missing import told_when_undeployed
+from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 
@@ -40,7 +40,7 @@ def sweep(
     invocation.interrupted_note = "Interrupted: the function's sweep goes on without us."
     cloud = invocation.cloud
     begun = time.monotonic()
-    with told_when_undeployed(invocation), spinner("sweeping"):
+    with told_when_not_deployed(invocation), spinner("sweeping"):
         report = invoke_sweep(cloud.client("lambda"), cloud.names.function, flush=flush, date=day)
     again, inspect = invocation.typed("sweep"), invocation.typed("manifests")
     invocation.out.show(sweep_view(invocation.env, report, time.monotonic() - begun, again, inspect))

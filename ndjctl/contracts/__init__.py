@@ -34,6 +34,7 @@ from ndjctl.contracts.ledger import (
     FAILED,
     LEFT_BY_A_RUN,
     LOCKS_PARTITION,
+    MANIFEST_FILES_PARTITION,
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
     PENDING,
@@ -47,6 +48,7 @@ from ndjctl.contracts.ledger import (
     Attr,
     closed_manifests_partition,
     lock_item_key,
+    manifest_files_item_key,
     manifest_item_key,
     rewrite_lock_key,
 )
@@ -66,7 +68,7 @@ from ndjctl.contracts.objects import (
     split_s3_uri,
 )
 from ndjctl.contracts.sizes import MIB, TOO_LARGE, TOO_SMALL, SizeWindow
-from ndjctl.contracts.times import date_prefix, iso_utc, parse_iso_utc
+from ndjctl.contracts.times import date_prefix, iso_utc, leading_date, ledger_dates, parse_iso_utc
 
 __all__ = [
     "ABANDONED",
@@ -89,6 +91,7 @@ __all__ = [
     "LINE_END",
     "LOCKS_PARTITION",
     "MANIFESTED",
+    "MANIFEST_FILES_PARTITION",
     "MANIFEST_FORMAT",
     "MANIFEST_VERSION",
     "MIB",
@@ -130,7 +133,10 @@ __all__ = [
     "date_prefix",
     "is_blank",
     "iso_utc",
+    "leading_date",
+    "ledger_dates",
     "lock_item_key",
+    "manifest_files_item_key",
     "manifest_item_key",
     "manifest_key",
     "new_manifest_id",

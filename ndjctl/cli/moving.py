@@ -1,0 +1,116 @@
+"""What `redrive` and `reprocess` have in common: options, what they use of the cloud, and the order of things: look,
+show, ask, move, show.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date as calendar_date
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ndjctl.cli.confirm import confirm
+from ndjctl.cli.invocation import Invocation
+from ndjctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from ndjctl.output.base import View
+    from ndjctl.redrive.moves import Mover
+    from ndjctl.redrive.pacing import Pacer
+    from ndjctl.redrive.tracking import Tracking
+    from ndjctl.redrive.work import Progress
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DateOption = Annotated[str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")]
+RateOption = Annotated[
+    float | None, typer.Option("--rate", help="Files a second, at most.", metavar="N", min=0.1, max=10_000)
+]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reason", help="Only where the reason has this text in it, or matches it (* ? [...]).", metavar="TEXT"
+    ),
+]
+
+
+@dataclass
+class Parts:
+    """Of one environment's cloud."""
+
+    tracking: Tracking
+    mover: Mover
+
+
+def parts_of(invocation: Invocation) -> Parts:
+    from ndjctl.ledger import Ledger
+    from ndjctl.redrive.moves import Mover
+    from ndjctl.redrive.tracking import Tracking
+
+    cloud = invocation.cloud
+    dynamodb, table = cloud.client("dynamodb"), cloud.names.tracking_table
+    tracking = Tracking(dynamodb, table, Ledger(dynamodb, table, time.sleep))
+    window = invocation.loaded.profile.size_rule.window
+    mover = Mover(cloud.client("s3"), tracking, cloud.names.input_bucket, window, now, time.sleep)
+    return Parts(tracking, mover)
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def pacer(rate: float | None) -> Pacer:
+    from ndjctl.redrive.pacing import Pacer
+
+    return Pacer(rate, time.monotonic, time.sleep)
+
+
+def checked_date(date: str | None) -> str | None:
+    """Raises UsageError for what is no date."""
+    if date is None:
+        return None
+    try:
+        return calendar_date.fromisoformat(date).isoformat()
+    except ValueError as error:
+        raise UsageError(f"--date takes YYYY-MM-DD, {date!r} is not that.") from error
+
+
+@dataclass
+class Work:
+    """look, move: the two halves, told how far they are. count: what there is to move, by what was seen. view: of what
+    was seen, and of what was done (None if nothing was). noun: of what is counted."""
+
+    look: Callable[[Progress], Any]
+    move: Callable[[Any, Progress], Any]
+    count: Callable[[Any], int]
+    view: Callable[[Any, Any | None], View]
+    question: Callable[[Any], str]
+    noun: str = "file"
+
+
+def look_and_move(invocation: Invocation, work: Work, yes: bool) -> Any | None:
+    """What was done; None if nothing was. With --json and without --yes it only looks. Raises UsageError if the answer
+    is no."""
+    from ndjctl.output.moving import counting
+
+    is_json = invocation.options.json
+    with counting("looking", work.noun) as progress:
+        seen = work.look(progress)
+    count = work.count(seen)
+    goes_on = count > 0 and (yes or not is_json)
+    if not is_json or not goes_on:
+        invocation.out.show(work.view(seen, None))
+    if not goes_on:
+        if count:
+            invocation.out.note("nothing was changed: say --yes to do it")
+        return None
+    if not yes:
+        confirm(work.question(seen), "Nothing was changed")
+    invocation.interrupted_note = "Interrupted: what was moved stays moved; run the same command again for the rest."
+    with counting("moving", work.noun, count) as progress:
+        done = work.move(seen, progress)
+    invocation.out.show(work.view(seen, done))
+    return done

@@ -1,0 +1,202 @@
+"""The dead-letter queue: looked at without keeping anything from view for long, and sent back to the queue.
+
+A message is deleted only after the queue has acknowledged it. So a death in between leaves it in both, which does no
+harm: the function enters a file once, however often it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ndjctl.redrive.choice import Choice, Reasons
+from ndjctl.redrive.messages import Letter, letters_of
+from ndjctl.redrive.pacing import Pacer
+from ndjctl.redrive.tracking import Tracking
+from ndjctl.redrive.work import EXAMPLES, Progress
+
+PREVIEWED = 10_000
+"""Messages that a preview looks at, at most: all of them are out of view until it ends."""
+
+_PREVIEW_HIDDEN_S = 30
+_MOVE_HIDDEN_S = 120
+_AT_ONCE = 10
+_WAIT_S = 1
+"""A receive that does not wait asks some of SQS's servers only, and may see nothing where there is something."""
+
+_EMPTY_RECEIVES = 2
+_MOST_BATCH_BYTES = 240 * 1024
+_UNKNOWN_MESSAGES = 1_000
+
+
+@dataclass
+class DlqPreview:
+    """messages: of the whole queue, by its own count, which is approximate. seen: that were looked at. chosen, files,
+    size_bytes: of those. garbage: messages that are no S3 event of a new file."""
+
+    messages: int = 0
+    seen: int = 0
+    chosen: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    reasons: Reasons = field(default_factory=Reasons)
+    examples: list[Letter] = field(default_factory=list)
+    garbage: list[Letter] = field(default_factory=list)
+
+    def add(self, letter: Letter, choice: Choice) -> None:
+        self.seen += 1
+        if not letter.is_event:
+            _append(self.garbage, letter)
+        elif letter.is_chosen(choice):
+            self.chosen += 1
+            self.files += len(letter.objects)
+            self.size_bytes += letter.size_bytes
+            self.reasons.add(letter.why)
+            if len(self.examples) < EXAMPLES:
+                self.examples.append(letter)
+
+
+@dataclass
+class DlqOutcome:
+    """messages: sent to the queue. twice: of those, how many could not be deleted here and may be sent again. passed:
+    that were not chosen. refused: that the queue did not take, with its reasons."""
+
+    messages: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    twice: int = 0
+    passed: int = 0
+    garbage: list[Letter] = field(default_factory=list)
+    refused: list[tuple[Letter, str]] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.refused
+
+
+@dataclass
+class DeadLetters:
+    """sqs: boto3 client. dlq_url, queue_url: the dead-letter queue and the one that its messages came from."""
+
+    sqs: Any
+    dlq_url: str
+    queue_url: str
+    tracking: Tracking
+    choice: Choice
+
+    def look(self, progress: Progress) -> DlqPreview:
+        """What is there, and what of it is chosen. All that was looked at is in view again afterwards, at the latest
+        after half a minute."""
+        preview = DlqPreview(messages=self._count())
+        hidden: list[str] = []
+        try:
+            for letters in self._received(_PREVIEW_HIDDEN_S):
+                hidden += [letter.receipt for letter in letters]
+                for letter in letters:
+                    preview.add(letter, self.choice)
+                progress(len(letters))
+                if preview.seen >= PREVIEWED:
+                    break
+        finally:
+            self._show(hidden)
+        return preview
+
+    def move(self, pacer: Pacer, progress: Progress) -> DlqOutcome:
+        """Sends what is chosen to the queue and then deletes it here; the rest stays."""
+        outcome = DlqOutcome()
+        hidden: list[str] = []
+        try:
+            for letters in self._received(_MOVE_HIDDEN_S):
+                chosen = [letter for letter in letters if letter.is_chosen(self.choice)]
+                for letter in letters:
+                    if not letter.is_event:
+                        _append(outcome.garbage, letter)
+                    elif letter not in chosen:
+                        outcome.passed += 1
+                hidden += [letter.receipt for letter in letters if letter not in chosen]
+                for batch in _batches(chosen):
+                    pacer.wait(sum(len(letter.objects) for letter in batch))
+                    hidden += self._send(batch, outcome)
+                    progress(len(batch))
+        finally:
+            self._show(hidden)
+        return outcome
+
+    def _send(self, batch: Sequence[Letter], outcome: DlqOutcome) -> list[str]:
+        """Receipts of those that could not be sent."""
+        entries = [
+            {"Id": str(number), "MessageBody": letter.body, "MessageAttributes": _sendable(letter.attributes)}
+            for number, letter in enumerate(batch)
+        ]
+        answer = self.sqs.send_message_batch(QueueUrl=self.queue_url, Entries=entries)
+        refused = {int(each["Id"]): str(each.get("Message") or each["Code"]) for each in answer.get("Failed", [])}
+        sent = [letter for number, letter in enumerate(batch) if number not in refused]
+        outcome.refused += [(batch[number], why) for number, why in refused.items()]
+        outcome.messages += len(sent)
+        outcome.files += sum(len(letter.objects) for letter in sent)
+        outcome.size_bytes += sum(letter.size_bytes for letter in sent)
+        if sent:
+            receipts = [{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(sent)]
+            deleted = self.sqs.delete_message_batch(QueueUrl=self.dlq_url, Entries=receipts)
+            outcome.twice += len(deleted.get("Failed", []))
+        return [batch[number].receipt for number in refused]
+
+    def _received(self, hidden_s: int) -> Iterator[list[Letter]]:
+        """Messages that were not received before, up to 10 at a time, until there are none left in view."""
+        known: set[str] = set()
+        empty = 0
+        while empty < _EMPTY_RECEIVES:
+            answer = self.sqs.receive_message(
+                QueueUrl=self.dlq_url,
+                MaxNumberOfMessages=_AT_ONCE,
+                VisibilityTimeout=hidden_s,
+                WaitTimeSeconds=_WAIT_S,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            fresh = [message for message in answer.get("Messages", []) if message["MessageId"] not in known]
+            known.update(message["MessageId"] for message in fresh)
+            empty = 0 if fresh else empty + 1
+            if fresh:
+                yield letters_of(fresh, self.tracking)
+
+    def _show(self, receipts: Sequence[str]) -> None:
+        """Puts messages back into view. Those for which that fails come back by themselves."""
+        for start in range(0, len(receipts), _AT_ONCE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for number, receipt in enumerate(receipts[start : start + _AT_ONCE])
+            ]
+            self.sqs.change_message_visibility_batch(QueueUrl=self.dlq_url, Entries=entries)
+
+    def _count(self) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+
+def _append(letters: list[Letter], letter: Letter) -> None:
+    if len(letters) < _UNKNOWN_MESSAGES:
+        letters.append(letter)
+
+
+def _batches(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
+    """As many as one request may hold, by their size."""
+    batch: list[Letter] = []
+    size_bytes = 0
+    for letter in letters:
+        length = len(letter.body.encode())
+        if batch and size_bytes + length > _MOST_BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(letter)
+        size_bytes += length
+    if batch:
+        yield batch
+
+
+def _sendable(attributes: Any) -> dict[str, Any]:
+    """Message attributes as they are sent: of what is received, only type and value."""
+    names = ("DataType", "StringValue", "BinaryValue")
+    return {name: {each: value[each] for each in names if each in value} for name, value in attributes.items()}

@@ -1,0 +1,183 @@
+"""What it would come to, to write the parts of a closed manifest again.
+
+For parts that are damaged, missing, or doubled by a stray. What its files have become since counts: those that are
+another manifest's now, or failed, are left out; a file whose object is no longer the one that was converted would be
+lost, so then nothing may be done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ndjctl.aws import is_not_found
+from ndjctl.contracts import (
+    COMPLETED,
+    DONE,
+    FAILED,
+    Attr,
+    FormatError,
+    Manifest,
+    ManifestFile,
+    Names,
+    manifest_key,
+    read_document,
+    report_key,
+    s3_uri,
+)
+from ndjctl.contracts.formats import REPORT_FORMAT, REPORT_VERSION
+from ndjctl.errors import UsageError, WorkFailed
+from ndjctl.redrive.moves import head
+from ndjctl.redrive.tracking import Entry, Item, Tracking
+
+_SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
+_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Included:
+    """A file whose rows are written again. entry: None where the ledger has forgotten it."""
+
+    file: ManifestFile
+    entry: Entry | None
+
+
+@dataclass
+class Reopening:
+    """What writing a manifest again comes to. left_out, refused: (key, why). is_open: it is open already."""
+
+    manifest_id: str
+    date: str
+    included: list[Included] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    is_open: bool = False
+    state: str = ""
+    closed: Item | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(each.file.size_bytes for each in self.included)
+
+
+@dataclass
+class Finder:
+    s3: Any
+    tracking: Tracking
+    names: Names
+
+    def look(self, manifest_id: str) -> Reopening:
+        """Raises UsageError for a manifest that there is not, WorkFailed for one that cannot be written again."""
+        if not _SAFE_ID.fullmatch(manifest_id):
+            raise UsageError(f"{manifest_id!r} is no id of a manifest: they look like 20261123T143122123Z-7f3a9c12.")
+        opened = self.tracking.open_manifest(manifest_id)
+        if opened is not None:
+            return Reopening(manifest_id, str(opened[Attr.DATE]), is_open=True, state=str(opened[Attr.STATE]))
+        date = self._date(manifest_id)
+        found = Reopening(manifest_id, date, closed=self.tracking.closed_manifest(date, manifest_id))
+        if found.closed is not None and found.closed[Attr.STATE] != DONE:
+            raise WorkFailed(
+                f"Manifest {manifest_id} ended {found.closed[Attr.STATE]} and has no output: its files are failed, "
+                f"'ndjctl redrive failed --date {date}' enters them again."
+            )
+        self._sort(found, self._manifest(date, manifest_id))
+        return found
+
+    # ------------------------------------------------------------------------------------------------ what it has
+
+    def _date(self, manifest_id: str) -> str:
+        for date in self._dates(manifest_id):
+            if head(self.s3, self.names.manifest_bucket, manifest_key(date, manifest_id)) is not None:
+                return date
+        raise UsageError(f"There is no manifest {manifest_id} in s3://{self.names.manifest_bucket}/manifests/.")
+
+    def _dates(self, manifest_id: str) -> Iterator[str]:
+        """Where it may be: mostly at the date of its making, else at any."""
+        seen = set()
+        if re.match(r"\d{8}T", manifest_id):
+            try:
+                made = datetime.strptime(manifest_id[:8], "%Y%m%d")  # noqa: DTZ007 - a date, no moment
+            except ValueError:
+                pass
+            else:
+                for days in (0, -1, 1):
+                    seen.add(date := (made + timedelta(days=days)).strftime("%Y-%m-%d"))
+                    yield date
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.names.manifest_bucket, Prefix="manifests/", Delimiter="/"
+        )
+        dates = [each["Prefix"].split("/")[1] for page in pages for each in page.get("CommonPrefixes", [])]
+        yield from (date for date in sorted(dates, reverse=True) if date not in seen)
+
+    def _manifest(self, date: str, manifest_id: str) -> Manifest:
+        key = manifest_key(date, manifest_id)
+        body = self.s3.get_object(Bucket=self.names.manifest_bucket, Key=key)["Body"].read()
+        try:
+            return Manifest.from_json(body, s3_uri(self.names.manifest_bucket, key))
+        except FormatError as error:
+            raise WorkFailed(f"{str(error).rstrip('.')}.") from error
+
+    def _converted(self, found: Reopening) -> set[str]:
+        """Keys that its run report calls completed; none without a report."""
+        from botocore.exceptions import ClientError
+
+        key = report_key(found.date, found.manifest_id)
+        try:
+            body = self.s3.get_object(Bucket=self.names.manifest_bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if not is_not_found(error):
+                raise
+            return set()
+        try:
+            report = read_document(body, REPORT_FORMAT, REPORT_VERSION, s3_uri(self.names.manifest_bucket, key))
+        except FormatError as error:
+            raise WorkFailed(f"{str(error).rstrip('.')}.") from error
+        return {str(file["key"]) for file in report["files"] if file["status"] == COMPLETED}
+
+    def _sort(self, found: Reopening, manifest: Manifest) -> None:
+        entries = self.tracking.entries((found.date, file.key) for file in manifest.files)
+        forgotten = [file for file in manifest.files if (found.date, file.key) not in entries]
+        converted = self._converted(found) if forgotten else set()
+        wanted = []
+        for file in manifest.files:
+            entry = entries.get((found.date, file.key))
+            why = _left_out(found.manifest_id, entry, file.key in converted)
+            if why is not None:
+                found.left_out.append((file.key, why))
+            else:
+                wanted.append(Included(file, entry))
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for each, why in zip(wanted, pool.map(self._refusal, wanted), strict=True):
+                if why is None:
+                    found.included.append(each)
+                else:
+                    found.refused.append((each.file.key, why))
+
+    def _refusal(self, each: Included) -> str | None:
+        facts = head(self.s3, each.file.bucket, each.file.key)
+        if facts is None:
+            return "the object is no longer there: its rows could not be written again"
+        if facts.etag == each.file.etag:
+            return None
+        if each.entry is None:
+            return "the object is another version, and the ledger has forgotten what became of the file"
+        return "the object is a newer version: 'ndjctl reprocess' with its key gives it a manifest of its own first"
+
+
+def _left_out(manifest_id: str, entry: Entry | None, was_converted: bool) -> str | None:
+    """Why a file is no (longer) part of the manifest's output; None if it is."""
+    if entry is None:
+        return None if was_converted else "neither the ledger nor the run's report says that it was converted"
+    if entry.manifest_id != manifest_id:
+        return f"it is {entry.status} and no longer of this manifest"
+    return f"it is failed: {entry.error}" if entry.status == FAILED else None
+
+
+def named(pairs: Sequence[tuple[str, str]], most: int = 3) -> str:
+    """Some of (key, why) as part of a sentence."""
+    told = "; ".join(f"{key!r}: {why}" for key, why in pairs[:most])
+    return f"{told}; and {len(pairs) - most} more" if len(pairs) > most else told
