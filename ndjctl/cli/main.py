@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli import boundary, config, convert, deploy, local, output, run, schema
+from ndjctl.cli import backfill, boundary, config, convert, deploy, local, output, reconcile, run, schema
 from ndjctl.cli.invocation import (
     EnvOption,
     JsonOption,
@@ -34,6 +34,8 @@ app = typer.Typer(
 run.register(app)
 deploy.register(app)
 convert.register(app)
+reconcile.register(app)
+backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
