@@ -1,5 +1,5 @@
-"""An environment whose pipeline has done its work, by moto: files, their items, manifests, Parquet, reports. Everything a
-reconciliation reads, so that one thing of it can be made wrong."""
+"""An environment whose pipeline has done its work, by moto: files, their items, manifests, Parquet, reports. Everything
+a reconciliation reads, so that one thing of it can be made wrong."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -82,15 +83,18 @@ def bad_lines(sources: Sequence[str], raw: bytes = b'{"cut', **more: Any) -> byt
     return b"".join(piece for fact in facts for piece in bad_line_json({**fact, **more}, raw))
 
 
+@lru_cache
+def _client(service: str) -> Any:
+    """One for all tests: to make a client takes longer than most of them."""
+    return boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+
+
 class World:
     """now: of the reconciliation; objects and items are from `aged` before it unless they are made otherwise."""
 
     def __init__(self, suffix: str) -> None:
         self.names = Names("123456789012", suffix)
-        about = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
-        self.s3 = boto3.client("s3", **about)
-        self.dynamodb = boto3.client("dynamodb", **about)
-        self.sqs = boto3.client("sqs", **about)
+        self.s3, self.dynamodb, self.sqs = (_client(service) for service in ("s3", "dynamodb", "sqs"))
         self.glue = FakeGlue()
         self.started = datetime.now(timezone.utc)
         self.now = self.started + timedelta(hours=1)
