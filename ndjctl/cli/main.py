@@ -10,6 +10,7 @@ import typer
 
 from ndjctl import __version__
 from ndjctl.cli import (
+    backfill,
     boundary,
     config,
     convert,
@@ -18,6 +19,7 @@ from ndjctl.cli import (
     locks,
     manifests,
     output,
+    reconcile,
     redrive,
     reprocess,
     run,
@@ -53,6 +55,8 @@ app.add_typer(locks.app, name="locks")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
+reconcile.register(app)
+backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
