@@ -55,6 +55,8 @@ def advise(details: ManifestDetails, now: datetime) -> list[Advice]:
 def _why_sweep(details: ManifestDetails, now: datetime) -> str:
     """Empty when the manifest is on its way."""
     summary = details.summary
+    if summary.given_up_at is not None:
+        return "It is given up, and what its runs wrote is not all deleted: a sweep goes on with that."
     if summary.state == CLAIMING:
         touched = summary.updated_at or summary.created_at
         is_left = touched is None or now - touched > timedelta(seconds=BUILDING_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date as calendar_date
 from datetime import datetime
@@ -21,6 +21,7 @@ from ndjctl.contracts import (
     ManifestFile,
     Names,
     closed_manifests_partition,
+    manifest_files_item_key,
     manifest_key,
     parse_iso_utc,
     read_document,
@@ -29,7 +30,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.glue_runs import GlueRun, attempts_of
-from ndjctl.items import Item, query_pages
+from ndjctl.items import Item, query_pages, read_item
 from ndjctl.ledger import FileRecord, Ledger
 from ndjctl.manifests import ManifestSummary, manifest_dates, moment, summary_of
 from ndjctl.objects import list_objects
@@ -135,13 +136,14 @@ def describe(
     """Raises UsageError as find_manifest, WorkFailed when a stored document of it cannot be read."""
     item, date, manifest_id = find_manifest(dynamodb, s3, names, prefix)
     key = manifest_key(date, manifest_id)
+    manifest = _read_manifest(s3, names.manifest_bucket, key)
     if item is not None:
         summary = summary_of(item)
-        files = [_file(each) for each in item.get(Attr.FILES) or []]
-    else:
-        manifest = _read_manifest(s3, names.manifest_bucket, key)
-        files = list(manifest.files)
+    elif manifest is not None:
         summary = _forgotten(manifest)
+    else:
+        raise WorkFailed(f"The manifest {manifest_id} went away while it was looked at; look again.")
+    files = manifest.files if manifest is not None else _candidates_of(dynamodb, names, item or {})
     records = Ledger(dynamodb, names.tracking_table, sleep).get((date, file.key) for file in files)
     runs = attempts_of(glue, names.job, summary.run_id)[0] if summary.run_id else []
     report = _read_report(s3, names.manifest_bucket, report_key(date, manifest_id))
@@ -155,8 +157,14 @@ def describe(
     )
 
 
-def _file(each: Mapping[str, Any]) -> ManifestFile:
-    return ManifestFile(str(each[Attr.BUCKET]), str(each["key"]), int(each[Attr.SIZE_BYTES]), str(each[Attr.ETAG]))
+def _candidates_of(dynamodb: Any, names: Names, item: Item) -> tuple[ManifestFile, ...]:
+    """The files of a manifest that is still being built: it has no object yet, and not all of them may become its."""
+    key = manifest_files_item_key(_id_of(item))
+    listed, _ = read_item(dynamodb, names.tracking_table, key[Attr.DATE_PREFIX], key[Attr.FILE_KEY])
+    return tuple(
+        ManifestFile(str(each[Attr.BUCKET]), str(each["key"]), int(each[Attr.SIZE_BYTES]), str(each[Attr.ETAG]))
+        for each in (listed or item).get(Attr.FILES) or []
+    )
 
 
 def _forgotten(manifest: Manifest) -> ManifestSummary:
@@ -178,22 +186,30 @@ def _forgotten(manifest: Manifest) -> ManifestSummary:
     )
 
 
-def _read_manifest(s3: Any, bucket: str, key: str) -> Manifest:
+def _read_manifest(s3: Any, bucket: str, key: str) -> Manifest | None:
+    body = _read_object(s3, bucket, key)
     try:
-        return Manifest.from_json(s3.get_object(Bucket=bucket, Key=key)["Body"].read(), s3_uri(bucket, key))
+        return None if body is None else Manifest.from_json(body, s3_uri(bucket, key))
     except FormatError as error:
         raise WorkFailed(f"{str(error).rstrip('.')}.") from error
 
 
-def _read_report(s3: Any, bucket: str, key: str) -> ReportFacts | None:
+def _read_object(s3: Any, bucket: str, key: str) -> bytes | None:
+    """None when there is none."""
     from botocore.exceptions import ClientError
 
-    uri = s3_uri(bucket, key)
     try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except ClientError as error:
         if error_code(error) != "NoSuchKey":
             raise
+        return None
+
+
+def _read_report(s3: Any, bucket: str, key: str) -> ReportFacts | None:
+    uri = s3_uri(bucket, key)
+    body = _read_object(s3, bucket, key)
+    if body is None:
         return None
     try:
         document = read_document(body, REPORT_FORMAT, REPORT_VERSION, uri)
@@ -249,9 +265,10 @@ def _timeline(
 
 _SAID = {
     Attr.CREATED_AT: "begun by the builder",
-    "sealed_at": "its files are claimed",
-    "start_requested_at": "a run was asked for",
+    Attr.SEALED_AT: "its files are claimed",
+    Attr.START_REQUESTED_AT: "a run was asked for",
+    Attr.REFUSED_AT: "its run was refused",
     Attr.STARTED_AT: "its run started",
-    "given_up_at": "given up",
+    Attr.GIVEN_UP_AT: "given up",
     Attr.COMPLETED_AT: "closed",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,9 @@ _FIELDS = (
     Attr.FILE_KEY,
     Attr.STATE,
     Attr.DATE,
-    Attr.FILES,
+    Attr.FILES,  # of items made before the lists were items of their own
+    Attr.FILE_COUNT,
+    Attr.SIZE_BYTES,
     Attr.CREATED_AT,
     Attr.UPDATED_AT,
     Attr.STARTED_AT,
@@ -40,6 +42,7 @@ _FIELDS = (
     Attr.RUN_ID,
     Attr.ERROR,
     Attr.PARTS,
+    Attr.GIVEN_UP_AT,
 )
 
 
@@ -47,7 +50,7 @@ _FIELDS = (
 class ManifestSummary:
     """One manifest as the ledger has it. Times are aware, None where the ledger has none; texts are empty there. files
     and size_bytes: while it is `claiming` those of its candidates. attempt: runs begun so far. parts: of its output,
-    once a run has decided."""
+    once a run has decided. given_up_at: of one whose output is being deleted."""
 
     manifest_id: str
     date: str
@@ -63,6 +66,7 @@ class ManifestSummary:
     run_id: str
     error: str
     parts: int | None
+    given_up_at: datetime | None = None
 
     def age_s(self, now: datetime) -> float | None:
         """Seconds since it was made."""
@@ -113,16 +117,15 @@ def _of_partition(dynamodb: Any, table: str, partition: str) -> Iterator[Manifes
 
 def summary_of(item: Item) -> ManifestSummary:
     """The summary of a manifest's item, of either partition."""
-    files: Iterable[Item] = item.get(Attr.FILES) or []
-    sizes = [int(file[Attr.SIZE_BYTES]) for file in files]
+    sizes = [int(file[Attr.SIZE_BYTES]) for file in item.get(Attr.FILES) or []]
     parts = item.get(Attr.PARTS)
     return ManifestSummary(
         manifest_id=str(item[Attr.FILE_KEY]).removesuffix("#"),
         date=str(item.get(Attr.DATE, "")),
         state=str(item.get(Attr.STATE, "")),
         is_open=item[Attr.DATE_PREFIX] == OPEN_MANIFESTS_PARTITION,
-        files=len(sizes),
-        size_bytes=sum(sizes),
+        files=int(item.get(Attr.FILE_COUNT, len(sizes))),
+        size_bytes=int(item.get(Attr.SIZE_BYTES, sum(sizes))),
         created_at=moment(item, Attr.CREATED_AT),
         updated_at=moment(item, Attr.UPDATED_AT),
         started_at=moment(item, Attr.STARTED_AT),
@@ -131,6 +134,7 @@ def summary_of(item: Item) -> ManifestSummary:
         run_id=str(item.get(Attr.RUN_ID, "")),
         error=str(item.get(Attr.ERROR, "")),
         parts=None if parts is None else int(parts),
+        given_up_at=moment(item, Attr.GIVEN_UP_AT),
     )
 
 

@@ -101,9 +101,9 @@ class Operations:
             for number in range(files)
         )
         manifest = Manifest(manifest_id, date, made, entries)
-        key = contracts.manifest_key(date, manifest_id)
         if stored:
-            self.s3.put_object(Bucket=NAMES.manifest_bucket, Key=key, Body=manifest.to_json())
+            stored_as = contracts.manifest_key(date, manifest_id)
+            self.s3.put_object(Bucket=NAMES.manifest_bucket, Key=stored_as, Body=manifest.to_json())
         is_open = state in (contracts.CLAIMING, contracts.READY, contracts.STARTED, contracts.RUNNING)
         candidates = [{"bucket": f.bucket, "key": f.key, "size_bytes": f.size_bytes, "etag": f.etag} for f in entries]
         item = {
@@ -111,11 +111,14 @@ class Operations:
             Attr.DATE: date,
             Attr.CREATED_AT: made,
             Attr.UPDATED_AT: made,
-            Attr.FILES: candidates,
+            Attr.FILE_COUNT: len(entries),
+            Attr.SIZE_BYTES: manifest.size_bytes,
             Attr.ATTEMPT: 1,
             **({} if is_open else {Attr.COMPLETED_AT: iso_utc(now())}),
             **attributes,
         }
+        key = contracts.manifest_files_item_key(manifest_id)
+        self.put(key[Attr.DATE_PREFIX], key[Attr.FILE_KEY], files=candidates)
         partition = contracts.OPEN_MANIFESTS_PARTITION if is_open else contracts.closed_manifests_partition(date)
         self.put(partition, contracts.manifest_item_key(manifest_id), **item)
         for entry in entries if status else ():

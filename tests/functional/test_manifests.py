@@ -168,6 +168,24 @@ def test_one_that_the_ledger_has_forgotten_is_found_by_its_object(operations: Op
     assert "has forgotten it" in operations("manifests", "show", "20261101").out
 
 
+def test_one_that_is_being_built_has_candidates(operations: Operations) -> None:
+    operations.deploy()
+    operations.manifest("20261123T100000000Z-00000001", "claiming", stored=False, files=3)
+    document = operations("manifests", "show", "2026", "--json").document
+    assert [file["source"][-8:] for file in document["file_details"]] == ["0.ndjson", "1.ndjson", "2.ndjson"]
+
+
+def test_an_item_of_before_the_lists_were_items_of_their_own(operations: Operations) -> None:
+    operations.deploy()
+    files = [{"bucket": "b", "key": "a.ndjson", "size_bytes": 7, "etag": "e"}]
+    name = "20261123T100000000Z-00000001"
+    operations.put(contracts.OPEN_MANIFESTS_PARTITION, f"{name}#", state="claiming", date=DAY, files=files)
+    (manifest,) = operations("manifests", "--json").document["manifests"]
+    assert (manifest["files"], manifest["size_bytes"], manifest["age_s"]) == (1, 7, None)
+    document = operations("manifests", "show", name, "--json").document
+    assert [file["source"] for file in document["file_details"]] == ["s3://b/a.ndjson"]
+
+
 def test_the_whole_story_of_a_done_one(operations: Operations) -> None:
     operations.deploy()
     name = "20261123T100000000Z-00000001"
@@ -216,6 +234,7 @@ def test_the_whole_story_of_a_done_one(operations: Operations) -> None:
         ("done", "manifested", {}, f"redrive stuck --date {DAY} --env dev"),
         ("ready", "manifested", {}, "sweep --env dev"),
         ("claiming", "pending", {}, "sweep --env dev"),
+        ("running", "failed", {Attr.GIVEN_UP_AT: "2020-11-23T10:00:01.000Z"}, "sweep --env dev"),
         ("ready", "processing", {Attr.ERROR: "no capacity"}, "sweep --env dev"),
     ],
 )
