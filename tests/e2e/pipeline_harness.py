@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 
 from ndjctl.aws import Cloud
@@ -23,6 +26,7 @@ from ndjctl.contracts import (
     manifest_item_key,
     parse_iso_utc,
     s3_uri,
+    split_s3_uri,
 )
 from ndjctl.embedded.glue.spark import RUN_MARKER
 from ndjctl.items import read_item
@@ -30,7 +34,8 @@ from ndjctl.proof import Balance, balance, gather
 from ndjctl.sweeping import invoke_sweep
 from tests.e2e.conftest import Finished, Tool
 
-DAY = "2026-11-23"
+DAY = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+"""Leads the names of files, so that a test that runs into midnight keeps its date."""
 UNFINISHED = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 
 
@@ -179,6 +184,17 @@ class Pipeline:
         evidence = gather(self.s3, self.names, {(each["date"], each["id"]) for each in manifests})
         assert set(evidence.rows) | set(evidence.bad_lines) <= set(self.lines)
         return balance(self.lines, evidence)
+
+    def counted(self, folder: Path) -> tuple[int, int, int]:
+        """(rows, distinct records, distinct sources) of everything in the output bucket, whichever manifest it is of,
+        by a reader that is not ours. A record is its `file` and `n`."""
+        folder.mkdir(exist_ok=True)
+        for number, uri in enumerate(self.parts()):
+            bucket, key = split_s3_uri(uri)
+            self.s3.download_file(bucket, key, str(folder / f"{number}.parquet"))
+        query = "SELECT count(*), count(DISTINCT (file, n)), count(DISTINCT _source_file) FROM read_parquet(?)"
+        (row,) = duckdb.connect().execute(query, [str(folder / "*.parquet")]).fetchall()
+        return int(row[0]), int(row[1]), int(row[2])
 
     def parts(self) -> list[str]:
         """URIs of everything in the output bucket, whichever manifest it is of."""

@@ -8,11 +8,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from ndjctl.aws import Cloud
-from ndjctl.contracts import split_s3_uri
 from tests.e2e.conftest import Tool
 from tests.e2e.pipeline_harness import DAY, Pipeline, kill, started_order, wait
 
@@ -79,7 +77,7 @@ def test_five_thousand_files_come_out_once(tool: Tool, embedded: Cloud, tmp_path
     found = pipeline.balance()
     assert found.holds, found
     assert (found.lines_in, found.rows_out, found.lines_quarantined) == (FILES * LINES, FILES * LINES - bad, bad)
-    rows, distinct, sources = counted(pipeline, tmp_path)
+    rows, distinct, sources = pipeline.counted(tmp_path / "parts")
     assert (rows, distinct, sources) == (FILES * LINES - bad, FILES * LINES - bad, FILES)
     reconciled = pipeline("reconcile", "--date", DAY, "--json", timeout_s=600)
     assert reconciled.code == 0, reconciled.err + reconciled.out[-2_000:]
@@ -111,13 +109,3 @@ def kill_when_it_has_taken(pipeline: Pipeline, manifest_id: str, run_id: str) ->
     wait(lambda: pipeline.holder_of(manifest_id) == run_id, 600, lambda: f"{run_id} did not take {manifest_id}", 0.05)
     assert kill(run_id) >= 1
     assert pipeline.wait_for_state(run_id, ["SUCCEEDED", "FAILED"]) == "FAILED"
-
-
-def counted(pipeline: Pipeline, folder: Path) -> tuple[int, int, int]:
-    """(rows, distinct records, distinct sources) of everything in the output bucket, by a reader that is not ours."""
-    for number, uri in enumerate(pipeline.parts()):
-        bucket, key = split_s3_uri(uri)
-        pipeline.s3.download_file(bucket, key, str(folder / f"{number}.parquet"))
-    query = """SELECT count(*), count(DISTINCT (file, n)), count(DISTINCT _source_file) FROM read_parquet(?)"""
-    (row,) = duckdb.connect().execute(query, [str(folder / "*.parquet")]).fetchall()
-    return row
