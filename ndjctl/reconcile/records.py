@@ -23,6 +23,8 @@ FileId = tuple[str, str]
 
 _KEYS_PER_READ = 100
 _READ_ROUNDS = 10
+_MANIFESTS_PER_PAGE = 25
+"""Each of them may name a thousand files."""
 
 _FILE_FIELDS = (
     Attr.DATE_PREFIX,
@@ -112,7 +114,8 @@ class Records:
     def closed_manifests(self, date: str) -> Iterator[ManifestItem]:
         """With their files, oldest first."""
         fields = (*_MANIFEST_FIELDS, Attr.FILES)
-        return (_manifest(item) for item in self._query(closed_manifests_partition(date), fields))
+        page_items = min(self._page_items, _MANIFESTS_PER_PAGE)
+        return (_manifest(item) for item in self._query(closed_manifests_partition(date), fields, "", page_items))
 
     def open_manifests(self, date: str) -> Iterator[ManifestItem]:
         """Without their files, oldest first."""
@@ -145,7 +148,9 @@ class Records:
 
     # ------------------------------------------------------------------------------------------------ requests
 
-    def _query(self, partition: str, fields: Sequence[str], prefix: str = "") -> Iterator[Mapping[str, Any]]:
+    def _query(
+        self, partition: str, fields: Sequence[str], prefix: str = "", page_items: int | None = None
+    ) -> Iterator[Mapping[str, Any]]:
         names = {f"#{name}": name for name in fields}
         request: dict[str, Any] = {
             "TableName": self._table,
@@ -154,7 +159,7 @@ class Records:
             "ExpressionAttributeValues": {":partition": {"S": partition}},
             "ProjectionExpression": ", ".join(names),
             "ConsistentRead": True,
-            "Limit": self._page_items,
+            "Limit": page_items or self._page_items,
         }
         if prefix:
             request["KeyConditionExpression"] += f" AND begins_with(#{Attr.FILE_KEY}, :prefix)"
