@@ -12,6 +12,7 @@ from ndjctl.contracts import (
     OPEN_MANIFESTS_PARTITION,
     Attr,
     closed_manifests_partition,
+    manifest_files_item_key,
     manifest_item_key,
     parse_iso_utc,
     s3_uri,
@@ -115,7 +116,9 @@ class Records:
         """With their files, oldest first."""
         fields = (*_MANIFEST_FIELDS, Attr.FILES)
         page_items = min(self._page_items, _MANIFESTS_PER_PAGE)
-        return (_manifest(item) for item in self._query(closed_manifests_partition(date), fields, "", page_items))
+        items = self._query(closed_manifests_partition(date), fields, "", page_items)
+        while page := list(islice(items, page_items)):
+            yield from map(_manifest, self._with_files(page))
 
     def open_manifests(self, date: str) -> Iterator[ManifestItem]:
         """Without their files, oldest first."""
@@ -129,7 +132,7 @@ class Records:
             key = {Attr.DATE_PREFIX: {"S": partition}, Attr.FILE_KEY: {"S": manifest_item_key(manifest_id)}}
             item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
             if item:
-                return _manifest(item)
+                return _manifest(*self._with_files([item]))
         return None
 
     def manifests(self, ids: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ManifestItem]:
@@ -141,6 +144,17 @@ class Records:
         ]
         found = (_manifest(item) for item in self._get(keys, _MANIFEST_FIELDS))
         return {(item.date, item.manifest_id): item for item in found}
+
+    def _with_files(self, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The items of manifests, each with its list of files, which is an item of its own (but was not always)."""
+        keys = (
+            (key[Attr.DATE_PREFIX], key[Attr.FILE_KEY])
+            for key in (manifest_files_item_key(_id_of(item)) for item in items if Attr.FILES not in item)
+        )
+        lists = {_id_of(item): item for item in self._get(keys, (Attr.FILE_KEY, Attr.FILES))}
+        return [
+            {**item, Attr.FILES: lists[_id_of(item)][Attr.FILES]} if _id_of(item) in lists else item for item in items
+        ]
 
     def files(self, ids: Iterable[FileId]) -> dict[FileId, FileItem]:
         """The items of those of `ids` that the ledger has, as they are now."""
@@ -198,6 +212,10 @@ def _text(item: Mapping[str, Any], name: str) -> str:
     return str(item.get(name, {}).get("S", ""))
 
 
+def _id_of(item: Mapping[str, Any]) -> str:
+    return _text(item, Attr.FILE_KEY).removesuffix("#")
+
+
 def _number(item: Mapping[str, Any], name: str) -> int:
     return int(item.get(name, {}).get("N", 0))
 
@@ -234,7 +252,7 @@ def _file(item: Mapping[str, Any]) -> FileItem:
 def _manifest(item: Mapping[str, Any]) -> ManifestItem:
     files = (each["M"] for each in item.get(Attr.FILES, {}).get("L", []))
     return ManifestItem(
-        manifest_id=_text(item, Attr.FILE_KEY).removesuffix("#"),
+        manifest_id=_id_of(item),
         date=_text(item, Attr.DATE),
         state=_text(item, Attr.STATE),
         is_open=_text(item, Attr.DATE_PREFIX) == OPEN_MANIFESTS_PARTITION,

@@ -51,7 +51,7 @@ def reconciled(pipeline: Pipeline, code: int) -> dict[str, Any]:
 
 
 def a_part_deleted(pipeline: Pipeline) -> None:
-    bucket, key = split_s3_uri(pipeline.parts()[0])
+    bucket, key = split_s3_uri(pipeline.parts()[-1])
     pipeline.s3.delete_object(Bucket=bucket, Key=key)
 
 
