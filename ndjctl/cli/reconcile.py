@@ -82,7 +82,13 @@ def reconcile(
         places = places_of(invocation)
         with counting() as reporter:
             result = compare(places, scope, clock, reporter)
-    invocation.out.show(reconciled_view(result, invocation.env, time.monotonic() - begun, invocation.typed))
+
+    def typed(*words: str) -> str:
+        # What was found within a grace of the user's own would be left out by a command with the usual one.
+        is_graced = words[0] == "backfill" and grace_s is not None
+        return invocation.typed(*words, *(("--grace", f"{grace_s:g}") if is_graced else ()))
+
+    invocation.out.show(reconciled_view(result, invocation.env, time.monotonic() - begun, typed))
     if not result.ok:
         raise typer.Exit(EXIT_FAILED)
 
