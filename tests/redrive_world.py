@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import boto3
 from moto import mock_aws
+from moto.sqs.models import sqs_backends
 
 from lambda_handler.dynamo import from_item, size_mb, to_item
 from ndjctl import contracts
@@ -112,23 +114,35 @@ class RedriveWorld:
         self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body)
 
     def bodies(self, url: str) -> list[str]:
-        """Of all messages in view, which then are again."""
-        found: dict[str, str] = {}
-        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            for message in messages:
-                found[message["MessageId"]] = message["Body"]
-            if len({message["MessageId"] for message in messages} - found.keys()) == 0 and len(messages) < 10:
-                break
-        return sorted(found.values())
+        """Of all messages, those included that somebody has received."""
+        return sorted(message.body for message in self._queue(url)._messages)
+
+    def bodies_in_view(self, url: str) -> list[str]:
+        time.sleep(0.005)  # moto counts milliseconds, and is in doubt in the very one
+        return sorted(message.body for message in self._queue(url)._messages if message.visible)
+
+    def show_all(self, url: str) -> None:
+        """What is hidden comes back into view after its time; here at once."""
+        for message in self._queue(url)._messages:
+            message.visible_at = 0
+        self._queue(url)._pending_messages.clear()
+
+    def empty(self, url: str) -> None:
+        self._queue(url)._messages = []
+        self._queue(url)._pending_messages.clear()
+
+    def _queue(self, url: str) -> Any:
+        """moto's own: the wire does not tell what is hidden."""
+        return sqs_backends[NAMES.account_id]["us-east-1"].get_queue(url.rsplit("/", 1)[-1])
 
 
-def event(*keys: str, size: int = 8, etag: str = "e", time: str = f"{DAY}T11:00:00.000Z") -> str:
+def event(*keys: str, size: int = 8, etag: str = "e", at: str = f"{DAY}T11:00:00.000Z") -> str:
     """The body of a message about new objects."""
     records = [
         {
             "eventSource": "aws:s3",
             "eventName": "ObjectCreated:Put",
-            "eventTime": time,
+            "eventTime": at,
             "s3": {
                 "bucket": {"name": NAMES.input_bucket},
                 "object": {"key": key, "size": size, "eTag": etag, "sequencer": "02"},

@@ -21,6 +21,9 @@ STORY = [
     ("output ls", 2),  # nothing is deployed
     ("output head", 2),
     ("schema show", 2),
+    ("redrive dlq", 2),
+    ("redrive failed", 2),
+    ("reprocess no.ndjson", 2),
     ("run no.ndjson", 2),
     ("convert a.ndjson -o out", 0),
     ("schema infer a.ndjson", 0),
@@ -31,6 +34,10 @@ STORY = [
     ("schema show", 0),
     ("schema show --version 2", 2),
     ("schema diff 1 out/_schema.json", 0),
+    ("redrive dlq", 0),  # nothing is to be done
+    ("redrive failed", 0),
+    ("redrive stuck --yes", 0),
+    ("reprocess --superseded", 0),
     ("output ls", 0),  # nothing came out yet
     ("output head", 0),
     ("local status", 0),

@@ -1,0 +1,225 @@
+"""A closed manifest opened again, so that its Parquet is written anew: with what, when not, and what keeps it apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ndjctl import contracts
+from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, OPEN_MANIFESTS_PARTITION, PENDING, READY, Attr, ManifestFile
+from ndjctl.errors import UsageError, WorkFailed
+from ndjctl.redrive.manifest import Finder
+from ndjctl.redrive.reopen import Reopener
+from tests.redrive_world import DAY, NAMES, RedriveWorld, redrive_world
+
+ID = "20261123T100000000Z-0123abcd"
+DONE_AT = f"{DAY}T12:00:00.000Z"
+
+
+@pytest.fixture
+def world() -> Iterator[RedriveWorld]:
+    with redrive_world() as made:
+        yield made
+
+
+def finder(world: RedriveWorld) -> Finder:
+    return Finder(world.s3, world.tracking, NAMES)
+
+
+class _Glue:
+    def __init__(self, run_states: dict[str, str]) -> None:
+        self._run_states = run_states
+
+    def get_job_run(self, JobName: str, RunId: str) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
+        if RunId not in self._run_states:
+            raise ClientError({"Error": {"Code": "EntityNotFoundException", "Message": "no"}}, "GetJobRun")
+        return {"JobRun": {"JobRunState": self._run_states[RunId]}}
+
+
+def reopener(world: RedriveWorld) -> Reopener:
+    return Reopener(world.tracking, NAMES, lambda: _Glue(world.run_states), world.clock, world.slept_s.append)
+
+
+def finished(world: RedriveWorld, count: int = 3, manifest_id: str = ID) -> list[ManifestFile]:
+    """Files of a manifest that is done."""
+    files = [world.put_object(f"{number}.ndjson", b'{"a":%d}\n' % number) for number in range(count)]
+    for file in files:
+        more = {Attr.BATCH_ID: manifest_id, Attr.RUN_ID: "jr_1", Attr.COMPLETED_AT: DONE_AT, Attr.ROWS: 1}
+        world.track(file, COMPLETED, **more)
+    world.put_manifest(manifest_id, *files)
+    facts = {
+        Attr.CREATED_AT: f"{DAY}T10:00:00.000Z",
+        Attr.MANIFEST_PATH: contracts.s3_uri(NAMES.manifest_bucket, contracts.manifest_key(DAY, manifest_id)),
+        Attr.FILE_COUNT: count,
+        Attr.SIZE_BYTES: 8 * count,
+        Attr.FENCE: 4,
+        Attr.PARTS: 7,
+        Attr.SEALED_AT: f"{DAY}T10:00:01.000Z",
+    }
+    of_the_run = {
+        Attr.RUN_ID: "jr_1",
+        Attr.STARTED_AT: DONE_AT,
+        Attr.COMPLETED_AT: DONE_AT,
+        Attr.TTL: 99,
+        Attr.ATTEMPT: 2,
+        Attr.ERROR: "the first attempt failed",
+        Attr.GIVEN_UP_AT: DONE_AT,
+    }
+    world.closed_manifest(manifest_id, **facts, **of_the_run)
+    return files
+
+
+def open_item(world: RedriveWorld, manifest_id: str = ID) -> dict[str, Any] | None:
+    return world.tracking.open_manifest(manifest_id)
+
+
+def test_it_is_open_as_if_no_run_had_been(world: RedriveWorld) -> None:
+    finished(world)
+    found = finder(world).look(ID)
+    assert (len(found.included), found.size_bytes, found.left_out, found.refused) == (3, 24, [], [])
+    reopener(world).reopen(found)
+    item = open_item(world)
+    assert item is not None
+    item.pop(Attr.UPDATED_AT)
+    assert item == {
+        Attr.DATE_PREFIX: OPEN_MANIFESTS_PARTITION,
+        Attr.FILE_KEY: contracts.manifest_item_key(ID),
+        Attr.STATE: READY,
+        Attr.DATE: DAY,
+        Attr.CREATED_AT: f"{DAY}T10:00:00.000Z",
+        Attr.MANIFEST_PATH: f"s3://{NAMES.manifest_bucket}/manifests/{DAY}/manifest-{ID}.json",
+        Attr.FILE_COUNT: 3,
+        Attr.SIZE_BYTES: 24,
+        Attr.FENCE: 4,
+        Attr.PARTS: 7,
+        Attr.SEALED_AT: f"{DAY}T10:00:01.000Z",
+        Attr.ATTEMPT: 0,
+    }
+    assert world.tracking.closed_manifest(DAY, ID) is None
+    assert set(world.statuses().values()) == {MANIFESTED}
+    again = finder(world).look(ID)
+    assert (again.is_open, again.state, again.included) == (True, READY, [])
+
+
+def test_files_that_are_no_longer_its_own_are_left_out(world: RedriveWorld) -> None:
+    files = finished(world, 4)
+    world.track(files[0], FAILED, **{Attr.BATCH_ID: ID, Attr.ERROR: "boom"})
+    world.track(files[1], COMPLETED, **{Attr.BATCH_ID: "m2"})
+    world.track(files[2], PENDING, **{Attr.REPLACES: ID})
+    world.put_object(files[2].key, b"newer\n")
+    found = finder(world).look(ID)
+    assert [each.file.key for each in found.included] == ["3.ndjson"]
+    assert found.left_out == [
+        ("0.ndjson", "it is failed: boom"),
+        ("1.ndjson", "it is completed and no longer of this manifest"),
+        ("2.ndjson", "it is pending and no longer of this manifest"),
+    ]
+    reopener(world).reopen(found)
+    assert world.statuses() == {
+        "0.ndjson": FAILED,
+        "1.ndjson": COMPLETED,
+        "2.ndjson": PENDING,
+        "3.ndjson": MANIFESTED,
+    }
+
+
+def test_what_could_not_be_converted_again_refuses_it(world: RedriveWorld) -> None:
+    files = finished(world)
+    world.s3.delete_object(Bucket=NAMES.input_bucket, Key=files[0].key)
+    world.put_object(files[1].key, b"newer\n")
+    found = finder(world).look(ID)
+    assert found.refused == [
+        ("0.ndjson", "the object is no longer there: its rows could not be written again"),
+        (
+            "1.ndjson",
+            "the object is a newer version: 'ndjctl reprocess' with its key gives it a manifest of its own first",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("manifest_id", "kind", "problem"),
+    [
+        ("nope", UsageError, "There is no manifest nope in s3://"),
+        ("../x", UsageError, "is no id of a manifest"),
+        ("abandoned", WorkFailed, "ended abandoned and has no output: its files are failed, 'ndjctl redrive failed"),
+    ],
+)
+def test_manifests_that_are_none(world: RedriveWorld, manifest_id: str, kind: Any, problem: str) -> None:
+    world.put_manifest("abandoned")
+    world.closed_manifest("abandoned", contracts.ABANDONED)
+    with pytest.raises(kind, match=problem):
+        finder(world).look(manifest_id)
+
+
+def test_a_manifest_that_the_ledger_has_forgotten(world: RedriveWorld) -> None:
+    files = [world.put_object(f"{number}.ndjson") for number in range(4)]
+    world.put_manifest("forgotten", *files)
+    world.s3.put_object(Bucket=NAMES.input_bucket, Key=files[2].key, Body=b"newer\n")
+    report = {
+        "format": contracts.REPORT_FORMAT,
+        "version": contracts.REPORT_VERSION,
+        "files": [
+            {"key": file.key, "status": status}
+            for file, status in zip(files, (COMPLETED, COMPLETED, COMPLETED, FAILED), strict=True)
+        ],
+    }
+    place = {"Bucket": NAMES.manifest_bucket, "Key": contracts.report_key(DAY, "forgotten")}
+    world.s3.put_object(**place, Body=json.dumps(report).encode())
+    found = finder(world).look("forgotten")
+    assert [each.file.key for each in found.included] == ["0.ndjson", "1.ndjson"]
+    assert found.left_out == [("3.ndjson", "neither the ledger nor the run's report says that it was converted")]
+    assert found.refused == [
+        ("2.ndjson", "the object is another version, and the ledger has forgotten what became of the file")
+    ]
+    world.s3.put_object(Bucket=NAMES.input_bucket, Key=files[2].key, Body=b'{"a":1}\n')
+    reopener(world).reopen(finder(world).look("forgotten"))
+    item = open_item(world, "forgotten")
+    assert item is not None
+    assert (item[Attr.STATE], item[Attr.FILE_COUNT], Attr.PARTS in item) == (READY, 3, False)
+    assert world.statuses() == dict.fromkeys(("0.ndjson", "1.ndjson", "2.ndjson"), MANIFESTED)
+    entered = world.item("0.ndjson")
+    assert (entered[Attr.BATCH_ID], entered[Attr.ETAG], entered[Attr.SIZE_BYTES]) == ("forgotten", files[0].etag, 8)
+
+
+def test_more_files_than_a_transaction_takes_and_a_run_that_is_quicker(world: RedriveWorld) -> None:
+    finished(world, 120)
+    found = finder(world).look(ID)
+    late = found.included[110].entry
+    assert late is not None
+    # The run has it already: it was made completed again, at another time.
+    world.put(world.item(late.key) | {Attr.COMPLETED_AT: f"{DAY}T15:00:00.000Z"})
+    reopener(world).reopen(found)
+    statuses = world.statuses()
+    assert statuses.pop(late.key) == COMPLETED
+    assert set(statuses.values()) == {MANIFESTED}
+
+
+def test_nothing_is_done_when_anything_changed_meanwhile(world: RedriveWorld) -> None:
+    files = finished(world)
+    found = finder(world).look(ID)
+    world.track(files[1], PENDING, **{Attr.REPLACES: ID})
+    before = world.statuses()
+    with pytest.raises(WorkFailed, match="changed hands meanwhile: nothing was done"):
+        reopener(world).reopen(found)
+    assert world.statuses() == before
+    assert open_item(world) is None
+    assert world.tracking.closed_manifest(DAY, ID) is not None
+
+
+def test_a_run_that_is_replacing_rows_in_its_parts_keeps_it_closed(world: RedriveWorld) -> None:
+    finished(world)
+    world.put({**contracts.rewrite_lock_key(ID), Attr.HOLDER: "jr_9"})
+    world.run_states["jr_9"] = "RUNNING"
+    with pytest.raises(WorkFailed, match=f"The run jr_9 is replacing rows in the parts of manifest {ID}"):
+        reopener(world).reopen(finder(world).look(ID))
+    assert open_item(world) is None
+    world.run_states["jr_9"] = "STOPPED"
+    reopener(world).reopen(finder(world).look(ID))
+    assert open_item(world) is not None
+    assert world.tracking.get(contracts.rewrite_lock_key(ID)) is None
