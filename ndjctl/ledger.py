@@ -30,6 +30,10 @@ class FileRecord:
     quarantine_key: str = ""
     error: str = ""
     run_id: str = ""
+    superseded_by: str = ""
+    lines: int | None = None
+    rows: int | None = None
+    bad_lines: int | None = None
 
     @property
     def at_rest(self) -> bool:
@@ -73,16 +77,23 @@ def _record(item: Mapping[str, Any]) -> FileRecord:
     def text(name: str) -> str:
         return str(item.get(name, {}).get("S", ""))
 
-    size = item.get(Attr.SIZE_BYTES, {}).get("N")
+    def number(name: str) -> int | None:
+        value = item.get(name, {}).get("N")
+        return None if value is None else int(value)
+
     return FileRecord(
         date=text(Attr.DATE_PREFIX),
         key=text(Attr.FILE_KEY),
         status=text(Attr.STATUS),
         etag=text(Attr.ETAG),
-        size_bytes=None if size is None else int(size),
+        size_bytes=number(Attr.SIZE_BYTES),
         manifest_id=text(Attr.BATCH_ID),
         reason=text(Attr.REASON),
         quarantine_key=text(Attr.QUARANTINE_KEY),
         error=text(Attr.ERROR),
         run_id=text(Attr.RUN_ID),
+        superseded_by=text(Attr.SUPERSEDED_BY),
+        lines=number(Attr.LINES),
+        rows=number(Attr.ROWS),
+        bad_lines=number(Attr.BAD_LINES),
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ndjctl.contracts import ACTION, ACTION_FLUSH, PENDING, date_prefix
-from ndjctl.errors import CloudError, WorkFailed
+from ndjctl.contracts import PENDING, date_prefix
+from ndjctl.errors import WorkFailed
 from ndjctl.ledger import FileId, FileRecord, Ledger
+from ndjctl.sweeping import invoke_sweep
 
 FLUSH_EVERY_S = 5.0
 UNSEEN_LIMIT_S = 60.0
@@ -57,11 +57,7 @@ class Flusher:
 
     def flush(self) -> None:
         """Raises CloudError when the function itself fails."""
-        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps({ACTION: ACTION_FLUSH}).encode())
-        payload = answer["Payload"].read()
-        if answer.get("FunctionError"):
-            message = _error_message(payload)
-            raise CloudError(f"The function {self._function} failed: {message}.")
+        invoke_sweep(self._lambda, self._function, flush=True)
 
 
 def watch(
@@ -121,11 +117,3 @@ def watch(
 
 def _told(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-
-
-def _error_message(payload: bytes) -> str:
-    try:
-        document = json.loads(payload)
-        return f"{document.get('errorType', 'error')}: {document.get('errorMessage', '')}".rstrip(". ")
-    except (ValueError, AttributeError):
-        return repr(payload[:200])

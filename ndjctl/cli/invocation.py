@@ -185,6 +185,38 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Command], Co
     return register
 
 
+def listing(app: typer.Typer) -> Callable[[Command], Command]:
+    """Registers what a group of commands does when none of them is named. Options of its own belong to that alone; the
+    common ones, where they stand before a command's name, count for the command."""
+
+    def register(function: Command) -> Command:
+        inner = typer.Typer()
+        command(inner)(function)
+        run = inner.registered_commands[0].callback
+        assert run is not None  # noqa: S101 - for the type checker
+
+        def invoke(ctx: typer.Context, **values: Any) -> None:
+            if ctx.invoked_subcommand is None:
+                run(ctx=ctx, **values)
+                return
+            root = ctx.find_root()
+            root.obj = options_from(values).over(root.obj or Options())
+            for parameter in ctx.command.params:
+                source = ctx.get_parameter_source(str(parameter.name)) if parameter.name in values else None
+                if source is not None and source.name != "DEFAULT":
+                    raise typer.BadParameter(
+                        f"{parameter.opts[0]} is for the list, not for '{ctx.invoked_subcommand}'", ctx
+                    )
+
+        invoke.__signature__ = inspect.signature(run)  # type: ignore[attr-defined]
+        invoke.__annotations__ = run.__annotations__
+        invoke.__doc__ = function.__doc__
+        app.callback(invoke_without_command=True)(invoke)
+        return function
+
+    return register
+
+
 _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("env", EnvOption, None),
     ("assignments", SetOption, None),

@@ -9,7 +9,23 @@ from typing import Annotated
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli import boundary, config, convert, deploy, local, output, redrive, reprocess, run, schema
+from ndjctl.cli import (
+    backfill,
+    boundary,
+    config,
+    convert,
+    deploy,
+    local,
+    locks,
+    manifests,
+    output,
+    reconcile,
+    redrive,
+    reprocess,
+    run,
+    schema,
+    sweep,
+)
 from ndjctl.cli.invocation import (
     EnvOption,
     JsonOption,
@@ -34,8 +50,13 @@ app = typer.Typer(
 run.register(app)
 deploy.register(app)
 convert.register(app)
+app.add_typer(manifests.app, name="manifests")
+app.add_typer(locks.app, name="locks")
+sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
+reconcile.register(app)
+backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")

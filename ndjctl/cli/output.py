@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date as calendar_date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.missing import told_when_missing
 from ndjctl.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Look at the Parquet that came out.")
-
-DateOption = Annotated[str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")]
 
 
 def ls(invocation: Invocation, date: DateOption = None) -> None:
@@ -26,7 +24,7 @@ def ls(invocation: Invocation, date: DateOption = None) -> None:
     require_parquet()
     bucket = invocation.cloud.names.output_bucket
     with told_when_missing(invocation, bucket):
-        invocation.out.show(listing_view(bucket, listing(invocation.cloud.client("s3"), bucket, _checked(date))))
+        invocation.out.show(listing_view(bucket, listing(invocation.cloud.client("s3"), bucket, checked_date(date))))
 
 
 def head(
@@ -52,16 +50,7 @@ def head(
         return
     bucket = invocation.cloud.names.output_bucket
     with told_when_missing(invocation, bucket):
-        invocation.out.show(head_view(first_rows(invocation.cloud.client("s3"), bucket, _checked(date), rows)))
-
-
-def _checked(date: str | None) -> str | None:
-    if date is None:
-        return None
-    try:
-        return calendar_date.fromisoformat(date).isoformat()
-    except ValueError as error:
-        raise UsageError(f"--date takes YYYY-MM-DD, {date!r} is not that.") from error
+        invocation.out.show(head_view(first_rows(invocation.cloud.client("s3"), bucket, checked_date(date), rows)))
 
 
 command(app, "ls")(ls)

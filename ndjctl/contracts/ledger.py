@@ -99,6 +99,10 @@ def manifest_item_key(manifest_id: str) -> str:
     return f"{manifest_id}#"
 
 
+LOCKS_PARTITION = "#locks"
+"""Partition of all locks."""
+
+
 MANIFEST_FILES_PARTITION = "#manifest-files"
 """Partition of the manifests' lists of files. They are items of their own, because every write of a manifest's item
 costs by its whole size, and every sweep reads all that are open."""
@@ -111,13 +115,13 @@ def manifest_files_item_key(manifest_id: str) -> dict[str, str]:
 
 def lock_item_key(date: str) -> dict[str, str]:
     """Primary key of the batching lock of one date."""
-    return {Attr.DATE_PREFIX: "#locks", Attr.FILE_KEY: f"{date}#"}
+    return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"{date}#"}
 
 
 def rewrite_lock_key(manifest_id: str) -> dict[str, str]:
     """Primary key of the lock of the run that takes rows out of the parts of a manifest. Its HOLDER is that run's id;
     there is no such item while nobody does."""
-    return {Attr.DATE_PREFIX: "#locks", Attr.FILE_KEY: f"rewrite-{manifest_id}#"}
+    return {Attr.DATE_PREFIX: LOCKS_PARTITION, Attr.FILE_KEY: f"rewrite-{manifest_id}#"}
 
 
 # States of a manifest item, in order. Everything before RUNNING is the Lambda's to move, the rest the job's, and the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from ndjctl.errors import NdjctlError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 PIPE_WIDTH = 160
 """Columns of a table that goes into a pipe or a file, where no terminal says how many there are."""
@@ -24,6 +25,22 @@ class View:
 
     document: Any
     render: Callable[[], RenderableType]
+
+
+@dataclass(frozen=True)
+class StreamView:
+    """A list of any length, shown while it is read.
+
+    members: of the JSON document, before the list. name: of the list in it. rows: for each entry its JSON form and its
+    line. heading: the line above them. summary(): asked for after the last row: members after the list, and the last
+    lines of the screen.
+    """
+
+    members: Mapping[str, Any]
+    name: str
+    rows: Iterator[tuple[Any, Callable[[], Text]]]
+    heading: Callable[[], Text]
+    summary: Callable[[], tuple[Mapping[str, Any], Text]]
 
 
 def console(stderr: bool = False) -> Console:
@@ -41,6 +58,10 @@ class Output(ABC):
     @abstractmethod
     def show(self, view: View) -> None:
         """Prints a result on stdout."""
+
+    @abstractmethod
+    def stream(self, view: StreamView) -> None:
+        """Prints a list on stdout, each row as it comes. Raises what the rows raise."""
 
     @abstractmethod
     def error(self, error: NdjctlError) -> None:
@@ -63,6 +84,15 @@ class ConsoleOutput(Output):
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
         sys.stdout.flush()
 
+    def stream(self, view: StreamView) -> None:
+        screen = console()
+        is_terminal = screen.is_terminal
+        for number, (_, line) in enumerate(view.rows):
+            # A terminal gets one line of its width a row, a file the whole row.
+            for text in ([view.heading()] if number == 0 else []) + [line()]:
+                screen.print(text, no_wrap=is_terminal, overflow="ellipsis", soft_wrap=not is_terminal)
+        screen.print(view.summary()[1], soft_wrap=not is_terminal)
+
     def error(self, error: NdjctlError) -> None:
         _tell(error)
 
@@ -72,18 +102,48 @@ class JsonOutput(Output):
 
     def __init__(self) -> None:
         self._shown = False
+        self._is_list_open = False
 
     def show(self, view: View) -> None:
         self._shown = True
-        is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        sys.stdout.write(json.dumps(view.document, ensure_ascii=not is_unicode, indent=2) + "\n")
+        sys.stdout.write(_json(view.document, indent=2) + "\n")
         sys.stdout.flush()
+
+    def stream(self, view: StreamView) -> None:
+        # The first row is read before anything is written: most errors come with it, and are a document alone.
+        rows = iter(view.rows)
+        first = next(rows, None)
+        self._shown = self._is_list_open = True
+        sys.stdout.write("{\n" + "".join(f"  {_member(*member)},\n" for member in view.members.items()))
+        sys.stdout.write(f"  {_json(view.name)}: [")
+        if first is not None:
+            sys.stdout.write(f"\n    {_json(first[0])}")
+            for document, _ in rows:
+                sys.stdout.write(f",\n    {_json(document)}")
+        self._close(view.summary()[0])
 
     def error(self, error: NdjctlError) -> None:
         _tell(error)
-        if not self._shown:
-            document = {"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}}
+        document = {"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}}
+        if self._is_list_open:
+            self._close(document)
+        elif not self._shown:
             self.show(View(document, lambda: ""))
+
+    def _close(self, members: Mapping[str, Any]) -> None:
+        """Ends a list, and the document with `members` behind it."""
+        self._is_list_open = False
+        sys.stdout.write("\n  ]" + "".join(f",\n  {_member(*member)}" for member in members.items()) + "\n}\n")
+        sys.stdout.flush()
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not is_unicode, indent=indent)
+
+
+def _member(name: str, value: Any) -> str:
+    return f"{_json(name)}: {_json(value)}"
 
 
 def say(text: str) -> None:

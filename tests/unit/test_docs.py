@@ -20,6 +20,8 @@ TREE: Any = typer.main.get_command(app)
 
 def _commands(group: Any = TREE, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
+        if getattr(command, "invoke_without_command", False):
+            yield " ".join((*path, name)), command
         if hasattr(command, "commands"):
             yield from _commands(command, (*path, name))
         else:

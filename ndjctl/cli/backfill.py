@@ -1,0 +1,75 @@
+"""`ndjctl backfill`."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import Annotated
+
+import typer
+
+from ndjctl.cli.asking import ask
+from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.reconcile import GraceOption, checked_date, clock_of, places_of, undeployed_told
+from ndjctl.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "backfill")(backfill)
+
+
+def backfill(
+    invocation: Invocation,
+    date: Annotated[
+        str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", help="Only keys that begin so, whatever their date.", metavar="PREFIX")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be entered.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    rate_per_s: Annotated[
+        float | None, typer.Option("--rate", help="Most events a second; by default no limit.", min=0.1)
+    ] = None,
+    grace_s: GraceOption = None,
+) -> None:
+    """Enter objects of the input bucket whose events never came, as if they had.
+
+    Shows first what it is about to enter, and asks. Files that are known stay as they are, and running it again enters
+    only what is still missing. What a run's report says is converted is left out, even if the ledger has forgotten it.
+    """
+    from ndjctl.output.counting import counting
+    from ndjctl.output.reconcile import backfill_view, preview_lines
+    from ndjctl.reconcile.events import send_events
+    from ndjctl.reconcile.missed import find_missed
+    from ndjctl.reconcile.spool import Spool
+
+    if date is not None and prefix is not None:
+        raise UsageError("--date and --prefix exclude each other: one date, or keys that begin in one way.")
+    checked = checked_date("--date", date)
+    clock = clock_of(invocation, grace_s, datetime.now(timezone.utc))
+    sent = 0
+    with undeployed_told(invocation), Spool() as spool:
+        places = places_of(invocation)
+        with counting() as reporter:
+            searched = find_missed(places, checked, prefix or "", clock, spool, reporter)
+        if spool.count and not dry_run:
+            for line in preview_lines(spool, "file"):
+                invocation.out.note(line)
+            if not yes:
+                ask(f"Enter {'it' if spool.count == 1 else 'them'}?", "Nothing was entered")
+            invocation.interrupted_note = "Interrupted: what was sent goes on; run the same command again for the rest."
+            with counting("sent") as reporter:
+                reporter.phase("sending events")
+                sent = send_events(
+                    places.client("sqs"),
+                    places.names.queue,
+                    invocation.cloud.region,
+                    (listed for listed, _ in spool.entries()),
+                    rate_per_s=rate_per_s,
+                    clock=time.monotonic,
+                    sleep=time.sleep,
+                    report=reporter.done,
+                )
+        again = invocation.typed("reconcile", *(("--date", checked) if checked else ()))
+        invocation.out.show(backfill_view(searched, spool, sent, dry_run, again))

@@ -1,0 +1,58 @@
+"""How far work is of which only the count is known. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ndjctl.output.base import console, one_line, say
+from ndjctl.output.progress import LINE_EVERY_S
+
+
+class Counting:
+    """A reporter of steps and counts. show: is given a line whenever there is a new one."""
+
+    def __init__(self, show: Callable[[str, bool], None], noun: str) -> None:
+        self._show = show
+        self._noun = noun
+        self._phase = ""
+        self._count = 0
+
+    def phase(self, name: str) -> None:
+        self._phase, self._count = name, 0
+        self._show(name, True)
+
+    def done(self, count: int) -> None:
+        self._count += count
+        self._show(f"{self._phase}: {self._count:,} {self._noun}", False)
+
+
+@contextmanager
+def counting(noun: str = "done") -> Iterator[Counting]:
+    """A spinner on a terminal; elsewhere a line now and then, none for what is done before the first is due."""
+    if sys.stderr.isatty():
+        with console(stderr=True).status("") as status:
+            yield Counting(_on_terminal(status), noun)
+        return
+    yield Counting(_on_lines(time.monotonic), noun)
+
+
+def _on_terminal(status: Any) -> Callable[[str, bool], None]:
+    from rich.text import Text
+
+    return lambda line, _is_new: status.update(Text(one_line(line)))
+
+
+def _on_lines(clock: Callable[[], float]) -> Callable[[str, bool], None]:
+    said_at = clock()
+
+    def show(line: str, is_new: bool) -> None:
+        nonlocal said_at
+        if not is_new and clock() - said_at >= LINE_EVERY_S:
+            said_at = clock()
+            say(line)
+
+    return show

@@ -1,0 +1,288 @@
+"""How a reconciliation, the removal of orphans and a backfill look."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ndjctl.output.base import View, one_line
+from ndjctl.output.progress import counted, size
+from ndjctl.reconcile.check import Reconciled
+from ndjctl.reconcile.findings import KINDS, DayCounts, Example, Finding, Remedy
+from ndjctl.reconcile.missed import Searched
+from ndjctl.reconcile.orphans import Removal
+from ndjctl.reconcile.spool import Spool
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+SHOWN_FINDINGS = 20
+"""On the console; --json has as many as are kept."""
+
+Typed = Callable[..., str]
+"""Words of a command -> what to type here, with the environment in it."""
+
+_EXPLAINED = {
+    "never seen": "in the bucket, and unknown to the ledger",
+    "stuck": "they wait, and nothing works on them",
+    "missing": "the outputs hold less than the ledger says",
+    "duplicated": "the outputs hold more than the ledger says",
+    "orphaned": "they belong to no output, and readers of the Parquet may take their rows",
+    "superseded": "the object was replaced by a newer version after it was converted",
+}
+
+
+def reconciled_view(result: Reconciled, env: str, seconds: float, typed: Typed) -> View:
+    days = {date: day for date, day in sorted(result.findings.days.items()) if _is_anything(day)}
+    totals = _total(days.values())
+    document = {
+        "env": env,
+        "ok": result.ok,
+        "dates": [{"date": date, **_day_document(day)} for date, day in days.items()],
+        "totals": _day_document(totals),
+        "findings_total": result.findings.total,
+        "findings": [_finding_document(finding, typed) for finding in result.findings.kept],
+        "findings_not_listed": result.findings.not_kept,
+        "failed": [
+            {"date": date, "files": day.failed, "remedy": typed("redrive", "failed", "--date", date)}
+            | {"examples": _examples(day.failed_examples)}
+            for date, day in days.items()
+            if day.failed
+        ],
+        "dates_asked_for": list(result.scope.dates),
+        "grace_s": result.grace_s,
+        "messages_waiting": result.messages_waiting,
+        "dead_letters": result.dead_letters,
+        "seconds": round(seconds, 3),
+    }
+    return View(document, lambda: _screen(result, days, totals, typed))
+
+
+def _is_anything(day: DayCounts) -> bool:
+    return bool(day.files or day.parts or day.found)
+
+
+def _total(days: Any) -> DayCounts:
+    total = DayCounts()
+    for day in days:
+        for name in _COUNTS:
+            setattr(total, name, getattr(total, name) + getattr(day, name))
+        total.found.update(day.found)
+    return total
+
+
+_COUNTS = (
+    "files",
+    "completed",
+    "quarantined",
+    "failed",
+    "in_flight",
+    "by_report",
+    "lines",
+    "rows",
+    "bad_lines",
+    "parts",
+)
+
+
+def _day_document(day: DayCounts) -> dict[str, Any]:
+    counts: dict[str, Any] = {name: getattr(day, name) for name in _COUNTS}
+    return counts | {"findings": {kind.replace(" ", "_"): day.found[kind] for kind in KINDS}}
+
+
+def _finding_document(finding: Finding, typed: Typed) -> dict[str, Any]:
+    return {
+        "kind": finding.kind.replace(" ", "_"),
+        "date": finding.date,
+        "count": finding.count,
+        "unit": finding.unit,
+        "remedy": _remedy(finding.remedy, typed),
+        "examples": _examples(finding.examples),
+    }
+
+
+def _examples(examples: Sequence[Example]) -> list[dict[str, str]]:
+    return [{"subject": example.subject, "why": example.why} for example in examples]
+
+
+def _remedy(remedy: Remedy, typed: Typed) -> str:
+    if remedy.words:
+        return typed(*remedy.words)
+    return shlex.join(remedy.other) or remedy.hint
+
+
+def _screen(result: Reconciled, days: dict[str, DayCounts], totals: DayCounts, typed: Typed) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    blocks: list[RenderableType] = []
+    if days:
+        blocks.append(_table(days, totals))
+    kept = result.findings.kept
+    for finding in kept[:SHOWN_FINDINGS]:
+        blocks += _told(finding, typed)
+    more = len(kept) - SHOWN_FINDINGS + result.findings.not_kept
+    if more > 0:
+        blocks.append(Text(f"and {more:,} more of this kind of list (see --json, or take one date: --date)"))
+    for date, day in days.items():
+        if day.failed:
+            remedy = typed("redrive", "failed", "--date", date)
+            blocks.append(Text(f"failed  {counted(day.failed, 'file')} of {date}, at rest; again: {remedy}"))
+            blocks += _listed(day.failed_examples, day.failed)
+    if result.dead_letters:
+        letters = counted(result.dead_letters, "message")
+        blocks.append(Text(f"dead letters  {letters} that the function could not take: {typed('redrive', 'dlq')}"))
+    if result.messages_waiting and not result.ok:
+        waiting = counted(result.messages_waiting, "message")
+        blocks.append(
+            Text(f"note: {waiting} still in the queue of events; what they announce is not in the ledger yet")
+        )
+    blocks.append(_verdict(result, totals))
+    return Group(*blocks)
+
+
+def _table(days: dict[str, DayCounts], totals: DayCounts) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    names = {
+        "files": "files",
+        "completed": "completed",
+        "quarantined": "quarantined",
+        "failed": "failed",
+        "in_flight": "in flight",
+        "by_report": "by report",
+        "lines": "lines",
+        "rows": "rows",
+        "bad_lines": "bad lines",
+    }
+    # A column of nothing but zeros tells nothing; the ones that everybody looks for stay.
+    always = ("files", "completed", "lines", "rows")
+    shown = [name for name in names if name in always or getattr(totals, name)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("date", no_wrap=True)
+    for name in shown:
+        table.add_column(names[name], justify="right")
+    table.add_column("findings", overflow="fold")
+    for date, day in days.items():
+        found = ", ".join(f"{day.found[kind]:,} {kind}" for kind in KINDS if day.found[kind])
+        verdict = Text(found, style="red") if found else Text("none", style="green")
+        table.add_row(Text(date), *(f"{getattr(day, name):,}" for name in shown), verdict)
+    return table
+
+
+def _told(finding: Finding, typed: Typed) -> list[RenderableType]:
+    from rich.text import Text
+
+    head = f"{finding.kind.upper()}  {counted(finding.count, finding.unit)} of {finding.date}: "
+    return [
+        Text(head + _EXPLAINED[finding.kind], style="bold red"),
+        *_listed(finding.examples, finding.count),
+        Text(one_line(f"  mend: {_remedy(finding.remedy, typed)}"), style="bold"),
+    ]
+
+
+def _listed(examples: Sequence[Example], count: int) -> list[RenderableType]:
+    from rich.text import Text
+
+    lines: list[RenderableType] = [Text(one_line(f"  {example.subject}: {example.why}")) for example in examples]
+    if count > len(examples):
+        lines.append(Text(f"  and {count - len(examples):,} more", style="dim"))
+    return lines
+
+
+def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
+    from rich.text import Text
+
+    if not result.ok:
+        kinds = ", ".join(f"{totals.found[kind]:,} {kind}" for kind in KINDS if totals.found[kind])
+        return Text(f"NOT PROVEN  {kinds}", style="bold red")
+    first, last = result.scope.dates[0], result.scope.dates[-1]
+    when = first if first == last else f"{first} to {last}"
+    if not totals.files and not totals.parts:
+        return Text(f"Nothing is there of {when}: no file, no output.")
+    at_rest = totals.completed + totals.quarantined + totals.failed + totals.by_report
+    sum_text = f"{counted(totals.lines, 'line')} = {counted(totals.rows, 'row')} + {totals.bad_lines:,} quarantined"
+    counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}"
+    if result.in_flight:
+        text = f"IN ORDER SO FAR  {counted(totals.in_flight, 'file')} on the way, {at_rest:,} at rest: {counts}"
+        return Text(text, style="bold yellow")
+    return Text(
+        f"PROVEN  {counted(at_rest, 'file')} at rest, nothing lost, nothing twice: {counts}", style="bold green"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- orphans
+
+
+def removal_view(removal: Removal, bucket: str) -> View:
+    document = {
+        "found": removal.found,
+        "found_bytes": removal.found_bytes,
+        "moved": removal.moved,
+        "moved_bytes": removal.moved_bytes,
+        "kept": removal.kept,
+        "quarantine_bucket": bucket,
+    }
+
+    def render() -> RenderableType:
+        from rich.text import Text
+
+        if not removal.found:
+            return Text("No object is orphaned.", style="green")
+        kept = f"; {counted(removal.kept, 'object')} left, gone or not orphaned any more" if removal.kept else ""
+        moved = f"{counted(removal.moved, 'object')}, {size(removal.moved_bytes)}"
+        return Text(f"moved {moved} to s3://{bucket}/<date>/orphaned/{kept}", style="bold")
+
+    return View(document, render)
+
+
+def preview_lines(spool: Spool, noun: str) -> list[str]:
+    """What is about to be acted upon: how much, and the first names."""
+    lines = [f"{counted(spool.count, noun)}, {size(spool.size_bytes)}:"]
+    lines += [f"  s3://{listed.bucket}/{listed.key} ({size(listed.size_bytes)})" for listed in spool.first]
+    if spool.count > len(spool.first):
+        lines.append(f"  and {spool.count - len(spool.first):,} more")
+    return lines
+
+
+# ---------------------------------------------------------------------------------------------------- backfill
+
+
+def backfill_view(searched: Searched, spool: Spool, sent: int, is_dry_run: bool, again: str) -> View:
+    """again: what to type to see whether it helped."""
+    document = {
+        "files": searched.files,
+        "missed": spool.count,
+        "missed_bytes": spool.size_bytes,
+        "first_missed": [f"s3://{listed.bucket}/{listed.key}" for listed in spool.first],
+        "events_sent": sent,
+        "in_flight": searched.in_flight,
+        "by_report": searched.by_report,
+        "dry_run": is_dry_run,
+    }
+
+    def render() -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        lines: list[RenderableType] = []
+        if searched.in_flight:
+            young = counted(searched.in_flight, "file")
+            lines.append(Text(f"left out: {young} so young that the event may still come ('--grace 0' takes them too)"))
+        if searched.by_report:
+            done = counted(searched.by_report, "file")
+            lines.append(Text(f"left out: {done} that the ledger has forgotten, converted or set aside by a report"))
+        looked = f"{counted(searched.files, 'file')} looked at"
+        if not spool.count:
+            lines.append(Text(f"Nothing was missed: {looked}.", style="green"))
+        elif is_dry_run:
+            lines.append(Text(f"would enter {counted(spool.count, 'file')}, {size(spool.size_bytes)}; {looked}"))
+        else:
+            entered = f"{counted(sent, 'event')} sent for {size(spool.size_bytes)}"
+            lines += [Text(f"{entered}; {looked}", style="bold"), Text(f"next: {again}", style="dim")]
+        return Group(*lines)
+
+    return View(document, render)

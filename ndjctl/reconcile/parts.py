@@ -1,0 +1,151 @@
+"""What the outputs themselves hold: rows of each source in a Parquet part, quarantined lines of each source in an
+object of bad lines. By ranged requests and in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ndjctl.aws import error_code, is_not_found
+from ndjctl.contracts import SOURCE_COLUMN
+from ndjctl.objects import BLOCK_BYTES, RangedObject
+from ndjctl.reconcile.streams import Listed
+
+_TAIL_BYTES = 64 * 1024
+_LEAST_BYTES = 12  # of any Parquet
+_TRIES = 3
+_HEAD_BYTES = 16 * 1024
+"""Of a quarantined line: what is said about it comes before the line itself, which may have megabytes."""
+_RAW = (b', "raw": "', b', "raw_base64": "')
+
+
+@dataclass(frozen=True)
+class Content:
+    """rows: rows, or quarantined lines, by source URI; empty where `problem` says why it cannot be read."""
+
+    listed: Listed
+    rows: Counter[str] = field(default_factory=Counter)
+    problem: str = ""
+
+
+def read_part(s3: Any, listed: Listed) -> Content:
+    """The rows of a Parquet part. Raises what boto3 raises, unless it is the object that is at fault."""
+    return _read(lambda: _rows_of(s3, listed), listed, "it cannot be read as Parquet")
+
+
+def read_bad_lines(s3: Any, listed: Listed) -> Content:
+    """The quarantined lines of an object of bad lines. Raises as read_part()."""
+    return _read(lambda: _lines_of(s3, listed), listed, "it cannot be read as quarantined lines")
+
+
+def _read(count: Callable[[], Counter[str]], listed: Listed, what: str) -> Content:
+    from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+    from pyarrow import ArrowException
+
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return Content(listed, count())
+        except ClientError as error:
+            if not _is_changed(error):
+                raise
+            return Content(listed, problem=f"it changed or went while it was read ({error_code(error)})")
+        except (HTTPClientError, IncompleteReadError):
+            # The client repeats requests, but not a body that broke off.
+            if not tries_left:
+                raise
+        except (ArrowException, OSError, ValueError) as error:
+            return Content(listed, problem=f"{what} ({' '.join(str(error).split())[:200]})")
+    raise AssertionError("the last try returns or raises")
+
+
+def _rows_of(s3: Any, listed: Listed) -> Counter[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if listed.size_bytes < _LEAST_BYTES:
+        raise ValueError(f"it has {listed.size_bytes} bytes")
+    tail = _tail(s3, listed, _TAIL_BYTES)
+    if tail[-4:] != b"PAR1":
+        raise ValueError("it does not end like a Parquet file")
+    footer_bytes = int.from_bytes(tail[-8:-4], "little") + 8
+    if footer_bytes > len(tail):
+        tail = _tail(s3, listed, footer_bytes)
+    metadata = pq.read_metadata(pa.BufferReader(tail))
+    rows: Counter[str] = Counter()
+    paths = (metadata.schema.column(number).path for number in range(metadata.num_columns))
+    column = next((number for number, path in enumerate(paths) if path == SOURCE_COLUMN), None)
+    mixed = []
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        only = None if column is None else _only_source(group.column(column).statistics)
+        if column is None:
+            rows[""] += group.num_rows
+        elif only is not None:
+            # Smallest and largest value are the same, and there are no nulls: so are all between them.
+            rows[only] += group.num_rows
+        else:
+            mixed.append(number)
+    if mixed:
+        file = io.BufferedReader(RangedObject(s3, listed.bucket, listed.key, listed.size_bytes), BLOCK_BYTES)
+        reader = pq.ParquetFile(file, metadata=metadata)
+        for batch in reader.iter_batches(row_groups=mixed, columns=[SOURCE_COLUMN], use_threads=False):
+            for count in batch.column(0).value_counts().to_pylist():
+                rows[count["values"] or ""] += count["counts"]
+    return rows
+
+
+def _only_source(statistics: Any) -> str | None:
+    if statistics is None or not statistics.has_min_max or not statistics.has_null_count or statistics.null_count:
+        return None
+    return str(statistics.min) if statistics.min == statistics.max else None
+
+
+def _tail(s3: Any, listed: Listed, size_bytes: int) -> bytes:
+    first = max(listed.size_bytes - size_bytes, 0)
+    answer = s3.get_object(
+        Bucket=listed.bucket, Key=listed.key, Range=f"bytes={first}-{listed.size_bytes - 1}", IfMatch=listed.etag
+    )
+    return bytes(answer["Body"].read())
+
+
+def _lines_of(s3: Any, listed: Listed) -> Counter[str]:
+    body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
+    return Counter(_source(head) for head in _line_heads(body))
+
+
+def _line_heads(body: Any) -> Iterator[bytes]:
+    """The beginnings of the lines that are not empty, in constant memory."""
+    head = b""
+    while block := body.read(BLOCK_BYTES):
+        lines = block.split(b"\n")
+        for line in lines[:-1]:
+            head += line[: _HEAD_BYTES - len(head)]
+            if head:
+                yield head
+            head = b""
+        head += lines[-1][: _HEAD_BYTES - len(head)]
+    if head:
+        yield head
+
+
+def _source(head: bytes) -> str:
+    """Raises ValueError."""
+    for raw in _RAW:
+        facts, found, _ = head.partition(raw)
+        if found:
+            record = json.loads(facts + b"}")
+            break
+    else:
+        record = json.loads(head)
+    if not isinstance(record, dict) or not isinstance(record.get("source"), str):
+        raise ValueError("without a source")
+    return str(record["source"])
+
+
+def _is_changed(error: BaseException) -> bool:
+    """Whether the object is not what was listed, as opposed to a cloud that does not answer."""
+    return is_not_found(error) or error_code(error) in ("412", "PreconditionFailed", "416", "InvalidRange")

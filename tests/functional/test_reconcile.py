@@ -1,0 +1,393 @@
+"""Reconciliations of an environment on moto, in pages of two: in order, and with one thing wrong at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ndjctl.contracts import (
+    CLAIMING,
+    COMPLETED,
+    FAILED,
+    MANIFESTED,
+    PENDING,
+    PROCESSING,
+    QUARANTINED,
+    READY,
+    RUNNING,
+    STARTED,
+    Attr,
+    date_prefix,
+    iso_utc,
+    part_key,
+)
+from tests.reconcile_world import DAY, PAGE, World, bad_lines
+
+IDS = [f"20260314T12000{number}000Z-0000000{number}" for number in range(9)]
+A, B, C = (f"in/{DAY}-{name}.ndjson" for name in "abc")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cloud() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def world() -> World:
+    """Three files of two manifests, done."""
+    world = World(f"w{next(_numbers)}")
+    world.convert(IDS[0], {A: 10, B: 5})
+    world.convert(IDS[1], {C: 7})
+    return world
+
+
+def test_nothing_is_found_where_nothing_is_wrong(world: World) -> None:
+    result = world.reconcile()
+    assert result.ok and result.findings.kept == []
+    (date,) = result.findings.days
+    day = result.findings.days[date]
+    assert (date, day.files, day.completed, day.lines, day.rows, day.bad_lines) == (DAY, 3, 3, 25, 22, 3)
+    assert (day.in_flight, day.failed, day.quarantined, day.by_report, day.parts) == (0, 0, 0, 0, 4)
+    assert world.reconcile(page_items=1000).findings.days == result.findings.days
+    assert world.glue.asked == 0, "of a manifest that is closed there is nothing to ask"
+
+
+def test_without_a_date_what_was_uploaded_lately_counts_whatever_its_name_says(world: World) -> None:
+    result = world.reconcile(None)
+    assert result.findings.days[DAY].rows == 22
+    assert DAY not in result.scope.dates
+    assert world.found(None) == []
+    world.put_input(f"{DAY}-new.ndjson")
+    assert world.found(None) == [("never seen", 1, f"backfill --date {DAY}")]
+
+
+def test_a_file_that_was_never_seen(world: World) -> None:
+    world.put_input(f"in/{DAY}-x.ndjson")
+    world.put_input(f"in/{DAY}-no file of ours.txt")
+    assert world.found() == [("never seen", 1, f"backfill --date {DAY}")]
+    assert world.found("2026-03-13") == []
+    day = world.reconcile(grace_s=7200).findings.days[DAY]
+    assert (day.in_flight, day.files) == (1, 4), "its event may still be on the way"
+
+
+def test_files_without_a_date_in_the_name_are_of_the_day_of_their_event(world: World) -> None:
+    today = date_prefix("x.ndjson", world.started)
+    other_days = [(world.started + timedelta(days=days)).date().isoformat() for days in (-3, 1)]
+    for name, date in zip("xyz", (today, *other_days), strict=True):
+        world.put_file(f"in/{name}.ndjson", date, FAILED, **{Attr.ERROR: "no"})
+    world.put_input("in/unseen.ndjson")
+    assert world.found(today) == [("never seen", 1, f"backfill --date {today}")]
+    for date in other_days:
+        assert world.found(date) == []
+        assert world.reconcile(date).findings.days[date].failed == 1
+
+
+@pytest.mark.parametrize("status", [PENDING, MANIFESTED, PROCESSING])
+def test_what_changed_a_moment_ago_is_in_flight(world: World, status: str) -> None:
+    world.put_file(f"in/{DAY}-x.ndjson", status=status, **{Attr.BATCH_ID: IDS[5]})
+    result = world.reconcile(grace_s=7200)
+    assert result.ok and result.in_flight == 1
+
+
+def test_a_file_that_is_pending_for_too_long(world: World) -> None:
+    world.put_file(f"in/{DAY}-x.ndjson")
+    assert world.found() == [("stuck", 1, "sweep")]
+
+
+@pytest.mark.parametrize("status", [MANIFESTED, PROCESSING])
+@pytest.mark.parametrize("manifest_id", [IDS[0], IDS[5], ""])
+def test_a_file_whose_manifest_is_closed_or_unknown(world: World, status: str, manifest_id: str) -> None:
+    world.put_file(f"in/{DAY}-x.ndjson", status=status, **{Attr.BATCH_ID: manifest_id})
+    assert world.found() == [("stuck", 1, f"redrive stuck --date {DAY}")]
+
+
+@pytest.mark.parametrize(
+    ("state", "runs", "found"),
+    [
+        (CLAIMING, {}, [("stuck", 1, "sweep")]),
+        (READY, {}, [("stuck", 1, "sweep")]),
+        (READY, {"jr_other": "RUNNING"}, []),
+        (STARTED, {"jr_2": "STARTING"}, []),
+        (RUNNING, {"jr_2": "RUNNING"}, []),
+        (STARTED, {"jr_2": "FAILED"}, [("stuck", 1, "sweep")]),
+        (RUNNING, {"jr_2": "STOPPED"}, [("stuck", 1, "sweep")]),
+        (RUNNING, {"jr_2": "FAILED", "jr_2_attempt_1": "RUNNING"}, []),
+        (RUNNING, {"jr_2": "FAILED", "jr_2_attempt_1": "FAILED"}, [("stuck", 1, "sweep")]),
+        (RUNNING, {}, [("stuck", 1, "sweep")]),
+    ],
+)
+def test_a_file_of_an_open_manifest(world: World, state: str, runs: dict[str, str], found: list[Any]) -> None:
+    key = f"in/{DAY}-x.ndjson"
+    world.glue.runs = runs
+    world.put_file(key, status=MANIFESTED, **{Attr.BATCH_ID: IDS[2]})
+    times = {Attr.STARTED_AT: world.changed_at, Attr.RUN_ID: "jr_2"}
+    world.put_manifest(IDS[2], [key], **{Attr.STATE: state, **times})
+    world.put_part(IDS[2], 0, {key: 3})  # of a run that has not ended, or of a dead one: the next attempt sees to it
+    assert world.found() == found
+
+
+def test_a_manifest_that_is_open_although_its_files_are_done(world: World) -> None:
+    world.glue.runs = {"jr_1": "FAILED"}
+    world.drop_manifest(IDS[1])
+    world.put_manifest(IDS[1], [C], **{Attr.STATE: RUNNING, Attr.STARTED_AT: world.changed_at})
+    assert world.found() == [("stuck", 1, "sweep")]
+
+
+def test_a_part_that_is_gone(world: World) -> None:
+    world.s3.delete_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[0], 1))
+    assert world.found() == [("missing", 3, f"reprocess --manifest {IDS[0]}")]
+    (finding,) = world.reconcile().findings.kept
+    assert [(each.subject, each.why) for each in finding.examples] == [
+        ("part 00001", "the part is not there"),
+        (world.uri(A), "5 rows of 10"),
+        (world.uri(B), "2 rows of 5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"PAR1", b"x" * 100, b"x" * 100 + b"\xff\xff\xff\x0fPAR1", b"x" * 90 + b"\4\0\0\0PAR1"]
+)
+def test_a_part_that_is_no_parquet(world: World, body: bytes) -> None:
+    world.s3.put_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[1], 0), Body=body)
+    assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[1]}")]
+
+
+def test_an_empty_part_that_is_gone(world: World) -> None:
+    """No row is missing, but a reader of the manifest's parts would stumble over it."""
+    world.put_part(IDS[1], 1, {})
+    world.put_part(IDS[1], 0, {C: 7})
+    assert world.found() == []
+    world.s3.delete_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[1], 1))
+    assert world.found() == [("missing", 1, f"reprocess --manifest {IDS[1]}")]
+
+
+def test_rows_that_are_too_many_or_of_nobody(world: World) -> None:
+    world.put_part(IDS[1], 0, {C: 4, A: 1})
+    assert world.found() == [("duplicated", 2, f"reprocess --manifest {IDS[1]}")]
+    (finding,) = world.reconcile().findings.kept
+    assert [(each.subject, each.why) for each in finding.examples] == [
+        (world.uri(A), "1 rows instead of 0 (no such file is in the manifest)"),
+        (world.uri(C), "8 rows instead of 7"),
+    ]
+
+
+def test_one_files_surplus_does_not_hide_anothers_loss(world: World) -> None:
+    world.put_part(IDS[0], 0, {A: 6, B: 1})
+    remedy = f"reprocess --manifest {IDS[0]}"
+    assert world.found() == [("missing", 1, remedy), ("duplicated", 1, remedy)]
+
+
+def test_the_rows_of_one_file_in_parts_of_two_manifests(world: World) -> None:
+    world.put_manifest(IDS[2], [B], **{Attr.PARTS: 1})
+    world.set_file(B, **{Attr.BATCH_ID: IDS[2]})
+    world.put_part(IDS[2], 0, {B: 5})
+    world.put_bad_lines(IDS[2], 0, [B])
+    assert world.found() == [("duplicated", 1, f"reprocess --manifest {IDS[0]}")]
+
+
+def test_rows_of_an_older_version_stay_until_the_new_one_is_done(world: World) -> None:
+    for status in (PENDING, MANIFESTED, PROCESSING, FAILED):
+        world.set_file(B, **{Attr.BATCH_ID: IDS[7], Attr.REPLACES: IDS[0], Attr.STATUS: status})
+        kinds = {kind for kind, _, _ in world.found()}
+        assert kinds <= {"stuck"}, status
+    world.put_manifest(IDS[2], [B], **{Attr.PARTS: 1})
+    world.set_file(B, **{Attr.BATCH_ID: IDS[2], Attr.STATUS: COMPLETED})
+    world.put_part(IDS[2], 0, {B: 5})
+    world.put_bad_lines(IDS[2], 0, [B])
+    assert world.found() == [("duplicated", 1, f"reprocess --manifest {IDS[0]}")]
+    world.put_part(IDS[0], 0, {A: 5})
+    world.put_part(IDS[0], 1, {A: 5})
+    world.put_bad_lines(IDS[0], 0, [A])
+    assert world.found() == []
+
+
+def test_quarantined_lines_that_are_gone_or_too_many(world: World) -> None:
+    key = world.put_bad_lines(IDS[0], 0, [A])
+    assert world.found() == [("missing", 1, f"reprocess --manifest {IDS[0]}")]
+    world.put_bad_lines(IDS[0], 0, [A, B, B])
+    assert world.found() == [("duplicated", 1, f"reprocess --manifest {IDS[0]}")]
+    world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=key)
+    assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[0]}")]
+    world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=key, Body=b"what is this\n")
+    assert world.found() == [("missing", 3, f"reprocess --manifest {IDS[0]}")]
+
+
+def test_quarantined_lines_of_any_size_are_counted(world: World) -> None:
+    key = world.put_bad_lines(IDS[0], 0, [])
+    long = b'{"x": ", \\"raw\\": ' + b"y" * 3_000_000
+    body = bad_lines([world.uri(A)], long) + bad_lines([world.uri(B)], b"\xff" * 100_000, raw_bytes=1, truncated=True)
+    world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=key, Body=body)
+    assert world.found() == []
+
+
+def test_a_completed_file_of_whose_manifest_nothing_is_there(world: World) -> None:
+    world.put_file(f"in/{DAY}-x.ndjson", status=COMPLETED, **{Attr.BATCH_ID: IDS[6], Attr.ROWS: 3, Attr.LINES: 3})
+    assert world.found() == [("missing", 1, f"reprocess --manifest {IDS[6]}")]
+
+
+def test_the_ledger_lost_a_manifest_and_has_its_files(world: World) -> None:
+    """Its parts hold the rows of completed files: they are no orphans."""
+    world.drop_manifest(IDS[1])
+    assert world.found() == []
+    assert world.reconcile().findings.days[DAY].rows == 22
+    world.s3.delete_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[1], 0))
+    assert world.found() == [("missing", 1, f"reprocess --manifest {IDS[1]}")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"part-{IDS[5]}-00000.parquet",  # of no manifest
+        f"part-{IDS[0]}-00002.parquet",  # beyond the manifest's parts
+        "part-x.parquet",
+        "copy of a part.parquet",
+        "zzz.csv",
+        "folder/part.parquet",
+    ],
+)
+def test_an_object_that_belongs_to_no_output(world: World, name: str) -> None:
+    body = world.s3.get_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[0], 0))["Body"].read()
+    for other in ("_SUCCESS", ".hidden"):
+        world.s3.put_object(Bucket=world.names.output_bucket, Key=f"parquet/{DAY}/{other}", Body=b"")
+    assert world.found() == []
+    world.s3.put_object(Bucket=world.names.output_bucket, Key=f"parquet/{DAY}/{name}", Body=body)
+    assert world.found() == [("orphaned", 1, f"reconcile --remove-orphans --date {DAY}")]
+
+
+def test_bad_lines_that_belong_to_no_output(world: World) -> None:
+    world.put_bad_lines(IDS[5], 0, [A])
+    world.put_bad_lines(IDS[0], 7, [A])
+    world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=f"{DAY}/malformed/notes.txt", Body=b"x")
+    assert world.found() == [("orphaned", 3, f"reconcile --remove-orphans --date {DAY}")]
+
+
+def test_what_a_manifest_that_was_given_up_left_behind(world: World) -> None:
+    world.put_manifest(IDS[2], [A], **{Attr.STATE: "abandoned", Attr.PARTS: 1})
+    assert world.found() == []
+    world.put_part(IDS[2], 0, {A: 3})
+    assert world.found() == [("orphaned", 1, f"reconcile --remove-orphans --date {DAY}")]
+
+
+def test_a_manifest_that_was_given_up_keeps_the_rows_of_files_that_it_completed(world: World) -> None:
+    world.drop_manifest(IDS[1])
+    world.put_manifest(IDS[1], [C], **{Attr.STATE: "abandoned", Attr.PARTS: 2})
+    assert world.found() == []
+
+
+def test_a_newer_version_of_a_converted_file(world: World) -> None:
+    etag = world.put_input(A, b'{"new":1}\n')
+    assert world.found() == [("superseded", 1, f"backfill --date {DAY}")], "its event was lost"
+    world.set_file(A, **{Attr.SUPERSEDED_BY: etag})
+    assert world.found() == [("superseded", 1, f"reprocess --superseded --date {DAY}")]
+    assert world.reconcile(grace_s=7200).findings.total == 1, "it is recorded, so it is for the operator at once"
+    world.put_input(A)
+    assert world.found() == [], "the converted version is there again"
+
+
+@pytest.mark.parametrize("status", [PENDING, FAILED, QUARANTINED])
+def test_a_newer_version_of_a_file_that_is_not_converted(world: World, status: str) -> None:
+    key = f"in/{DAY}-x.ndjson"
+    world.put_file(key, status=status)
+    world.put_input(key, b'{"new":1}\n')
+    assert world.found() == [("never seen", 1, f"backfill --date {DAY}")]
+
+
+def test_failed_files_are_listed_and_no_finding(world: World) -> None:
+    world.put_file(f"in/{DAY}-x.ndjson", status=FAILED, **{Attr.ERROR: "why not"})
+    result = world.reconcile()
+    day = result.findings.days[DAY]
+    assert result.ok and day.failed == 1
+    assert [(each.subject, each.why) for each in day.failed_examples] == [(world.uri(f"in/{DAY}-x.ndjson"), "why not")]
+
+
+def test_the_copy_of_a_quarantined_file(world: World) -> None:
+    bucket = world.names.quarantine_bucket
+    for name in ("x", "y", "z", "x x", "ü"):
+        key = f"in/{DAY}-{name}.ndjson"
+        copy = f"{DAY}/too-small/{key}" if name != "y" else f"{DAY}/too-small/0123.ndjson"
+        world.put_file(key, status=QUARANTINED, **{Attr.QUARANTINE_KEY: copy, Attr.SIZE_BYTES: 8})
+        world.s3.put_object(Bucket=bucket, Key=copy, Body=b'{"a":1}\n')
+    result = world.reconcile()
+    assert result.ok and result.findings.days[DAY].quarantined == 5
+    gone, short = f"{DAY}/too-small/in/{DAY}-x x.ndjson", f"{DAY}/too-small/in/{DAY}-z.ndjson"
+    world.s3.delete_object(Bucket=bucket, Key=gone)
+    world.s3.put_object(Bucket=bucket, Key=short, Body=b"{}")
+    copies = [f"aws s3 cp {world.uri(key.split('/', 2)[2])} s3://{bucket}/{key}" for key in (gone, short)]
+    assert sorted(world.found()) == [("missing", 1, copy) for copy in copies]
+
+
+def test_objects_that_were_deleted_after_they_were_done_are_no_finding(world: World) -> None:
+    for key in (A, C):
+        world.s3.delete_object(Bucket=world.names.input_bucket, Key=key)
+    assert world.found() == []
+    assert world.reconcile().findings.days[DAY].files == 3
+
+
+def test_a_date_that_the_ledger_has_forgotten_is_judged_by_the_reports(world: World) -> None:
+    world.put_report(IDS[0], {A: 10, B: 5}, parts=2)
+    world.put_report(IDS[1], {C: 7}, parts=2)
+    for key in (A, B, C):
+        world.drop_file(key)
+    for manifest_id in IDS[:2]:
+        world.drop_manifest(manifest_id)
+    for manifest_id in IDS[:2]:
+        world.s3.delete_object(
+            Bucket=world.names.quarantine_bucket, Key=f"{DAY}/malformed/bad-{manifest_id}-00000.ndjson"
+        )
+    result = world.reconcile()
+    assert result.ok, result.findings.kept
+    assert (result.findings.days[DAY].by_report, result.findings.days[DAY].rows) == (3, 22)
+    world.s3.delete_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[1], 1))
+    assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[1]}")]
+    world.put_input(f"in/{DAY}-y.ndjson")
+    assert [kind for kind, _, _ in world.found()] == ["never seen", "missing"]
+
+
+def test_a_first_conversion_that_the_ledger_does_not_know(world: World) -> None:
+    """After a kill of the embedded cloud: a file was converted again, and the first one's rows stayed."""
+    world.put_report(IDS[3], {A: 10, B: 5})
+    world.put_part(IDS[3], 0, {A: 10, B: 5})
+    assert world.found() == [("orphaned", 1, f"reconcile --remove-orphans --date {DAY}")]
+
+
+def test_the_pipeline_at_work_gives_no_false_findings(world: World) -> None:
+    """Between the listing and the look at the ledger a file is entered, another completed, a part rewritten."""
+    key = f"in/{DAY}-x.ndjson"
+    world.put_file(key, status=PROCESSING, **{Attr.BATCH_ID: IDS[2]})
+    world.put_manifest(IDS[2], [key], **{Attr.STATE: RUNNING, Attr.STARTED_AT: world.changed_at})
+    unseen = f"in/{DAY}-y.ndjson"
+    world.put_input(unseen)
+    places, reads = world.places(), []
+    real = places.client("s3").head_object
+
+    class S3:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.s3, name)
+
+        def head_object(self, **request: Any) -> Any:
+            if not reads:  # the first second look
+                world.set_file(key, **{Attr.STATUS: COMPLETED, Attr.ROWS: 3, Attr.LINES: 3, Attr.BAD_LINES: 0})
+                world.drop_manifest(IDS[2])
+                world.put_manifest(IDS[2], [key])
+                world.put_part(IDS[2], 0, {key: 3})
+                world.put_item(DAY, unseen, **{Attr.STATUS: PENDING, Attr.UPDATED_AT: iso_utc(world.now)})
+                head = real(Bucket=world.names.input_bucket, Key=unseen)
+                world.set_file(unseen, **{Attr.ETAG: head["ETag"].strip('"')})
+            reads.append(request["Key"])
+            return real(**request)
+
+    from ndjctl.reconcile.check import Places, reconcile
+    from ndjctl.reconcile.scope import scope_of
+    from tests.reconcile_world import Silent
+
+    busy = Places(lambda name: S3() if name == "s3" else places.client(name), world.names, places.sleep, PAGE)
+    result = reconcile(busy, scope_of(DAY, None, world.now), world.clock(), Silent())
+    assert reads and result.ok, result.findings.kept
+    assert result.in_flight == 1

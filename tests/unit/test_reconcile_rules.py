@@ -1,0 +1,171 @@
+"""What a reconciliation rests on: sorted streams walked along, dates of objects, bounded findings."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ndjctl.reconcile.findings import MISSING, ORPHANED, Example, Findings, Remedy
+from ndjctl.reconcile.join import Pair, named_date, pairs, possible_dates
+from ndjctl.reconcile.parts import _line_heads
+from ndjctl.reconcile.records import FileItem
+from ndjctl.reconcile.scope import Scope, scope_of
+from ndjctl.reconcile.streams import Cursor, Listed, grouped, ordered_map
+
+NOW = datetime(2026, 3, 14, 12, tzinfo=timezone.utc)
+DATES = ["2026-03-12", "2026-03-13", "2026-03-14", "2026-03-15", "2026-05-01"]
+
+
+def listed(key: str, modified: datetime = NOW) -> Listed:
+    return Listed("b", key, 1, "e", modified)
+
+
+@given(st.lists(st.text(max_size=5)))
+def test_the_order_of_python_is_that_of_the_services(keys: list[str]) -> None:
+    encodable = [key for key in keys if not any("\ud800" <= c <= "\udfff" for c in key)]
+    assert sorted(encodable) == sorted(encodable, key=lambda key: key.encode())
+
+
+names = st.builds("{}{}.ndjson".format, st.sampled_from(["", "a/", "é/", "z"]), st.text("ab-1😀", max_size=3))
+dated = st.builds(
+    "{}{}-{}.ndjson".format, st.sampled_from(["", "b/"]), st.sampled_from(DATES), st.text("ab", max_size=2)
+)
+keys = st.one_of(names, dated)
+
+
+@given(
+    st.dictionaries(keys, st.integers(0, 3), max_size=12),
+    st.dictionaries(st.tuples(st.sampled_from(DATES), keys), st.none(), max_size=12),
+    st.sets(st.sampled_from(DATES)),
+    st.booleans(),
+)
+def test_every_object_and_every_item_comes_once(
+    objects: dict[str, int], items: dict[tuple[str, str], None], dates: set[str], wants: bool
+) -> None:
+    listing = [listed(key, NOW - timedelta(days=days)) for key, days in sorted(objects.items())]
+    asked: list[str] = []
+
+    def items_of(date: str) -> Iterator[FileItem]:
+        asked.append(date)
+        return iter([FileItem(date, key, "pending") for of, key in sorted(items) if of == date])
+
+    found = list(pairs(listing, items_of, sorted(dates), lambda _listed: wants))
+    assert len(asked) == len(set(asked)) and dates <= set(asked)
+    seen_items = [pair.item.id for pair in found if pair.item]
+    assert Counter(seen_items) == Counter(each for each in items if each[0] in asked)
+    seen = Counter(pair.listed.key for pair in found if pair.listed)
+    assert all(count == 1 for count in seen.values())
+    for each in listing:
+        homes = possible_dates(each)
+        known = [date for date in homes if date in asked and (date, each.key) in items]
+        assert (each.key in seen) == bool(known or homes[0] in asked)
+        matched = [pair.date for pair in found if pair.listed == each]
+        assert matched == ([known[0]] if known else homes[:1] if homes[0] in asked else [])
+    assert all(pair.item is None or pair.listed is None or pair.item.key == pair.listed.key for pair in found)
+
+
+def test_where_an_item_can_be() -> None:
+    assert possible_dates(listed("in/2026-01-31-x.ndjson")) == ["2026-01-31"]
+    assert named_date("2026-13-45-x.ndjson") is None
+    around = possible_dates(listed("x.ndjson"))
+    assert around[:3] == ["2026-03-14", "2026-03-15", "2026-03-13"]
+    assert around[-1] == "2026-03-06" and len(around) == 10
+
+
+def test_no_item_is_read_before_it_is_needed() -> None:
+    drawn: list[str] = []
+
+    def items_of(date: str) -> Iterator[FileItem]:
+        for name in "abc":
+            drawn.append(name)
+            yield FileItem(date, f"2026-03-14-{name}.ndjson", "pending")
+
+    walk = pairs(
+        [listed("2026-03-14-a.ndjson"), listed("2026-03-14-c.ndjson")], items_of, ["2026-03-14"], lambda _: False
+    )
+    assert next(walk) == Pair(
+        "2026-03-14", listed("2026-03-14-a.ndjson"), FileItem("2026-03-14", "2026-03-14-a.ndjson", "pending")
+    )
+    assert drawn == ["a", "b"]
+
+
+def test_a_cursor_goes_forwards() -> None:
+    cursor = Cursor(iter("bdf"), str)
+    assert (cursor.at("a"), cursor.at("b"), cursor.at("b"), list(cursor.before("e"))) == (None, "b", None, ["d"])
+    assert (cursor.at("z"), list(cursor.rest())) == (None, [])
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=4))
+def test_entries_of_the_same_key_come_together(streams: list[list[str]]) -> None:
+    found = list(grouped(*([(key, (number, key)) for key in sorted(stream)] for number, stream in enumerate(streams))))
+    assert [key for key, _ in found] == sorted({key for stream in streams for key in stream})
+    for key, lists in found:
+        assert [len(entries) for entries in lists] == [stream.count(key) for stream in streams]
+
+
+def test_an_ordered_map_takes_no_more_than_its_window() -> None:
+    drawn = 0
+
+    def entries() -> Iterator[int]:
+        nonlocal drawn
+        for number in range(100):
+            drawn += 1
+            yield number
+
+    with ThreadPoolExecutor(4) as pool:
+        results = ordered_map(pool, lambda number: number * 2, entries(), 8)
+        for number in range(100):
+            assert next(results) == 2 * number
+            assert drawn <= number + 8
+        with pytest.raises(ZeroDivisionError):
+            list(ordered_map(pool, lambda number: 1 // number, [1, 0, 1], 2))
+
+
+class Body:
+    def __init__(self, data: bytes, step: int) -> None:
+        self._file, self._step = io.BytesIO(data), step
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(min(size, self._step))
+
+
+@given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b""))), st.integers(1, 20), st.booleans())
+def test_lines_of_a_body_that_comes_in_pieces(lines: list[bytes], step: int, ends: bool) -> None:
+    data = b"\n".join(lines) + (b"\n" if ends else b"")
+    assert list(_line_heads(Body(data, step))) == [line for line in lines if line]
+
+
+def test_of_a_long_line_only_the_beginning_is_kept() -> None:
+    heads = list(_line_heads(Body(b"x" * 3_000_000 + b"\nshort\n" + b"y" * 100_000, 70_000)))
+    assert [len(head) for head in heads] == [16_384, 5, 16_384]
+
+
+def test_scopes() -> None:
+    assert scope_of("2026-01-31", None, NOW) == Scope(("2026-01-31",))
+    week = scope_of(None, None, NOW)
+    assert (week.dates[0], week.dates[-1], len(week.dates)) == ("2026-03-08", "2026-03-14", 7)
+    since = scope_of(None, "2026-03-12", NOW)
+    assert since.dates == ("2026-03-12", "2026-03-13", "2026-03-14")
+    assert since.wants(listed("x", NOW)) and not since.wants(listed("x", NOW - timedelta(days=3)))
+    assert not scope_of("2026-01-31", None, NOW).wants(listed("x", NOW))
+
+
+def test_findings_are_counted_without_end_and_kept_up_to_a_limit() -> None:
+    findings = Findings()
+    for number in range(1000):
+        remedy = Remedy(("reprocess", "--manifest", str(number)))
+        findings.add(MISSING, "2026-03-14", "file", remedy, [Example("s", "w")] * 20, 20)
+        findings.add(ORPHANED, "2026-03-14", "object", Remedy(("x",)), [Example("s", "w")])
+    assert findings.total == 21_000
+    assert findings.days["2026-03-14"].found == {MISSING: 20_000, ORPHANED: 1000}
+    kept = findings.kept
+    assert (len(kept), findings.not_kept) == (200, 801)
+    assert kept[-1].count == 1000 and all(len(each.examples) == 5 for each in kept)
+    assert [each.kind for each in kept] == [MISSING] * 199 + [ORPHANED]
