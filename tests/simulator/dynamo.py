@@ -123,8 +123,10 @@ class DynamoDB:
     long the index takes to show a write. page_items, keys_per_read: at most so many at once; None for no limit but the
     request's. on_write: called with (table, key, item before, item after) once a request has been applied."""
 
+    table_type = Table
+
     def __init__(self, tables: dict[str, tuple[str, str]], indexed: str, now: Callable[[], float]) -> None:
-        self.tables = {name: Table(*keys, indexed=name == indexed) for name, keys in tables.items()}
+        self.tables = {name: self.table_type(*keys, indexed=name == indexed) for name, keys in tables.items()}
         self.now = now
         self.lag: Callable[[], float] | None = None
         self.page_items: Callable[[], int] | None = None

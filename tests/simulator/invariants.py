@@ -23,7 +23,6 @@ from ndjctl.contracts import (
     Attr,
     JobArg,
     Manifest,
-    ManifestFile,
     lock_item_key,
     s3_uri,
     split_s3_uri,
@@ -31,7 +30,7 @@ from ndjctl.contracts import (
 from tests.simulator import outputs
 from tests.simulator.actors import Broken
 from tests.simulator.data import differences
-from tests.simulator.world import INPUT, MANIFESTS, OUTPUT, QUARANTINE, TABLE, World
+from tests.simulator.world import INPUT, OUTPUT, QUARANTINE, TABLE, World
 
 Item = dict[str, Any]
 _ABOUT_THE_OBJECT = ("no longer there", "overwritten", "its manifest says", "changed")
@@ -59,6 +58,8 @@ def watch(world: World) -> None:
 
 def _judge_file(world: World, old: Item, new: Item) -> None:
     key, status = new[Attr.FILE_KEY], new[Attr.STATUS]
+    if status == PENDING:
+        world.pending_since_s[new[Attr.DATE_PREFIX], key] = world.scheduler.now_s
     was, same = old.get(Attr.STATUS), old.get(Attr.ETAG) == new[Attr.ETAG]
     if status == PENDING and same and was in (MANIFESTED, PROCESSING, COMPLETED):
         raise Violation(f"I4: {key} is {was}, and pending again with the same ETag")
@@ -100,6 +101,22 @@ def _judge_start(world: World, arguments: dict[str, str]) -> None:
     path = arguments[f"--{JobArg.MANIFEST_PATH}"]
     if manifest_of(world, path) is None:
         raise Violation(f"I3: a run was started for {path}, which is not written")
+
+
+def judge_sweep(world: World, began_s: float, answer: Item) -> None:
+    """I6, of a sweep without faults: of what was pending before it, no full batch waits any longer."""
+    if answer["cut_short"] or world.dynamodb.tables[TABLE].late or len(world.scheduler.living) > 0:
+        return
+    waiting: Counter[str] = Counter()
+    for item in world.file_items():
+        date = item[Attr.DATE_PREFIX]
+        if item[Attr.STATUS] == PENDING and world.pending_since_s[date, item[Attr.FILE_KEY]] < began_s:
+            waiting[date] += 1
+    for date, count in waiting.items():
+        keys = lock_item_key(date)
+        lock = world.item(keys[Attr.DATE_PREFIX], keys[Attr.FILE_KEY]) or {}
+        if count >= world.settings.max_files_per_manifest and Attr.HOLDER not in lock:
+            raise Violation(f"I6: {count} files of {date} wait, though they are a full batch")
 
 
 def manifest_of(world: World, path: str) -> Manifest | None:
@@ -246,6 +263,3 @@ def open_versions(world: World) -> dict[tuple[str, str], str]:
             if found.setdefault(version, _id(manifest)) != _id(manifest):
                 raise Violation(f"I3: {file['key']} is in two live manifests, {found[version]} and {_id(manifest)}")
     return found
-
-
-__all__ = ["MANIFESTS", "ManifestFile", "Violation", "check_at_rest", "manifest_of", "open_versions", "watch"]

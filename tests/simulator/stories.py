@@ -10,7 +10,7 @@ from dataclasses import replace
 from ndjctl.contracts import Attr
 from tests.simulator.data import Content, content_of, sized
 from tests.simulator.faults import Rates, SeededFaults
-from tests.simulator.invariants import Violation, check_at_rest, open_versions, watch
+from tests.simulator.invariants import Violation, check_at_rest, judge_sweep, open_versions, watch
 from tests.simulator.world import INPUT, LOCK_TTL_S, World
 
 _UPLOADS_S = 600.0
@@ -35,6 +35,8 @@ def run_seed(seed: int, verbose: bool = False) -> World:
         world.keep_sweeping()
         world.scheduler.run(_FAULTS_S)
         faults.is_over, world.rates = True, Rates()
+        began_s = world.scheduler.now_s
+        world.on_sweep = lambda since_s, answer: since_s < began_s or judge_sweep(world, since_s, answer)
         bring_to_rest(world)
         check_at_rest(world)
     except Violation as violation:

@@ -31,7 +31,7 @@ from tests.simulator.glue import Glue, Run
 from tests.simulator.s3 import S3, Object
 from tests.simulator.sqs import Message, Queue
 
-START = datetime(2026, 3, 14, 22, 40, tzinfo=timezone.utc)
+START = datetime(2026, 3, 14, 23, 53, tzinfo=timezone.utc)
 """Midnight comes while the files do."""
 TABLE, METRICS = "tracking", "metrics"
 INPUT, MANIFESTS, OUTPUT, QUARANTINE = "input", "manifests", "output", "quarantine"
@@ -96,6 +96,8 @@ class World:
         self.histories: dict[str, History] = {}
         self.starts: list[tuple[str, str]] = []
         """(manifest path, run id) of every run that was accepted, also of those that Glue has lost since."""
+        self.pending_since_s: dict[tuple[str, str], float] = {}
+        self.on_sweep: Callable[[float, Any], None] = lambda began_s, answer: None
         self.sweeping = False
         self._numbers: dict[str, int] = {}
         self._entropy = random.Random(chance.random())
@@ -210,7 +212,13 @@ class World:
         return process
 
     def sweep(self) -> Process:
-        return self.invoke("sweep", {"detail-type": "Scheduled Event"})
+        began_s = self.scheduler.now_s
+
+        def ended(answer: Any, error: BaseException | None) -> None:
+            if error is None:
+                self.on_sweep(began_s, answer)
+
+        return self.invoke("sweep", {"detail-type": "Scheduled Event"}, ended)
 
     def keep_sweeping(self) -> None:
         """A sweep every minute from now on, as the schedule has it."""
