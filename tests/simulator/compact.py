@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from ndjctl.contracts import COMPLETED, Attr
-from tests.simulator.dynamo import DynamoDB, Key, Stored, Table
+from tests.simulator.dynamo import DynamoDB
+from tests.simulator.tables import Key, Stored, Table
 
 _DONE = {"S": COMPLETED}
 

@@ -190,7 +190,7 @@ def _check_failure(world: World, item: Item, closed: dict[str, Item]) -> None:
         raise Violation(f"I1: {key} failed without a reason")
     if manifest is not None and manifest[Attr.STATE] == ABANDONED:
         # A second copy of a run is none of the attempts, but no attempt is without a run.
-        runs = sum(path == manifest[Attr.MANIFEST_PATH] for path, _ in world.starts)
+        runs = sum(path == manifest[Attr.MANIFEST_PATH] for path, _ in world.runs.starts)
         if manifest[Attr.ATTEMPT] < world.settings.max_attempts or runs < world.settings.max_attempts:
             raise Violation(f"I7: {key} was given up after attempt {manifest[Attr.ATTEMPT]} and {runs} runs: {error}")
     elif world.histories[key].is_steady or not any(text in error for text in _ABOUT_THE_OBJECT):

@@ -96,13 +96,13 @@ def work(world: World) -> None:
 def end_badly(world: World, state: str) -> None:
     """The run in flight ends so before it has done anything; Glue gives it no further attempt."""
     (run,) = world.glue.in_flight()
-    process = world.start_run_now(run)
+    process = world.runs.begin(run)
     if state == "LOST":
-        world.kill_run(run, process, "FAILED")
+        world.runs.kill(run, process, "FAILED")
         world.glue.lose(run)
         let_pass(world, 61.0)
     else:
-        world.kill_run(run, process, state)
+        world.runs.kill(run, process, state)
         let_pass(world, 61.0)
 
 

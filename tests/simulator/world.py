@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
-from functools import partial
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
-from glue_job import driver
-from glue_job.log import Log
-from glue_job.main import JobFailed, main
-from glue_job.s3_store import S3Store
 from lambda_handler.config import settings_from
 from lambda_handler.dynamo import from_item
 from lambda_handler.handler import dispatch
 from lambda_handler.services import Services
-from ndjctl.contracts import AT_REST, MIB, OPEN_MANIFESTS_PARTITION, Attr, Env, JobArg, iso_utc
-from tests.simulator.actors import Broken, Death, Process, Scheduler
+from ndjctl.contracts import AT_REST, MIB, OPEN_MANIFESTS_PARTITION, Attr, Env, iso_utc
+from tests.simulator.actors import Process, Scheduler
 from tests.simulator.client import Client
 from tests.simulator.data import NORMAL_BYTES, Content, History
 from tests.simulator.dynamo import DynamoDB
 from tests.simulator.faults import Faults, NoFaults, Rates
-from tests.simulator.glue import Glue, Run
+from tests.simulator.glue import Glue
+from tests.simulator.job_runs import INPUT, MANIFESTS, METRICS, OUTPUT, QUARANTINE, TABLE, JobRuns
 from tests.simulator.s3 import S3, Object
 from tests.simulator.sqs import Message, Queue
 
 START = datetime(2026, 3, 14, 23, 53, tzinfo=timezone.utc)
 """Midnight comes while the files do."""
-TABLE, METRICS = "tracking", "metrics"
-INPUT, MANIFESTS, OUTPUT, QUARANTINE = "input", "manifests", "output", "quarantine"
 TIMEOUT_S = 300.0
 LOCK_TTL_S = 60.0
 SWEEP_EVERY_S = 60.0
@@ -84,7 +77,8 @@ class World:
             lambda: self.scheduler.now_s,
         )
         self.s3 = S3(self.clock)
-        self.glue = Glue(self.clock, self._run_starts)
+        self.runs = JobRuns(self)
+        self.glue = Glue(self.clock, self.runs.accepted)
         self.queue = Queue(visibility_s=400.0, max_receipts=3)
         self.models = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue}
         level = {Env.LOG_LEVEL: "DEBUG"} if verbose else {}
@@ -94,8 +88,6 @@ class World:
         self.trace: list[tuple[float, str, str, str]] = []
         self.log: list[str] = []
         self.histories: dict[str, History] = {}
-        self.starts: list[tuple[str, str]] = []
-        """(manifest path, run id) of every run that was accepted, also of those that Glue has lost since."""
         self.pending_since_s: dict[tuple[str, str], float] = {}
         self.on_sweep: Callable[[float, Any], None] = lambda began_s, answer: None
         self.sweeping = False
@@ -183,7 +175,7 @@ class World:
     ) -> Process:
         """An invocation of the function, from now on. kind: what its name begins with."""
         name = self._name(kind)
-        skew_s = self._skew()
+        skew_s = self.skew()
         process: Process
 
         def work() -> Any:
@@ -194,7 +186,7 @@ class World:
             )
             services = Services(
                 self.settings,
-                make_client=lambda service: self._client(service, process),
+                make_client=lambda service: self.client(service, process),
                 clock=lambda: self.scheduler.clock(skew_s),
                 sleep=process.pause,
                 entropy=lambda digits: f"{self._entropy.getrandbits(4 * digits):0{digits}x}",
@@ -204,7 +196,7 @@ class World:
             return dispatch(event, context, services)
 
         def over(answer: Any, error: BaseException | None) -> None:
-            self._note(process, "", "ended" if error is None else f"ended by {type(error).__name__} {error}"[:200])
+            self.note(process, "", "ended" if error is None else f"ended by {type(error).__name__} {error}"[:200])
             if ended is not None:
                 ended(answer, error)
 
@@ -237,107 +229,6 @@ class World:
             self.scheduler.after(SWEEP_EVERY_S, tick)
 
         self.scheduler.after(SWEEP_EVERY_S * self.chance.random(), tick)
-
-    # --- the job
-
-    def _run_starts(self, run: Run) -> None:
-        self.starts.append((run["Arguments"][f"--{JobArg.MANIFEST_PATH}"], run["Id"]))
-        rates, draw = self.rates, self.chance.random
-        now_s = self.scheduler.now_s
-        run["_known_at_s"] = now_s + (30 * draw() if draw() < rates.run_unknown else 0.0)
-        if draw() < rates.run_doubled:
-            arguments = dict(run["Arguments"])
-            self.scheduler.after(60 * draw(), lambda: self.glue.add(arguments) and None)
-        self.scheduler.after(1 + 20 * draw(), lambda: self.start_run_now(run))
-
-    def start_run_now(self, run: Run) -> Process:
-        """The process of the run, which is started unless it was."""
-        if "_process" not in run:
-            run["_process"] = self._run_works(run)
-        process: Process = run["_process"]
-        return process
-
-    def _run_works(self, run: Run) -> Process:
-        skew_s = self._skew()
-        name = f"run-{run['Id']}"
-        process: Process
-
-        def work() -> int:
-            arguments = {
-                **{given.removeprefix("--"): value for given, value in run["Arguments"].items()},
-                JobArg.TRACKING_TABLE: TABLE,
-                JobArg.METRICS_TABLE: METRICS,
-                JobArg.MANIFEST_BUCKET: MANIFESTS,
-                JobArg.OUTPUT_BUCKET: OUTPUT,
-                JobArg.QUARANTINE_BUCKET: QUARANTINE,
-                JobArg.JOB_NAME: "job",
-                JobArg.JOB_RUN_ID: run["Id"],
-                JobArg.LOG_LEVEL: "DEBUG" if self.verbose else "ERROR",
-            }
-
-            def clock() -> datetime:
-                return self.scheduler.clock(skew_s)
-
-            s3 = self._client("s3", process)
-            services = driver.Services(
-                s3,
-                self._client("dynamodb", process),
-                lambda: self._client("glue", process),
-                partial(self._run_parts, s3),
-                lambda stated: stated or 2,
-                clock,
-                Log(arguments[JobArg.LOG_LEVEL], _Lines(self.log), clock),
-            )
-            return main([text for given, value in arguments.items() for text in (f"--{given}", value)], services)
-
-        process = self.scheduler.start(name, work, lambda result, error: self._run_over(run, process, result, error))
-        draw = self.chance.random
-        if draw() < self.rates.run_killed:
-            state = self.chance.choice(("FAILED", "TIMEOUT", "STOPPED"))
-            self.scheduler.after(3 * draw(), lambda: self.kill_run(run, process, state))
-        return process
-
-    def _run_parts(self, s3: Any, function: Callable[..., Any], tasks: list[Any]) -> list[Any]:
-        """Spark's part: every task once, some of them twice, of which the second counts."""
-        results = []
-        for task in tasks:
-            if self.chance.random() < self.rates.task_doubled:
-                function(task, store=S3Store(s3))
-            results.append(function(task, store=S3Store(s3)))
-        return results
-
-    def kill_run(self, run: Run, process: Process, state: str) -> None:
-        if not process.is_over:
-            run["_state"] = state
-            process.kill()
-            process.resume()
-
-    def _run_over(self, run: Run, process: Process, result: Any, error: BaseException | None) -> None:
-        self._note(process, "", "ended" if error is None else f"ended by {type(error).__name__} {error}"[:200])
-        if error is None:
-            state, message = "SUCCEEDED", ""
-        elif isinstance(error, Death):
-            state, message = run.get("_state", "FAILED"), "killed"
-        elif isinstance(error, JobFailed):
-            state, message = "FAILED", str(error)
-        else:
-            raise Broken(f"{process.name}: {type(error).__name__}: {error}") from error
-        draw = self.chance.random
-        if draw() < self.rates.run_lost:
-            self.glue.lose(run)
-            return
-        self.scheduler.after(20 * draw(), lambda: self._run_ended(run, state, message))
-
-    def _run_ended(self, run: Run, state: str, message: str) -> None:
-        """Glue knows now."""
-        self.glue.end(run, state, message)
-        draw = self.chance.random
-        if draw() >= self.rates.sweep_missed:
-            event = {"detail-type": "Glue Job State Change"}
-            self.scheduler.after(5 * draw(), lambda: self.invoke("state", event) and None)
-        if state in ("FAILED", "TIMEOUT"):
-            delay_s = 25 * draw() if draw() < 0.8 else 30 + 60 * draw()
-            self.scheduler.after(delay_s, lambda: self.glue.retry(run) and None)
 
     # --- looking
 
@@ -372,10 +263,10 @@ class World:
 
     # --- inside
 
-    def _client(self, service: str, process: Process) -> Client:
-        return Client(service, self.models[service], self.scheduler, process, self.faults, self._note)
+    def client(self, service: str, process: Process) -> Client:
+        return Client(service, self.models[service], self.scheduler, process, self.faults, self.note)
 
-    def _note(self, process: Process, call: str, outcome: str) -> None:
+    def note(self, process: Process, call: str, outcome: str) -> None:
         self.trace.append((round(self.scheduler.now_s, 4), process.name, call, outcome))
 
     def _name(self, kind: str) -> str:
@@ -387,22 +278,7 @@ class World:
             return None
         return self.chance.choice(("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException"))
 
-    def _skew(self) -> float:
+    def skew(self) -> float:
         if self.chance.random() >= self.rates.skew:
             return 0.0
         return self.chance.choice((-60.0, 60.0, 120 * self.chance.random() - 60))
-
-
-class _Lines(io.TextIOBase):
-    """A stream whose lines go to a list."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
-
-    def write(self, text: str) -> int:
-        self._lines.append(text.rstrip("\n"))
-        return len(text)
-
-
-def seconds(moment: datetime) -> float:
-    return (moment - START) / timedelta(seconds=1)
