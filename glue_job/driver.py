@@ -256,7 +256,8 @@ class Job:
             Body=build_report(self._manifest, facts, files, output.tasks, results, output.published),
             ContentType="application/json",
         )
-        self._ledger.close()
+        if not self._ledger.close():
+            self._log.info("left to the sweep", why="a file that failed was overwritten meanwhile")
         if self._arguments.metrics_table is not None:
             counts = metrics.counts(self._manifest, files, results)
             metrics.add_counts(

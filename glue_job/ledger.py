@@ -19,6 +19,8 @@ _MOVABLE = (contracts.READY, contracts.STARTED, contracts.RUNNING)
 _CONVERTIBLE = (contracts.MANIFESTED, contracts.PROCESSING, contracts.COMPLETED)
 """`completed` too: an attempt that died between completing its files and closing its manifest is done again whole."""
 
+_NOT_GIVEN_UP = f"attribute_not_exists({Attr.GIVEN_UP_AT})"
+
 _TAKE_ATTEMPTS = 5
 _THREADS = 8
 _ERROR_CHARACTERS = 1_000
@@ -55,6 +57,7 @@ class Ledger:
         self._manifest = manifest
         self._run_id = run_id
         self._clock = clock
+        self._has_superseded = False
 
     # ------------------------------------------------------------------------------------------------ manifest
 
@@ -65,7 +68,7 @@ class Ledger:
         """
         for _ in range(_TAKE_ATTEMPTS):
             item = self._open_item()
-            if item is None:
+            if item is None or Attr.GIVEN_UP_AT in item:
                 return Outcome.CLOSED
             state = _text(item, Attr.STATE)
             if state in (contracts.DONE, contracts.ABANDONED):
@@ -94,7 +97,7 @@ class Ledger:
         return self._update(
             self._open_key(),
             f"SET #state = :state, {Attr.RUN_ID} = :run, {Attr.STARTED_AT} = :now, {Attr.UPDATED_AT} = :now",
-            f"#state = :seen_state AND {same_holder}",
+            f"#state = :seen_state AND {same_holder} AND {_NOT_GIVEN_UP}",
             values,
             {"#state": Attr.STATE},
         )
@@ -107,7 +110,7 @@ class Ledger:
                 TableName=self._table,
                 Key=self._open_key(),
                 UpdateExpression=f"SET {Attr.PARTS} = if_not_exists({Attr.PARTS}, :count)",
-                ConditionExpression=f"{Attr.RUN_ID} = :run",
+                ConditionExpression=f"{Attr.RUN_ID} = :run AND {_NOT_GIVEN_UP}",
                 ExpressionAttributeValues={":count": {"N": str(count)}, ":run": {"S": self._run_id}},
                 ReturnValues="ALL_NEW",
             )
@@ -119,13 +122,21 @@ class Ledger:
 
     def is_holder(self) -> bool:
         """Whether the manifest is (still) this run's."""
-        item = self._open_item()
-        return item is not None and _text(item, Attr.RUN_ID) == self._run_id
+        return self._is_mine(self._open_item())
 
-    def close(self) -> None:
-        """Moves the manifest item to the finished ones. Raises LedgerError if it is no longer this run's."""
+    def _is_mine(self, item: Item | None) -> bool:
+        return item is not None and _text(item, Attr.RUN_ID) == self._run_id and Attr.GIVEN_UP_AT not in item
+
+    def close(self) -> bool:
+        """Moves the manifest item to the finished ones. Raises LedgerError if it is no longer this run's.
+
+        False, and it stays open, if a file of it failed and was overwritten before: the sweep enters such a file anew
+        before it closes the manifest, and nobody looks at a closed one again.
+        """
+        if self._has_superseded:
+            return False
         item = self._open_item()
-        if item is None or _text(item, Attr.RUN_ID) != self._run_id:
+        if item is None or not self._is_mine(item):
             raise LedgerError(f"manifest {self._manifest.manifest_id} was taken from this run")
         now = self._clock()
         closed = {
@@ -139,7 +150,7 @@ class Ledger:
         delete = {
             "TableName": self._table,
             "Key": self._open_key(),
-            "ConditionExpression": f"{Attr.RUN_ID} = :run",
+            "ConditionExpression": f"{Attr.RUN_ID} = :run AND {_NOT_GIVEN_UP}",
             "ExpressionAttributeValues": {":run": {"S": self._run_id}},
         }
         try:
@@ -150,6 +161,7 @@ class Ledger:
             if error_code(error) == "TransactionCanceledException" and not self.is_holder():
                 raise LedgerError(f"manifest {self._manifest.manifest_id} was taken from this run") from error
             raise
+        return True
 
     def _open_key(self) -> dict[str, dict[str, str]]:
         return _key(OPEN_MANIFESTS_PARTITION, contracts.manifest_item_key(self._manifest.manifest_id))
@@ -187,6 +199,7 @@ class Ledger:
             return f"{file.uri}: the ledger has no item of it"
         if _text(item, Attr.BATCH_ID) != self._manifest.manifest_id:
             return f"{file.uri}: the ledger has it under another manifest ({_text(item, Attr.BATCH_ID) or 'none'})"
+        self._note(item)
         status = _text(item, Attr.STATUS)
         return f"{file.uri}: its status is already {status} ({_text(item, Attr.ERROR) or 'no reason given'})"
 
@@ -203,13 +216,21 @@ class Ledger:
 
     def fail(self, file: ManifestFile, error: str) -> bool:
         """processing -> failed; False if the file is no longer this run's."""
-        return self._settle(
+        failed = self._settle(
             file,
             f"SET #status = :status, #error = :error, {Attr.UPDATED_AT} = :now",
             contracts.FAILED,
             {":error": {"S": error[:_ERROR_CHARACTERS]}},
             {"#error": Attr.ERROR},
         )
+        if failed:
+            # A new version of it is recorded while it is in work, and never after: then it takes the file's place.
+            self._note(self._get(self._file_key(file)) or {})
+        return failed
+
+    def _note(self, item: Item) -> None:
+        if Attr.SUPERSEDED_BY in item and _text(item, Attr.STATUS) == contracts.FAILED:
+            self._has_superseded = True
 
     def _settle(
         self, file: ManifestFile, change: str, status: str, values: Mapping[str, Any], names: Mapping[str, str]

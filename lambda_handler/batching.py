@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from lambda_handler.dynamo import Item, file_key, get_items, query_pages
 from lambda_handler.services import Invocation
@@ -12,7 +13,7 @@ from ndjctl.contracts import PENDING, STATUS_INDEX, Attr, ManifestFile, parse_is
 
 _MAX_ITEM_BYTES = 300_000
 """Room that the candidates may take in a manifest's item; DynamoDB's limit for the whole item is 409,600 bytes."""
-_BYTES_PER_FILE = 64
+_BYTES_PER_FILE = 80
 """Attribute names, the size and DynamoDB's own overhead of one candidate, roughly and on the safe side."""
 
 _FIELDS = (
@@ -23,6 +24,7 @@ _FIELDS = (
     Attr.BUCKET,
     Attr.SIZE_BYTES,
     Attr.ETAG,
+    Attr.REPLACES,
 )
 
 
@@ -35,7 +37,8 @@ class PendingFile:
     @property
     def item_bytes(self) -> int:
         """What it takes in a manifest's item, at most."""
-        return len(self.file.key.encode()) + len(self.file.bucket) + len(self.file.etag) + _BYTES_PER_FILE
+        texts = len(self.file.bucket) + len(self.file.etag) + len(self.file.replaces)
+        return len(self.file.key.encode()) + texts + _BYTES_PER_FILE
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,14 @@ class _Room:
         return batch
 
 
-def form_batches(files: Iterable[PendingFile], limits: Limits) -> list[Batch]:
-    """Consecutive batches in the given order. All but the last are full; the last may be. A single file above the
-    limits is a batch of its own."""
+def form_batches(files: Iterable[PendingFile], limits: Limits) -> Iterator[Batch]:
+    """Consecutive batches in the given order, as they fill. All but the last are full; the last may be. A single file
+    above the limits is a batch of its own."""
     room = _Room(limits)
-    batches = [batch for file in files for batch in room.add(file)]
-    return [*batches, Batch(tuple(room.files), full=False)] if room.files else batches
+    for file in files:
+        yield from room.add(file)
+    if room.files:
+        yield Batch(tuple(room.files), full=False)
 
 
 def limits_of(inv: Invocation) -> Limits:
@@ -102,10 +107,35 @@ def is_aged(inv: Invocation, upload_time: str, now: datetime) -> bool:
     return (now - parse_iso_utc(upload_time)).total_seconds() > inv.settings.max_partial_age_s
 
 
-def pending_pages(inv: Invocation, date: str | None = None) -> Iterator[list[PendingFile]]:
-    """Pending files as the index has them, oldest first, of one date or of all: it may lag behind the table."""
-    for items in query_pages(inv, Attr.STATUS, PENDING, _FIELDS, STATUS_INDEX):
-        yield [_pending_file(item) for item in items if date in (None, item[Attr.DATE_PREFIX])]
+@dataclass(frozen=True)
+class Pending:
+    """Pending files as the index has them, which may lag behind the table, each once, by date, the oldest first. Dates
+    are in the order of their oldest file. complete: no file is left out."""
+
+    by_date: dict[str, list[PendingFile]]
+    complete: bool
+
+    @property
+    def count(self) -> int:
+        return sum(len(files) for files in self.by_date.values())
+
+
+def read_pending(inv: Invocation, most: int) -> Pending:
+    """The oldest pending files, about `most` of them. Short of time it tells what it has read so far."""
+    by_date: dict[str, dict[str, PendingFile]] = {}
+    seen = 0
+    pages = query_pages(inv, Attr.STATUS, PENDING, _FIELDS, STATUS_INDEX, page_items=most)
+    complete = True
+    for page in pages:
+        for item in page:
+            file = _pending_file(item)
+            # The index may show a file twice while it is written to.
+            by_date.setdefault(file.date, {}).setdefault(file.file.key, file)
+        seen += len(page)
+        if seen >= most or inv.short_of_time():
+            complete = False
+            break
+    return Pending({date: list(files.values()) for date, files in by_date.items()}, complete)
 
 
 def confirmed(inv: Invocation, files: Sequence[PendingFile]) -> list[PendingFile]:
@@ -122,39 +152,34 @@ def confirmed(inv: Invocation, files: Sequence[PendingFile]) -> list[PendingFile
 
 def _pending_file(item: Item) -> PendingFile:
     return PendingFile(
-        ManifestFile(item[Attr.BUCKET], item[Attr.FILE_KEY], item[Attr.SIZE_BYTES], item[Attr.ETAG]),
+        ManifestFile(
+            item[Attr.BUCKET],
+            item[Attr.FILE_KEY],
+            item[Attr.SIZE_BYTES],
+            item[Attr.ETAG],
+            str(item.get(Attr.REPLACES, "")),
+        ),
         date=item[Attr.DATE_PREFIX],
         upload_time=item[Attr.UPLOAD_TIME],
     )
 
 
-class Backlog:
-    """The pending files of one date, counted as they are read: constant memory."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._room = _Room(limits)
-        self.files = 0
-        self.oldest = ""
-        self.has_full_batch = False
-
-    def add(self, file: PendingFile) -> None:
-        self.oldest = self.oldest or file.upload_time
-        self.files += 1
-        for _ in self._room.add(file):
-            self.has_full_batch = True
-
-    def is_due(self, inv: Invocation, now: datetime, partial_of_any_age: bool) -> bool:
-        """Whether there is a batch to build."""
-        return self.has_full_batch or (self.files > 0 and (partial_of_any_age or is_aged(inv, self.oldest, now)))
+def due_batches(
+    inv: Invocation, pending: Pending, limits: Limits, now: datetime, takes_any: frozenset[str] | None
+) -> Iterator[Batch]:
+    """The batches to build now: the full ones, and of the others those whose oldest file has waited long enough.
+    takes_any: dates whose partial batches are due at any age, None for all dates."""
+    for date, files in pending.by_date.items():
+        for batch in form_batches(files, limits):
+            if batch.full or takes_any is None or date in takes_any or is_aged(inv, batch.files[0].upload_time, now):
+                yield batch
 
 
-def survey(inv: Invocation) -> dict[str, Backlog]:
-    """What is pending, by date, the date of the oldest file first. Short of time it tells what it has read so far."""
-    limits = limits_of(inv)
-    backlogs: dict[str, Backlog] = {}
-    for page in pending_pages(inv):
-        for file in page:
-            backlogs.setdefault(file.date, Backlog(limits)).add(file)
-        if inv.short_of_time():
-            break
-    return backlogs
+def next_due(
+    inv: Invocation, files: Sequence[PendingFile], limits: Limits, now: datetime, takes_any: bool
+) -> Batch | None:
+    """The first batch of one date's files, if it is due."""
+    for batch in islice(form_batches(files, limits), 1):
+        if batch.full or takes_any or is_aged(inv, batch.files[0].upload_time, now):
+            return batch
+    return None

@@ -1,10 +1,11 @@
-"""Builds the batches of one date under its lock."""
+"""Builds what is due, each date's batches under its lock, as far as there is room in the queue of waiting manifests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 
-from lambda_handler.batching import Limits, PendingFile, confirmed, form_batches, is_aged, limits_of, pending_pages
+from lambda_handler.batching import Limits, Pending, PendingFile, confirmed, due_batches, limits_of, next_due
 from lambda_handler.dynamo import Contended
 from lambda_handler.lock import Lock, LockLost, held
 from lambda_handler.manifests import build
@@ -12,64 +13,62 @@ from lambda_handler.report import Report
 from lambda_handler.services import Invocation
 
 
-def build_dates(inv: Invocation, dates: Iterable[str], partial_of_any_age: bool, report: Report) -> None:
-    """Builds what is due in each date. A date that fails, or whose lock another builder holds, is left to the next
-    sweep: it does not keep the others from their turn."""
-    for date in dates:
+def is_anything_due(inv: Invocation, pending: Pending) -> bool:
+    batches = due_batches(inv, pending, limits_of(inv), inv.now(), frozenset())
+    return next(batches, None) is not None
+
+
+def build_due(
+    inv: Invocation, pending: Pending, room: int, report: Report, takes_any: frozenset[str] | None = frozenset()
+) -> None:
+    """Builds up to `room` manifests, those of the oldest files first whatever their date; what is left stays pending.
+    takes_any: as of due_batches(). A date that fails, or whose lock another builder holds, is left to the next sweep:
+    it does not keep the others from their turn."""
+    limits = limits_of(inv)
+    due = sorted(due_batches(inv, pending, limits, inv.now(), takes_any), key=lambda batch: batch.files[0].upload_time)
+    if len(due) > room:
+        inv.log.info("files_stay_pending", batches=len(due) - room, why="enough manifests wait for a run")
+    for date, count in Counter(batch.files[0].date for batch in due[:room]).items():
         if inv.short_of_time():
             report.cut_short = True
             return
+        is_flushed = takes_any is None or date in takes_any
         try:
             with held(inv, date, inv.settings.max_lock_wait_s) as lock:
                 if lock is None:
                     inv.log.info("lock_busy", date=date)
                     continue
-                _build_date(inv, lock, partial_of_any_age, report)
+                _build_date(inv, lock, pending.by_date[date], limits, count, is_flushed, report)
         except (LockLost, Contended) as error:
             inv.log.warning("batching_interrupted", date=date, why=f"{type(error).__name__}: {error}")
         except Exception as error:
             inv.log.error("batching_failed", error, date=date)
 
 
-def _build_date(inv: Invocation, lock: Lock, partial_of_any_age: bool, report: Report) -> None:
-    limits = limits_of(inv)
-    # The index may show a file twice while it is written to, and still shows what this very loop has claimed.
-    seen: set[str] = set()
-    rest: list[PendingFile] = []
-    for page in pending_pages(inv, lock.date):
-        for file in page:
-            if file.file.key not in seen:
-                seen.add(file.file.key)
-                rest.append(file)
-        rest = _build_full(inv, lock, rest, limits, report)
+def _build_date(
+    inv: Invocation,
+    lock: Lock,
+    files: Sequence[PendingFile],
+    limits: Limits,
+    count: int,
+    takes_any: bool,
+    report: Report,
+) -> None:
+    """Builds up to `count` batches. What the index showed may be in a manifest by now, even of this very loop."""
+    while count > 0:
         if inv.short_of_time():
             report.cut_short = True
             return
-    if rest and (partial_of_any_age or is_aged(inv, rest[0].upload_time, inv.now())):
-        for batch in form_batches(confirmed(inv, rest), limits):
-            _build(inv, lock, batch.files, report)
-
-
-def _build_full(
-    inv: Invocation, lock: Lock, files: list[PendingFile], limits: Limits, report: Report
-) -> list[PendingFile]:
-    """Builds the full batches at the head of `files` and returns what is left."""
-    while not inv.short_of_time():
-        head = next(iter(form_batches(files, limits)), None)
-        if head is None or not head.full:
-            break
+        head = next_due(inv, files, limits, inv.now(), takes_any)
+        if head is None:
+            return
         rest = files[len(head.files) :]
-        pending = confirmed(inv, head.files)
-        if pending == list(head.files):
-            _build(inv, lock, pending, report)
-            files = rest
-        else:
-            files = pending + rest
-    return files
-
-
-def _build(inv: Invocation, lock: Lock, files: Iterable[PendingFile], report: Report) -> None:
-    batch = [each.file for each in files]
-    manifest_id = build(inv, lock, batch)
-    if manifest_id is not None:
-        report.created(manifest_id, len(batch))
+        still_pending = confirmed(inv, head.files)
+        if still_pending != list(head.files):
+            files = [*still_pending, *rest]
+            continue
+        manifest_id = build(inv, lock, [each.file for each in head.files])
+        if manifest_id is not None:
+            report.created(manifest_id, len(head.files))
+        files = rest
+        count -= 1

@@ -25,6 +25,7 @@ class Settings:
     lock_table: str
     manifest_bucket: str
     quarantine_bucket: str
+    output_bucket: str
     glue_job_name: str
     max_files_per_manifest: int
     max_batch_bytes: int
@@ -34,6 +35,10 @@ class Settings:
     max_lock_wait_s: float
     max_attempts: int
     log_level: str
+    max_waiting_manifests: int = 100
+    """Manifests that may wait for a run before no more are built. Twice the most concurrent runs of a preset (50): all
+    slots can free between two sweeps and be filled at once. Beyond that a file is better off pending, where it still
+    joins a full batch and takes its newest version."""
     page_items: int = 500
     """Items asked for in one page of a query."""
 
@@ -94,6 +99,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         lock_table=read.text(Env.LOCK_TABLE),
         manifest_bucket=read.text(Env.MANIFEST_BUCKET),
         quarantine_bucket=read.text(Env.QUARANTINE_BUCKET),
+        output_bucket=read.text(Env.OUTPUT_BUCKET),
         glue_job_name=read.text(Env.GLUE_JOB_NAME),
         max_files_per_manifest=read.count(Env.MAX_FILES_PER_MANIFEST),
         max_batch_bytes=round(read.number(Env.MAX_BATCH_SIZE_GB, 0, above=True) * GIB),
@@ -102,6 +108,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         lock_ttl_s=read.number(Env.LOCK_TTL_SECONDS, 0, 300, above=True),
         max_lock_wait_s=read.number(Env.MAX_LOCK_WAIT_SECONDS, 0, 10),
         max_attempts=read.count(Env.MAX_ATTEMPTS, 3),
+        max_waiting_manifests=read.count(Env.MAX_WAITING_MANIFESTS, Settings.max_waiting_manifests),
         log_level=read.text(Env.LOG_LEVEL, "INFO").upper(),
     )
     if settings.log_level not in LOG_LEVELS:

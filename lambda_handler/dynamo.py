@@ -131,8 +131,9 @@ def _conditional(request: Request, when: Mapping[str, Any]) -> Request:
     return expression.into(request)
 
 
-def put_request(table: str, item: Item, when: Mapping[str, Any]) -> Request:
-    return _conditional({"TableName": table, "Item": to_item(item)}, when)
+def put_request(table: str, item: Item, when: Mapping[str, Any] | None = None) -> Request:
+    request: Request = {"TableName": table, "Item": to_item(item)}
+    return _conditional(request, when) if when else request
 
 
 def key_request(table: str, key: Item, when: Mapping[str, Any]) -> Request:
@@ -155,15 +156,20 @@ def update_request(
 # --- execution
 
 
-def try_write(call: Callable[..., Any], request: Request) -> bool:
-    """Runs put_item, update_item or delete_item. False: its condition did not hold and nothing was written."""
-    try:
-        call(**request)
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+def try_write(inv: Invocation, call: Callable[..., Any], request: Request) -> bool:
+    """Runs put_item, update_item or delete_item. False: its condition did not hold and nothing was written. Conflicts
+    with transactions are retried; raises Contended when they do not end."""
+    for number in range(_TRANSACTION_ROUNDS):
+        try:
+            call(**request)
+            return True
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            if error_code(error) != "TransactionConflictException":
+                raise
+        back_off(inv, number)
+    raise Contended(f"a write met transactions {_TRANSACTION_ROUNDS} times in a row")
 
 
 def transact(inv: Invocation, actions: Sequence[Request]) -> list[str]:
@@ -221,16 +227,21 @@ def get_items(inv: Invocation, keys: Sequence[Item], attributes: Sequence[str]) 
 
 
 def query_pages(
-    inv: Invocation, attribute: str, value: str, fields: Sequence[str], index: str | None = None
+    inv: Invocation,
+    attribute: str,
+    value: str,
+    fields: Sequence[str],
+    index: str | None = None,
+    page_items: int | None = None,
 ) -> Iterator[list[Item]]:
     """The items of one partition of the tracking table in the order of their range key, page by page, read when
-    asked for. The table is read consistently; an index cannot be."""
+    asked for. The table is read consistently; an index cannot be. page_items: of one page, less than usual."""
     expression = _Expression()
     request: Request = {
         "TableName": inv.settings.tracking_table,
         "KeyConditionExpression": expression.condition({attribute: value}),
         "ProjectionExpression": ", ".join(expression.name(name) for name in fields),
-        "Limit": inv.settings.page_items,
+        "Limit": min(page_items or inv.settings.page_items, inv.settings.page_items),
         **({"IndexName": index} if index else {"ConsistentRead": True}),
     }
     expression.into(request)

@@ -91,9 +91,16 @@ def _decode_record(record: Any, decoded: Decoded) -> None:
             size_bytes=size,
             etag=str(details.get("eTag") or "").strip('"') or None,
             sequencer=str(details.get("sequencer") or ""),
-            event_time=parse_iso_utc(_text(record["eventTime"])),
+            event_time=_time(record["eventTime"]),
         )
     )
+
+
+def _time(value: Any) -> datetime:
+    try:
+        return parse_iso_utc(_text(value))
+    except ValueError:
+        raise ValueError("eventTime is no time") from None  # the message of the other would quote the body
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,5 @@
-"""Entry point of the function: SQS batches of S3 notifications, the sweep's schedule, and the tool's actions."""
+"""Entry point of the function: SQS batches of S3 notifications, the sweep's schedule, changes of a run's state, and the
+tool's actions."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ from typing import Any
 from lambda_handler.config import ConfigError, settings_from
 from lambda_handler.events import BadMessage, Decoded, decode
 from lambda_handler.log import Log, write_stdout
+from lambda_handler.report import Report
 from lambda_handler.services import Invocation, Services
-from lambda_handler.sweep import build_touched, sweep
+from lambda_handler.sweep import build_after_messages, sweep, take_run_event
 from lambda_handler.tracking import track
 from ndjctl.contracts import ACTION, ACTION_FLUSH, ACTION_SWEEP, PENDING
 
-_SWEEPING_EVENTS = ("Scheduled Event", "Glue Job State Change")
+_SCHEDULE = "Scheduled Event"
+_RUN_STATE = "Glue Job State Change"
 
 
 class UnknownInvocation(Exception):
@@ -62,11 +65,24 @@ def _route(event: Any, inv: Invocation) -> dict[str, Any]:
         if isinstance(records, list) and all(_is_sqs(record) for record in records):
             return _take_messages(inv, records)
         action = event.get(ACTION)
-        if event.get("detail-type") in _SWEEPING_EVENTS or action == ACTION_SWEEP:
+        if event.get("detail-type") == _SCHEDULE or action == ACTION_SWEEP:
             return sweep(inv)
+        if event.get("detail-type") == _RUN_STATE:
+            return _take_run_state(inv, event.get("detail"))
         if action == ACTION_FLUSH:
             return sweep(inv, flush=True, flush_date=_date(event.get("date")))
     raise UnknownInvocation("this function takes SQS batches, its schedule, and the actions sweep and flush")
+
+
+def _take_run_state(inv: Invocation, detail: Any) -> dict[str, Any]:
+    """Raises UnknownInvocation for an event that names no run. One of another job is none of ours."""
+    run_id = detail.get("jobRunId") if isinstance(detail, Mapping) else None
+    if not isinstance(run_id, str) or not run_id:
+        raise UnknownInvocation("the state change names no run of a job")
+    if detail.get("jobName") != inv.settings.glue_job_name:
+        inv.log.debug("run_of_another_job", run_id=run_id)
+        return Report().as_dict()
+    return take_run_event(inv, run_id)
 
 
 def _take_messages(inv: Invocation, messages: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -83,7 +99,7 @@ def _take_messages(inv: Invocation, messages: list[Mapping[str, Any]]) -> dict[s
             failed.append(message_id)
     if touched:
         try:
-            build_touched(inv, touched)
+            build_after_messages(inv)
         except Exception as error:
             # The files are in the ledger: the sweep builds what this could not.
             inv.log.error("batching_failed", error)

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_handler.dynamo import Request, error_code, key_request, to_item, try_write, update_request
+from lambda_handler.dynamo import Contended, Request, error_code, key_request, to_item, try_write, update_request
 from lambda_handler.services import Invocation
 from ndjctl.contracts import Attr, lock_item_key
 
@@ -66,12 +66,13 @@ def _try_acquire(inv: Invocation, date: str) -> Lock | None:
     expires_s = now_s + Decimal(repr(inv.settings.lock_ttl_s))
     try:
         # One conditional write both takes a free lock and takes over an expired one: of two who see the same expired
-        # lease, the second finds it renewed.
+        # lease, the second finds it renewed. A request whose answer was lost is sent again by boto3 and meets its own
+        # effect: what is ours already is taken again, under a new fence.
         answer = inv.services.dynamodb.update_item(
             TableName=inv.settings.lock_table,
             Key=to_item(lock_item_key(date)),
             UpdateExpression="SET #holder = :me, #expires = :expires, #ttl = :ttl ADD #fence :one",
-            ConditionExpression="attribute_not_exists(#holder) OR #expires < :now",
+            ConditionExpression="attribute_not_exists(#holder) OR #expires < :now OR #holder = :me",
             ExpressionAttributeNames={
                 "#holder": Attr.HOLDER,
                 "#expires": Attr.EXPIRES_AT,
@@ -102,8 +103,8 @@ def _release(inv: Invocation, lock: Lock) -> None:
         remove=(Attr.HOLDER, Attr.EXPIRES_AT),
     )
     try:
-        if not try_write(inv.services.dynamodb.update_item, request):
+        if not try_write(inv, inv.services.dynamodb.update_item, request):
             inv.log.warning("lock_was_taken_over", date=lock.date, fence=lock.fence)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, Contended) as error:
         # The lease ends by itself: the work done under it stands.
         inv.log.error("lock_not_released", error, date=lock.date, fence=lock.fence)

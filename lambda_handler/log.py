@@ -10,6 +10,8 @@ from datetime import datetime
 from ndjctl.contracts import iso_utc
 
 _RANKS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+_MAX_CHARS = 1100
+"""Of one text; the longest key has 1024 bytes. An error of a library may quote whatever it was given."""
 
 
 def write_stdout(line: str) -> None:
@@ -34,7 +36,8 @@ class Log:
     def _line(self, level: str, event: str, fields: dict[str, object]) -> None:
         if _RANKS[level] >= self._threshold:
             time = iso_utc(self._clock())
-            record = {"level": level, "time": time, "request_id": self._request_id, "event": event, **fields}
+            told = {name: _bounded(value) for name, value in fields.items()}
+            record = {"level": level, "time": time, "request_id": self._request_id, "event": event, **told}
             self._write(json.dumps(record, default=str))
 
     def debug(self, event: str, **fields: object) -> None:
@@ -56,3 +59,9 @@ class Log:
                 fields["raised_at"] = f"{frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}"
             error = f"{type(error).__name__}: {error}"
         self._line("ERROR", event, {**fields, "error": error})
+
+
+def _bounded(value: object) -> object:
+    if isinstance(value, str) and len(value) > _MAX_CHARS:
+        return f"{value[: _MAX_CHARS - 3]}..."
+    return value

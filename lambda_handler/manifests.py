@@ -1,11 +1,12 @@
 """The protocol that turns a batch into a manifest, claim first, and the moves of a manifest's item.
 
-    put the item with its candidates (CLAIMING) -> claim each file -> seal: the item names the files that were claimed
-    -> put the manifest object, made from the item alone -> READY
+    put the list of candidates -> put the item (CLAIMING) -> claim each file -> seal: the list is of the files that were
+    claimed -> put the manifest object, made from item and list alone -> READY
 
-Up to the seal every write is in a transaction with a check of the date's lock, so that of two builders who both believe
-they work on the batch only the later one can write. From the seal on the files are fixed: whoever puts the object puts
-the same bytes. A death anywhere leaves an item that `finish` completes.
+From the item to the seal every write is in a transaction with a check of the date's lock, so that of two builders who
+both believe they work on the batch only the later one can write. From the seal on the files are fixed: whoever puts the
+object puts the same bytes. A death anywhere leaves an item that `finish` completes, or a list without an item, which
+means nothing and is dropped for its age.
 """
 
 from __future__ import annotations
@@ -34,27 +35,25 @@ from lambda_handler.lock import Lock, LockLost
 from lambda_handler.services import Invocation
 from ndjctl.contracts import (
     ABANDONED,
-    AT_REST,
     CLAIMING,
-    FAILED,
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
     PENDING,
-    PROCESSING,
     READY,
     Attr,
     Manifest,
     ManifestFile,
     closed_manifests_partition,
+    manifest_files_item_key,
     manifest_item_key,
     manifest_key,
     new_manifest_id,
     s3_uri,
 )
 
-SEALED_AT = "sealed_at"
-START_REQUESTED_AT = "start_requested_at"
-GIVEN_UP_AT = "given_up_at"
+SEALED_AT = Attr.SEALED_AT
+START_REQUESTED_AT = Attr.START_REQUESTED_AT
+GIVEN_UP_AT = Attr.GIVEN_UP_AT
 
 _SUMMARY = (
     Attr.DATE_PREFIX,
@@ -66,8 +65,15 @@ _SUMMARY = (
     Attr.STARTED_AT,
     Attr.CREATED_AT,
     Attr.MANIFEST_PATH,
-    START_REQUESTED_AT,
+    Attr.START_REQUESTED_AT,
+    Attr.REFUSALS,
+    Attr.REFUSED_AT,
+    Attr.GIVEN_UP_AT,
 )
+_LEFT_AT_CLOSE = (Attr.GIVEN_UP_AT, Attr.START_REQUESTED_AT, Attr.REFUSALS, Attr.REFUSED_AT)
+"""What a manifest that `ndjctl reprocess` opens again must not have."""
+_LIST_TTL_DAYS = 30
+"""Longer than any manifest stays open; then the manifest object alone has its files."""
 _CLAIMS_PER_TRANSACTION = 50
 _CLAIM_ROUNDS = 6
 
@@ -81,13 +87,13 @@ def open_key(manifest_id: str) -> Item:
 
 
 def open_manifests(inv: Invocation) -> Iterator[Item]:
-    """The open manifests without their files, oldest first, read page by page."""
+    """The open manifests, oldest first, read page by page."""
     for page in query_pages(inv, Attr.DATE_PREFIX, OPEN_MANIFESTS_PARTITION, _SUMMARY):
         yield from page
 
 
 def read_open(inv: Invocation, manifest_id: str) -> Item | None:
-    """The whole item, as it is now; None when it is closed."""
+    """The item as it is now; None when it is closed."""
     return get_item(inv, open_key(manifest_id))
 
 
@@ -95,13 +101,14 @@ def update_open(inv: Invocation, manifest_id: str, change: Item, when: Item, rem
     """False when the manifest has moved on from `when`."""
     change = {**change, Attr.UPDATED_AT: inv.now_iso()}
     request = update_request(inv.settings.tracking_table, open_key(manifest_id), change, when, remove)
-    return try_write(inv.services.dynamodb.update_item, request)
+    return try_write(inv, inv.services.dynamodb.update_item, request)
 
 
 def build(inv: Invocation, lock: Lock, files: Sequence[ManifestFile]) -> str | None:
     """Makes a manifest of `files`, all of the lock's date. Returns its id, or None when not one could be claimed.
     Raises LockLost, Contended, or what boto3 raises; what was begun then stays for the sweep."""
     manifest_id = new_manifest_id(inv.now(), inv.services.entropy(8))
+    candidates = [_to_candidate(file) for file in files]
     item: Item = {
         **open_key(manifest_id),
         Attr.STATE: CLAIMING,
@@ -109,34 +116,37 @@ def build(inv: Invocation, lock: Lock, files: Sequence[ManifestFile]) -> str | N
         Attr.CREATED_AT: inv.now_iso(),
         Attr.UPDATED_AT: inv.now_iso(),
         Attr.MANIFEST_PATH: s3_uri(inv.settings.manifest_bucket, manifest_key(lock.date, manifest_id)),
-        Attr.FILES: [_to_candidate(file) for file in files],
+        Attr.FILE_COUNT: len(files),
+        Attr.SIZE_BYTES: sum(file.size_bytes for file in files),
         Attr.FENCE: lock.fence,
         Attr.ATTEMPT: 0,
     }
-    put = {"Put": put_request(inv.settings.tracking_table, item, {Attr.DATE_PREFIX: ABSENT})}
-    _write_fenced(inv, lock, [put])
-    return finish(inv, lock, item)
+    table = inv.settings.tracking_table
+    listed = {**manifest_files_item_key(manifest_id), Attr.FILES: candidates, Attr.TTL: inv.ttl(_LIST_TTL_DAYS)}
+    # A second time it meets its own first one, whose answer was lost: the id is nobody else's.
+    try_write(inv, inv.services.dynamodb.put_item, put_request(table, listed, {Attr.DATE_PREFIX: ABSENT}))
+    _write_fenced(inv, lock, [{"Put": put_request(table, item, {Attr.DATE_PREFIX: ABSENT})}])
+    return _finish(inv, lock, item, candidates)
 
 
 def finish(inv: Invocation, lock: Lock, item: Item) -> str | None:
     """Carries a CLAIMING manifest on from wherever it stands. As `build` otherwise."""
+    return _finish(inv, lock, item, _listed(inv, item))
+
+
+def _finish(inv: Invocation, lock: Lock, item: Item, listed: list[Item]) -> str | None:
     manifest_id = manifest_id_of(item)
-    if SEALED_AT not in item:
-        claimed = _claim(inv, lock, item)
+    if Attr.SEALED_AT not in item:
+        claimed = _claim(inv, lock, item, listed)
         if not claimed:
             if not close(inv, item, ABANDONED, lock, error="none of its files could be claimed"):
                 raise LockLost(lock.date)
             inv.log.warning("manifest_empty", manifest_id=manifest_id, date=lock.date)
             return None
-        item = {**item, Attr.FILES: claimed}
-        seal = update_request(
-            inv.settings.tracking_table,
-            open_key(manifest_id),
-            {Attr.FILES: claimed, SEALED_AT: inv.now_iso(), Attr.FENCE: lock.fence},
-            {Attr.STATE: CLAIMING, SEALED_AT: ABSENT},
-        )
-        _write_fenced(inv, lock, [{"Update": seal}])
-    manifest = Manifest(manifest_id, item[Attr.DATE], item[Attr.CREATED_AT], files_of(item))
+        _seal(inv, lock, item, listed, claimed)
+        listed = claimed
+    files = tuple(_from_candidate(each) for each in listed)
+    manifest = Manifest(manifest_id, item[Attr.DATE], item[Attr.CREATED_AT], files)
     inv.services.s3.put_object(
         Bucket=inv.settings.manifest_bucket,
         Key=manifest_key(manifest.date, manifest_id),
@@ -155,11 +165,29 @@ def finish(inv: Invocation, lock: Lock, item: Item) -> str | None:
     return manifest_id
 
 
-def files_of(item: Item) -> tuple[ManifestFile, ...]:
-    return tuple(
-        ManifestFile(each[Attr.BUCKET], each["key"], each[Attr.SIZE_BYTES], each[Attr.ETAG])
-        for each in item[Attr.FILES]
-    )
+def _seal(inv: Invocation, lock: Lock, item: Item, listed: list[Item], claimed: list[Item]) -> None:
+    table, manifest_id = inv.settings.tracking_table, manifest_id_of(item)
+    change: Item = {Attr.SEALED_AT: inv.now_iso(), Attr.FENCE: lock.fence}
+    actions = []
+    if len(claimed) < len(listed):
+        change |= {
+            Attr.FILE_COUNT: len(claimed),
+            Attr.SIZE_BYTES: sum(each[Attr.SIZE_BYTES] for each in claimed),
+        }
+        relisted = {**manifest_files_item_key(manifest_id), Attr.FILES: claimed, Attr.TTL: inv.ttl(_LIST_TTL_DAYS)}
+        actions = [{"Put": put_request(table, relisted)}]
+    when = {Attr.STATE: CLAIMING, Attr.SEALED_AT: ABSENT}
+    _write_fenced(inv, lock, [{"Update": update_request(table, open_key(manifest_id), change, when)}, *actions])
+
+
+def _listed(inv: Invocation, item: Item) -> list[Item]:
+    """The files of a manifest's list: its candidates until it is sealed, then those that it has."""
+    if Attr.FILES in item:  # an item of before the lists were items of their own
+        return list(item[Attr.FILES])
+    found = get_item(inv, manifest_files_item_key(manifest_id_of(item)))
+    if found is None:
+        raise LookupError(f"the ledger has no list of the files of manifest {manifest_id_of(item)}")
+    return list(found[Attr.FILES])
 
 
 def _to_candidate(file: ManifestFile) -> Item:
@@ -168,7 +196,13 @@ def _to_candidate(file: ManifestFile) -> Item:
         "key": file.key,
         Attr.SIZE_BYTES: file.size_bytes,
         Attr.ETAG: file.etag,
+        **({Attr.REPLACES: file.replaces} if file.replaces else {}),
     }
+
+
+def _from_candidate(each: Item) -> ManifestFile:
+    replaces = str(each.get(Attr.REPLACES, ""))
+    return ManifestFile(each[Attr.BUCKET], each["key"], each[Attr.SIZE_BYTES], each[Attr.ETAG], replaces)
 
 
 def _write_fenced(inv: Invocation, lock: Lock, actions: Sequence[Request]) -> None:
@@ -177,10 +211,9 @@ def _write_fenced(inv: Invocation, lock: Lock, actions: Sequence[Request]) -> No
         raise LockLost(lock.date)
 
 
-def _claim(inv: Invocation, lock: Lock, item: Item) -> list[Item]:
+def _claim(inv: Invocation, lock: Lock, item: Item, candidates: list[Item]) -> list[Item]:
     """The candidates that are now this manifest's, by this builder or by the one before it."""
     claimed: set[str] = set()
-    candidates = item[Attr.FILES]
     for start in range(0, len(candidates), _CLAIMS_PER_TRANSACTION):
         chunk = candidates[start : start + _CLAIMS_PER_TRANSACTION]
         for number in range(_CLAIM_ROUNDS):
@@ -232,9 +265,9 @@ def _sift(inv: Invocation, item: Item, chunk: Sequence[Item], claimed: set[str])
 def close(inv: Invocation, item: Item, state: str, lock: Lock | None = None, error: str = "") -> bool:
     """Moves the manifest to the partition of the closed ones. `item`: as read just before, whole. False when it has
     moved on since, or the lock, if one is given, is lost."""
-    as_read = {name: item.get(name, ABSENT) for name in (Attr.STATE, Attr.RUN_ID, Attr.ATTEMPT, SEALED_AT)}
+    as_read = {name: item.get(name, ABSENT) for name in (Attr.STATE, Attr.RUN_ID, Attr.ATTEMPT, Attr.SEALED_AT)}
     closed = {
-        **item,
+        **{name: value for name, value in item.items() if name not in _LEFT_AT_CLOSE},
         Attr.DATE_PREFIX: closed_manifests_partition(item[Attr.DATE]),
         Attr.STATE: state,
         Attr.COMPLETED_AT: inv.now_iso(),
@@ -244,34 +277,7 @@ def close(inv: Invocation, item: Item, state: str, lock: Lock | None = None, err
     }
     actions = [
         {"Delete": key_request(inv.settings.tracking_table, open_key(manifest_id_of(item)), as_read)},
-        {"Put": put_request(inv.settings.tracking_table, closed, {Attr.DATE_PREFIX: ABSENT})},
+        # Over one of its own from before it was opened again: there is one item of a manifest that is not open.
+        {"Put": put_request(inv.settings.tracking_table, closed)},
     ]
     return not transact(inv, [lock.check(inv), *actions] if lock else actions)
-
-
-def unfinished_files(inv: Invocation, item: Item) -> list[ManifestFile]:
-    """The files that are this manifest's by the ledger and not at rest. `item`: whole."""
-    fields = (Attr.FILE_KEY, Attr.STATUS, Attr.BATCH_ID)
-    files = {file.key: file for file in files_of(item)}
-    found = get_items(inv, [file_key(item[Attr.DATE], key) for key in files], fields)
-    return [
-        files[each[Attr.FILE_KEY]]
-        for each in found
-        if each.get(Attr.BATCH_ID) == manifest_id_of(item) and each[Attr.STATUS] not in AT_REST
-    ]
-
-
-def fail_file(inv: Invocation, item: Item, file: ManifestFile, error: str) -> None:
-    """Marks a file of the manifest as failed, unless it came to rest or went elsewhere meanwhile."""
-    change = {
-        Attr.STATUS: FAILED,
-        Attr.ERROR: error,
-        Attr.ATTEMPT: item[Attr.ATTEMPT],
-        Attr.UPDATED_AT: inv.now_iso(),
-        Attr.TTL: inv.ttl(),
-    }
-    when = {Attr.BATCH_ID: manifest_id_of(item), Attr.STATUS: (MANIFESTED, PROCESSING)}
-    request = update_request(inv.settings.tracking_table, file_key(item[Attr.DATE], file.key), change, when)
-    if try_write(inv.services.dynamodb.update_item, request):
-        inv.counters.add(item[Attr.DATE], metrics.FILES_FAILED, size_bytes=file.size_bytes)
-        inv.log.error("file_failed", error, file_key=file.key, manifest_id=manifest_id_of(item))

@@ -10,7 +10,7 @@ _CLOSED = (DONE, ABANDONED)
 
 
 class Report:
-    """Gathers results; `pending` counts the files that the index still showed as pending."""
+    """Gathers results; `pending` counts the files that the index still showed as pending, as far as it was read."""
 
     def __init__(self) -> None:
         self.pending = 0
@@ -23,6 +23,10 @@ class Report:
 
     def seen(self, manifest_id: str, state: str) -> None:
         self._states[manifest_id] = state
+
+    @property
+    def has_created(self) -> bool:
+        return bool(self._created)
 
     def created(self, manifest_id: str, files: int) -> None:
         self._created.append(manifest_id)
@@ -44,7 +48,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """waiting: manifests ready for a run. open: manifests not closed, those included. done: nothing is pending or
-        open, and nothing was left out for want of time."""
+        open, and nothing was left out: cut_short says that time or the limit of one sweep did not allow for all."""
         states = list(self._states.values())
         open_manifests = sum(state not in _CLOSED for state in states)
         return {

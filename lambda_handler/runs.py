@@ -1,47 +1,50 @@
-"""Runs of the Glue job: started in the order of their manifests' age, followed to their end, retried up to the limit.
+"""Starts of runs of the Glue job, in the order of their manifests' age, and what Glue knows of runs.
 
 A start is announced in the manifest's item before StartJobRun is called and settled after it. So two sweeps do not
 start the same manifest, and an announcement that was never settled says that a run may be in flight unrecorded: only
 then is the list of runs searched for it.
+
+A start that is refused for want of room ends the pass: the others would be refused too. One that is refused for a
+reason of its manifest's own is tried again after a pause that grows, and given up after MOST_REFUSALS in a row, about
+two hours; those behind it start meanwhile.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambda_handler import metrics
 from lambda_handler.dynamo import ABSENT, Item, error_code
-from lambda_handler.manifests import (
-    GIVEN_UP_AT,
-    START_REQUESTED_AT,
-    close,
-    fail_file,
-    manifest_id_of,
-    open_manifests,
-    read_open,
-    unfinished_files,
-    update_open,
-)
+from lambda_handler.manifests import manifest_id_of, open_manifests, update_open
 from lambda_handler.report import Report
 from lambda_handler.services import Invocation
-from ndjctl.contracts import ABANDONED, DONE, READY, STARTED, Attr, JobArg, ManifestFile, parse_iso_utc
+from ndjctl.contracts import CLAIMING, READY, STARTED, Attr, JobArg, parse_iso_utc
 
-START_UNSETTLED_S = 60
-"""An announced start is another invocation's business until this old, and a run may be unknown to GetJobRun as long."""
+START_UNSETTLED_S = 120
+"""An announced start is another invocation's business until this old, and a run may be unknown to GetJobRun as long: a
+minute, and another for clocks that differ."""
 RETRY_GRACE_S = 30
 """How long after a run's end Glue itself is given to start the next attempt (MaxRetries)."""
+MOST_REFUSALS = 12
+
+_WAITING = (CLAIMING, READY)
+_LONGEST_PAUSE_S = 600
+_MOST_UNANSWERED = 3
+"""Starts without an answer in one pass, after which Glue itself is taken to be in trouble."""
 
 _CLOCK_SKEW_S = 120
 _RUN_PAGES = 5
 _RUNS_PER_PAGE = 100
 _ERROR_CHARS = 1000
 
-_ENDED = {"SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED"}
+ENDED = {"SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED"}
 _NO_ROOM = {
     "ConcurrentRunsExceededException",
     "ResourceNumberLimitExceededException",
@@ -60,40 +63,77 @@ _SAME_FOR_ALL = {
 _MAYBE_ACCEPTED = {"InternalServiceException", "OperationTimeoutException", "InternalFailure", "ServiceUnavailable"}
 
 
-def start_waiting(inv: Invocation, report: Report) -> None:
-    """Starts READY manifests, oldest first, until there is no room. Never raises for one manifest."""
+@dataclass(frozen=True)
+class Queue:
+    """waiting: manifests that have no run yet. has_room: whether Glue would take another, as far as is known."""
+
+    waiting: int
+    has_room: bool
+
+
+class _Start(Enum):
+    STARTED = "started"
+    NOT_NOW = "not now"  # for a reason of this manifest's own
+    NO_ROOM = "no room"  # for any manifest
+    NO_ANSWER = "no answer"
+
+
+def count_waiting(inv: Invocation) -> int:
+    return sum(item[Attr.STATE] in _WAITING for item in open_manifests(inv))
+
+
+def start_waiting(inv: Invocation, report: Report, at_once: bool = False) -> Queue:
+    """Starts READY manifests, oldest first, until there is no room. at_once: those too that were refused a moment ago.
+    Never raises for one manifest."""
+    waiting, unanswered, has_room = 0, 0, True
     for item in open_manifests(inv):
+        if item[Attr.STATE] not in _WAITING:
+            continue
+        waiting += 1
+        if item[Attr.STATE] != READY or Attr.GIVEN_UP_AT in item or not has_room:
+            continue
         if inv.short_of_time():
-            report.cut_short = True
-            return
-        if item[Attr.STATE] != READY:
+            report.cut_short, has_room = True, False
             continue
         try:
-            if not _start(inv, item, report):
-                return
+            start = _start(inv, item, report, at_once)
         except Exception as error:
             inv.log.error("start_failed", error, manifest_id=manifest_id_of(item))
             report.failed(manifest_id_of(item), f"{type(error).__name__}: {error}", given_up=False)
+            start = _Start.NO_ANSWER
+        waiting -= start is _Start.STARTED
+        unanswered += start is _Start.NO_ANSWER
+        has_room = start is not _Start.NO_ROOM and unanswered < _MOST_UNANSWERED
+    return Queue(waiting, has_room)
 
 
-def _start(inv: Invocation, item: Item, report: Report) -> bool:
-    """False: no use in trying the next manifest."""
+def _start(inv: Invocation, item: Item, report: Report, at_once: bool) -> _Start:
     manifest_id = manifest_id_of(item)
-    as_read = {Attr.STATE: READY, START_REQUESTED_AT: item.get(START_REQUESTED_AT, ABSENT)}
-    attempt = int(item[Attr.ATTEMPT])
-    if START_REQUESTED_AT in item:
-        requested_at = parse_iso_utc(item[START_REQUESTED_AT])
-        if inv.now() < requested_at + timedelta(seconds=START_UNSETTLED_S):
-            return True
+    as_read = {name: item.get(name, ABSENT) for name in (Attr.STATE, Attr.START_REQUESTED_AT, Attr.REFUSED_AT)}
+    attempt, refusals = int(item[Attr.ATTEMPT]), int(item.get(Attr.REFUSALS, 0))
+    if Attr.START_REQUESTED_AT in item:
+        requested_at = parse_iso_utc(item[Attr.START_REQUESTED_AT])
+        if inv.now() < requested_at + timedelta(seconds=_pause_s(refusals)):
+            return _Start.NOT_NOW
         run_id = _unrecorded_run(inv, item, requested_at)
         if run_id:
             _settle(inv, manifest_id, as_read, run_id, report)
-            return True
+            return _Start.STARTED
+        refusals += 1
     else:
+        if Attr.REFUSED_AT in item and not at_once:
+            again_at = parse_iso_utc(item[Attr.REFUSED_AT]) + timedelta(seconds=_pause_s(refusals - 1))
+            if inv.now() < again_at:
+                return _Start.NOT_NOW
         attempt += 1
-    announced = {Attr.STATE: READY, START_REQUESTED_AT: inv.now_iso(), Attr.ATTEMPT: attempt}
-    if not update_open(inv, manifest_id, announced, as_read):
-        return True
+    announced = {
+        Attr.STATE: READY,
+        Attr.START_REQUESTED_AT: inv.now_iso(),
+        Attr.ATTEMPT: attempt,
+        Attr.REFUSALS: refusals,
+    }
+    if not update_open(inv, manifest_id, announced, {**as_read, Attr.GIVEN_UP_AT: ABSENT}):
+        return _Start.NOT_NOW
     try:
         answer = inv.services.glue.start_job_run(
             JobName=inv.settings.glue_job_name, Arguments={f"--{JobArg.MANIFEST_PATH}": item[Attr.MANIFEST_PATH]}
@@ -103,31 +143,47 @@ def _start(inv: Invocation, item: Item, report: Report) -> bool:
     inv.counters.add(item[Attr.DATE], metrics.RUNS_STARTED)
     inv.log.info("run_started", manifest_id=manifest_id, run_id=answer["JobRunId"], attempt=attempt)
     _settle(inv, manifest_id, announced, answer["JobRunId"], report)
-    return True
+    return _Start.STARTED
+
+
+def _pause_s(refusals: int) -> float:
+    """How long to leave a manifest alone after so many starts in a row that led to no run: it must not be in the way of
+    others at every sweep."""
+    return float(min(START_UNSETTLED_S << refusals, _LONGEST_PAUSE_S))
 
 
 def _settle(inv: Invocation, manifest_id: str, announced: Item, run_id: str, report: Report) -> None:
     change = {Attr.STATE: STARTED, Attr.RUN_ID: run_id, Attr.STARTED_AT: inv.now_iso()}
-    if not update_open(inv, manifest_id, change, announced, remove=(START_REQUESTED_AT, Attr.ERROR)):
+    remove = (Attr.START_REQUESTED_AT, Attr.ERROR, Attr.REFUSALS, Attr.REFUSED_AT)
+    if not update_open(inv, manifest_id, change, announced, remove):
         inv.log.debug("run_was_quicker", manifest_id=manifest_id, run_id=run_id)
     report.started(manifest_id, run_id)
 
 
-def _refused(inv: Invocation, manifest_id: str, announced: Item, error: ClientError, report: Report) -> bool:
+def _refused(inv: Invocation, manifest_id: str, announced: Item, error: ClientError, report: Report) -> _Start:
     code = error_code(error)
     if code in _MAYBE_ACCEPTED or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
         raise error  # the announcement stands: a later sweep looks for the run
-    text = _told(str(error))
+    text = told(str(error))
     # The attempt was none. The announcement goes, so that the next sweep may try at once.
     change: Item = {Attr.ATTEMPT: announced[Attr.ATTEMPT] - 1}
     if code in _NO_ROOM:
         inv.log.info("run_waits", manifest_id=manifest_id, why=code)
-    else:
-        change[Attr.ERROR] = text
-        inv.log.error("run_refused", text, manifest_id=manifest_id)
+        update_open(inv, manifest_id, change, announced, remove=(Attr.START_REQUESTED_AT,))
+        return _Start.NO_ROOM
+    inv.log.error("run_refused", text, manifest_id=manifest_id)
+    change[Attr.ERROR] = text
+    if code in _SAME_FOR_ALL:
         report.failed(manifest_id, text, given_up=False)
-    update_open(inv, manifest_id, change, announced, remove=(START_REQUESTED_AT,))
-    return code not in _NO_ROOM and code not in _SAME_FOR_ALL
+        update_open(inv, manifest_id, change, announced, remove=(Attr.START_REQUESTED_AT,))
+        return _Start.NO_ROOM
+    change |= {Attr.REFUSALS: announced[Attr.REFUSALS] + 1, Attr.REFUSED_AT: inv.now_iso()}
+    if change[Attr.REFUSALS] >= MOST_REFUSALS:
+        # The next sweep fails its files and closes it.
+        change[Attr.GIVEN_UP_AT] = inv.now_iso()
+    report.failed(manifest_id, text, given_up=False)
+    update_open(inv, manifest_id, change, announced, remove=(Attr.START_REQUESTED_AT,))
+    return _Start.NOT_NOW
 
 
 def _unrecorded_run(inv: Invocation, item: Item, requested_at: datetime) -> str | None:
@@ -137,8 +193,10 @@ def _unrecorded_run(inv: Invocation, item: Item, requested_at: datetime) -> str 
     for run in _runs_since(inv, since):
         if run.get("Arguments", {}).get(f"--{JobArg.MANIFEST_PATH}") != item[Attr.MANIFEST_PATH]:
             continue
-        # Not the run of the attempt before, nor a retry of it by Glue.
-        if not before or _base_id(run["Id"]) != _base_id(before):
+        # Not the run of the attempt before, nor a retry of it by Glue, nor anything older.
+        if run["Id"] == _base_id(before):
+            return None
+        if _base_id(run["Id"]) != _base_id(before):
             return str(run["Id"])
     return None
 
@@ -157,71 +215,17 @@ def _runs_since(inv: Invocation, since: datetime) -> Iterator[dict[str, Any]]:
         request["NextToken"] = answer["NextToken"]
 
 
-def follow(inv: Invocation, summary: Item, report: Report) -> None:
-    """Acts on the end of a STARTED or RUNNING manifest's run, if it has ended without closing its manifest."""
-    manifest_id = manifest_id_of(summary)
-    run_id = str(summary[Attr.RUN_ID])
-    run = _last_attempt(inv, run_id)
-    if run is None:
-        started_at = parse_iso_utc(str(summary.get(Attr.STARTED_AT, summary[Attr.CREATED_AT])))
-        if inv.now() < started_at + timedelta(seconds=START_UNSETTLED_S):
-            return
-        state, error = "LOST", f"Glue does not know the run {run_id}"
-    else:
-        state = str(run["JobRunState"])
-        if state not in _ENDED or _may_be_retried(inv, run, state):
-            return
-        error = _told(f"run {run['Id']} ended {state}: {run.get('ErrorMessage') or 'no message'}")
-    item = read_open(inv, manifest_id)
-    if item is None or item.get(Attr.RUN_ID) != run_id or item[Attr.STATE] != summary[Attr.STATE]:
-        return  # it has moved on since it was listed
-    unfinished = unfinished_files(inv, item)
-    if GIVEN_UP_AT in item:
-        _give_up(inv, item, unfinished, str(item[Attr.ERROR]), report)
-        return
-    if not unfinished:
-        if close(inv, item, DONE):
-            inv.log.info("manifest_closed", manifest_id=manifest_id, run_id=run_id)
-            report.repaired(manifest_id, DONE)
-        return
-    if state == "SUCCEEDED":
-        error = f"run {run_id} ended SUCCEEDED, with {len(unfinished)} of its files unfinished"
-    as_read = {name: item[name] for name in (Attr.STATE, Attr.RUN_ID, Attr.ATTEMPT)}
-    if int(item[Attr.ATTEMPT]) < inv.settings.max_attempts:
-        if update_open(inv, manifest_id, {Attr.STATE: READY, Attr.ERROR: error}, as_read, remove=(START_REQUESTED_AT,)):
-            inv.log.warning("run_will_be_retried", manifest_id=manifest_id, run_id=run_id, why=error)
-            report.repaired(manifest_id, READY)
-        return
-    # Said before it is done: a death half-way would otherwise leave files at rest and a manifest that looks done.
-    given_up = {Attr.ERROR: error, GIVEN_UP_AT: inv.now_iso()}
-    if update_open(inv, manifest_id, given_up, as_read):
-        _give_up(inv, {**item, **given_up}, unfinished, error, report)
-
-
-def _give_up(inv: Invocation, item: Item, unfinished: list[ManifestFile], error: str, report: Report) -> None:
-    manifest_id = manifest_id_of(item)
-    for file in unfinished:
-        if inv.short_of_time():
-            report.cut_short = True
-            return
-        fail_file(inv, item, file, error)
-    if close(inv, item, ABANDONED):
-        inv.log.error("manifest_abandoned", error, manifest_id=manifest_id, run_id=item[Attr.RUN_ID])
-        report.failed(manifest_id, error, given_up=True)
-        report.repaired(manifest_id, ABANDONED)
-
-
-def _last_attempt(inv: Invocation, run_id: str) -> dict[str, Any] | None:
+def last_attempt(inv: Invocation, run_id: str) -> dict[str, Any] | None:
     """The run, or the last of the retries that Glue itself made of it (<id>_attempt_<n>); None when it is unknown."""
-    run = _get_run(inv, run_id)
+    run = get_run(inv, run_id)
     latest = run
-    while latest is not None and latest["JobRunState"] in _ENDED - {"SUCCEEDED"}:
+    while latest is not None and latest["JobRunState"] in ENDED - {"SUCCEEDED"}:
         run = latest
-        latest = _get_run(inv, _next_attempt_id(latest["Id"]))
+        latest = get_run(inv, _next_attempt_id(latest["Id"]))
     return latest or run
 
 
-def _get_run(inv: Invocation, run_id: str) -> dict[str, Any] | None:
+def get_run(inv: Invocation, run_id: str) -> dict[str, Any] | None:
     try:
         run: dict[str, Any] = inv.services.glue.get_job_run(JobName=inv.settings.glue_job_name, RunId=run_id)["JobRun"]
     except ClientError as error:
@@ -231,7 +235,7 @@ def _get_run(inv: Invocation, run_id: str) -> dict[str, Any] | None:
     return run
 
 
-def _may_be_retried(inv: Invocation, run: dict[str, Any], state: str) -> bool:
+def may_be_retried(inv: Invocation, run: dict[str, Any], state: str) -> bool:
     if state in ("SUCCEEDED", "STOPPED") or run.get("CompletedOn") is None:
         return False
     return inv.now() < _utc(run["CompletedOn"]) + timedelta(seconds=RETRY_GRACE_S)
@@ -250,5 +254,5 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(timezone.utc)
 
 
-def _told(text: str) -> str:
+def told(text: str) -> str:
     return text if len(text) <= _ERROR_CHARS else text[: _ERROR_CHARS - 3] + "..."

@@ -19,6 +19,10 @@ STOP_MARGIN_S = 10.0
 """With less time left than this, no new piece of work is begun."""
 
 
+_READ_TIMEOUT_S = {"dynamodb": 5, "glue": 20, "s3": 60}
+"""How long one request may take: a table answers in milliseconds, a copy of a part in seconds."""
+
+
 def make_client(service: str) -> Any:
     """A boto3 client with short time-outs and few retries."""
     # Imported here: a cold start that only fails its configuration, or a test of the pure parts, does not pay for it.
@@ -29,7 +33,11 @@ def make_client(service: str) -> Any:
     attempts = 1 if service == "glue" else 4
     return boto3.client(
         service,
-        config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=5, read_timeout=60),
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=3,
+            read_timeout=_READ_TIMEOUT_S.get(service, 20),
+        ),
     )
 
 
@@ -66,6 +74,11 @@ class Invocation:
     request_id: str
     remaining_s: Callable[[], float]
     counters: Counters = field(default_factory=Counters)
+    given_s: float = field(init=False)
+    """Seconds that it had at its beginning."""
+
+    def __post_init__(self) -> None:
+        self.given_s = self.remaining_s()
 
     @cached_property
     def log(self) -> Log:
@@ -82,9 +95,9 @@ class Invocation:
     def now_iso(self) -> str:
         return iso_utc(self.now())
 
-    def ttl(self) -> int:
+    def ttl(self, days: int = TTL_DAYS) -> int:
         """Epoch second at which an item written now may be dropped."""
-        return int((self.now() + timedelta(days=TTL_DAYS)).timestamp())
+        return int((self.now() + timedelta(days=days)).timestamp())
 
     def short_of_time(self) -> bool:
         return self.remaining_s() < STOP_MARGIN_S

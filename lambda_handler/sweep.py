@@ -1,23 +1,31 @@
-"""The sweep: repairs what a death left behind, follows runs, builds what is due, starts what waits. Bounded by the time
-that is left; never fails as a whole because of one manifest or one date."""
+"""The sweep: repairs what a death left behind, follows runs, starts what waits, builds what is due. Bounded by the time
+that is left and in what it reads; never fails as a whole because of one manifest or one date. And the smaller parts of
+it that events ask for at once."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lambda_handler.batching import survey
-from lambda_handler.builder import build_dates
+from lambda_handler.batching import read_pending
+from lambda_handler.builder import build_due, is_anything_due
 from lambda_handler.dynamo import Item
+from lambda_handler.ends import follow, follow_run
 from lambda_handler.lock import held
 from lambda_handler.manifests import finish, manifest_id_of, open_manifests, read_open
 from lambda_handler.report import Report
-from lambda_handler.runs import follow, start_waiting
+from lambda_handler.runs import count_waiting, start_waiting
 from lambda_handler.services import Invocation
-from ndjctl.contracts import ABANDONED, CLAIMING, READY, RUNNING, STARTED, Attr
+from ndjctl.contracts import ABANDONED, CLAIMING, READY, Attr
+
+_PENDING_PER_SWEEP = 20_000
+"""Pending files that one sweep looks at, the oldest: three hours' peak, some 10 MB. They are the first to be built, so
+the next sweep sees others."""
+_LEAST_PENDING_PER_BATCH = 100
 
 
 def sweep(inv: Invocation, flush: bool = False, flush_date: str | None = None) -> dict[str, Any]:
-    """Returns Report.as_dict(). flush: partial batches of any age too, of `flush_date` alone if it is given."""
+    """Returns Report.as_dict(). flush: partial batches of any age too, of `flush_date` alone if it is given, and starts
+    that were refused are tried at once."""
     report = Report()
     for item in open_manifests(inv):
         report.seen(manifest_id_of(item), item[Attr.STATE])
@@ -29,8 +37,11 @@ def sweep(inv: Invocation, flush: bool = False, flush_date: str | None = None) -
         except Exception as error:
             inv.log.error("manifest_not_cared_for", error, manifest_id=manifest_id_of(item))
             report.failed(manifest_id_of(item), f"{type(error).__name__}: {error}", given_up=False)
-    _build_due(inv, flush, flush_date, report)
-    start_waiting(inv, report)
+    queue = start_waiting(inv, report, at_once=flush)
+    takes_any = frozenset[str]() if not flush else None if flush_date is None else frozenset({flush_date})
+    _build_due(inv, inv.settings.max_waiting_manifests - queue.waiting, takes_any, report)
+    if report.has_created and queue.has_room:
+        start_waiting(inv, report, at_once=flush)
     outcome = report.as_dict()
     inv.log.info(
         "sweep_done", **{name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
@@ -39,10 +50,9 @@ def sweep(inv: Invocation, flush: bool = False, flush_date: str | None = None) -
 
 
 def _care_for(inv: Invocation, item: Item, report: Report) -> None:
-    state = item[Attr.STATE]
-    if state == CLAIMING:
+    if item[Attr.STATE] == CLAIMING:
         _repair(inv, item, report)
-    elif state in (STARTED, RUNNING):
+    elif item[Attr.STATE] != READY or Attr.GIVEN_UP_AT in item:
         follow(inv, item, report)
 
 
@@ -60,27 +70,42 @@ def _repair(inv: Invocation, summary: Item, report: Report) -> None:
         report.repaired(manifest_id, READY if finish(inv, lock, item) else ABANDONED)
 
 
-def _build_due(inv: Invocation, flush: bool, flush_date: str | None, report: Report) -> None:
+def _build_due(inv: Invocation, room: int, takes_any: frozenset[str] | None, report: Report) -> None:
     try:
-        backlogs = survey(inv)
+        # Without room only the first page is read, to tell whether anything is pending.
+        pending = read_pending(inv, _PENDING_PER_SWEEP if room > 0 else 1)
     except Exception as error:
-        inv.log.error("survey_failed", error)
+        inv.log.error("pending_not_read", error)
         report.cut_short = True
         return
-    report.pending = sum(backlog.files for backlog in backlogs.values())
-    now = inv.now()
-    for date, backlog in backlogs.items():
-        flushed = flush and flush_date in (None, date)
-        if backlog.is_due(inv, now, flushed):
-            build_dates(inv, [date], flushed, report)
+    report.pending = pending.count
+    report.cut_short |= not pending.complete
+    if room > 0:
+        build_due(inv, pending, room, report, takes_any)
 
 
-def build_touched(inv: Invocation, dates: set[str]) -> None:
-    """After new files: builds what is due in their dates and starts what waits. Most files complete no batch, so it
-    looks before it takes a lock."""
-    backlogs = survey(inv)
-    now = inv.now()
-    due = [date for date, backlog in backlogs.items() if date in dates and backlog.is_due(inv, now, False)]
-    if due:
-        build_dates(inv, due, False, Report())
-        start_waiting(inv, Report())
+def build_after_messages(inv: Invocation) -> None:
+    """After new files: builds what is due and starts what waits. Most files complete no batch, so it looks before it
+    takes a lock; at the oldest files only, as many as complete a batch in an ordinary hour. What that leaves, the
+    sweep builds."""
+    most = max(_LEAST_PENDING_PER_BATCH, 2 * inv.settings.max_files_per_manifest)
+    pending = read_pending(inv, most)
+    if not is_anything_due(inv, pending):
+        return
+    room = inv.settings.max_waiting_manifests - count_waiting(inv)
+    report = Report()
+    build_due(inv, pending, room, report)
+    if report.has_created:
+        start_waiting(inv, report)
+
+
+def take_run_event(inv: Invocation, run_id: str) -> dict[str, Any]:
+    """A run changed its state: follows it, and starts what waits. Returns Report.as_dict() of that alone."""
+    report = Report()
+    try:
+        follow_run(inv, run_id, report)
+    except Exception as error:
+        inv.log.error("run_not_followed", error, run_id=run_id)
+        report.cut_short = True
+    start_waiting(inv, report)
+    return report.as_dict()

@@ -30,9 +30,13 @@ class Section(BaseModel):
 
 
 class Batching(Section):
+    """max_waiting_manifests: that may wait for a run before no more are built; the files beyond stay pending. Twice the
+    most concurrent runs of a preset, so that all slots can be filled at once."""
+
     max_files_per_manifest: Annotated[int, Field(ge=1, le=1000)]
     max_batch_size_gb: Annotated[float, Field(gt=0, le=100_000)]
     max_partial_age_s: Annotated[int, Field(ge=1, le=86_400)]
+    max_waiting_manifests: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 
 class SizeRule(Section):

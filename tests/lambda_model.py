@@ -11,6 +11,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,8 @@ Key = tuple[str, ...]
 Item = dict[str, Any]
 
 _ITEM_LIMIT = 400 * 1024
+LAST_MODIFIED = datetime(2026, 3, 14, 11, 59, 59, tzinfo=timezone.utc)
+"""Of every object."""
 
 
 def client_error(code: str, operation: str, status: int = 400, **more: Any) -> ClientError:
@@ -196,6 +199,9 @@ class ModelDynamoDB:
 class ModelS3:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
+        self.uploads: dict[str, tuple[str, str]] = {}
+        """Unfinished ones: (bucket, key) by id."""
+        self.keys_per_page = 2
 
     def create_bucket(self, Bucket: str) -> None:
         pass
@@ -206,7 +212,7 @@ class ModelS3:
 
     def head_object(self, Bucket: str, Key: str) -> Item:
         body = self._body(Bucket, Key, "HeadObject")
-        return {"ContentLength": len(body), "ETag": self._etag(body)}
+        return {"ContentLength": len(body), "ETag": self._etag(body), "LastModified": LAST_MODIFIED}
 
     def get_object(self, Bucket: str, Key: str) -> Item:
         return {"Body": io.BytesIO(self._body(Bucket, Key, "GetObject"))}
@@ -216,6 +222,45 @@ class ModelS3:
         if ExtraArgs["CopySourceIfMatch"] != self._etag(body):
             raise client_error("412", "HeadObject", 412)
         self.objects[Bucket, Key] = body
+
+    def delete_object(self, Bucket: str, Key: str) -> Item:
+        self.objects.pop((Bucket, Key), None)
+        return {}
+
+    def delete_objects(self, Bucket: str, Delete: Item) -> Item:
+        assert Delete["Quiet"] and 1 <= len(Delete["Objects"]) <= 1000
+        for entry in Delete["Objects"]:
+            self.objects.pop((Bucket, entry["Key"]), None)
+        return {}
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, ContinuationToken: str = "") -> Item:
+        keys = sorted(key for bucket, key in self.objects if bucket == Bucket and key.startswith(Prefix))
+        rest = [key for key in keys if key > ContinuationToken]
+        page: Item = {"Contents": [{"Key": key} for key in rest[: self.keys_per_page]]} if rest else {}
+        more = len(rest) > self.keys_per_page
+        token = {"NextContinuationToken": rest[self.keys_per_page - 1]} if more else {}
+        return {**page, "IsTruncated": more, **token}
+
+    def list_multipart_uploads(self, Bucket: str, Prefix: str, KeyMarker: str = "", UploadIdMarker: str = "") -> Item:
+        found = sorted(
+            (key, upload_id)
+            for upload_id, (bucket, key) in self.uploads.items()
+            if bucket == Bucket and key.startswith(Prefix)
+        )
+        rest = [each for each in found if each > (KeyMarker, UploadIdMarker)]
+        page = rest[: self.keys_per_page]
+        more = len(rest) > len(page)
+        markers = {"NextKeyMarker": page[-1][0], "NextUploadIdMarker": page[-1][1]} if more else {}
+        return {"Uploads": [{"Key": key, "UploadId": id_} for key, id_ in page], "IsTruncated": more, **markers}
+
+    def create_multipart_upload(self, Bucket: str, Key: str) -> Item:
+        self.uploads[f"upload-{len(self.uploads)}"] = (Bucket, Key)
+        return {"UploadId": f"upload-{len(self.uploads) - 1}"}
+
+    def abort_multipart_upload(self, Bucket: str, Key: str, UploadId: str) -> Item:
+        if self.uploads.pop(UploadId, None) is None:
+            raise client_error("NoSuchUpload", "AbortMultipartUpload", 404)
+        return {}
 
     def _body(self, bucket: str, key: str, operation: str) -> bytes:
         if (bucket, key) not in self.objects:

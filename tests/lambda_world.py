@@ -144,6 +144,7 @@ class World:
             "lock_table": f"tracking-{number}",
             "manifest_bucket": f"manifests-{number}",
             "quarantine_bucket": f"quarantine-{number}",
+            "output_bucket": f"output-{number}",
             "glue_job_name": "job",
             "max_files_per_manifest": 3,
             "max_batch_bytes": 10_000,
@@ -173,7 +174,13 @@ class World:
     def _use_moto(self) -> None:
         self.s3 = boto3.client("s3", region_name="us-east-1")
         self.dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        for bucket in (self.input, self.settings.manifest_bucket, self.settings.quarantine_bucket):
+        settings = self.settings
+        for bucket in (
+            self.input,
+            settings.manifest_bucket,
+            settings.quarantine_bucket,
+            settings.output_bucket,
+        ):
             self.s3.create_bucket(Bucket=bucket)
         text = {"AttributeType": "S"}
         self.dynamodb.create_table(
@@ -308,8 +315,9 @@ class World:
         return Counter(item[Attr.STATUS] for item in self.files().values())
 
     def manifests(self) -> list[dict[str, Any]]:
-        """Open ones first, then closed ones; each by age."""
-        found = [item for item in self.items() if Attr.STATE in item]
+        """Open ones first, then closed ones; each by age, with its list of files in it."""
+        lists = {item[Attr.FILE_KEY]: item[Attr.FILES] for item in self.items() if Attr.FILES in item}
+        found = [{Attr.FILES: lists[item[Attr.FILE_KEY]], **item} for item in self.items() if Attr.STATE in item]
         return sorted(found, key=lambda item: (item[Attr.DATE_PREFIX] != OPEN_MANIFESTS_PARTITION, item[Attr.FILE_KEY]))
 
     def lock(self, day: str = DAY) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from ndjctl.contracts.ledger import (
     COMPLETED,
     DONE,
     FAILED,
+    LEFT_BY_A_RUN,
+    MANIFEST_FILES_PARTITION,
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
     PENDING,
@@ -45,7 +47,9 @@ from ndjctl.contracts.ledger import (
     Attr,
     closed_manifests_partition,
     lock_item_key,
+    manifest_files_item_key,
     manifest_item_key,
+    rewrite_lock_key,
 )
 from ndjctl.contracts.lines import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, count_lines, is_blank
 from ndjctl.contracts.names import FILE_SUFFIX, GLUE_LIBRARY, GLUE_SCRIPT, LAMBDA_HANDLER, STATUS_INDEX, Names
@@ -63,7 +67,7 @@ from ndjctl.contracts.objects import (
     split_s3_uri,
 )
 from ndjctl.contracts.sizes import MIB, TOO_LARGE, TOO_SMALL, SizeWindow
-from ndjctl.contracts.times import date_prefix, iso_utc, parse_iso_utc
+from ndjctl.contracts.times import date_prefix, iso_utc, leading_date, ledger_dates, parse_iso_utc
 
 __all__ = [
     "ABANDONED",
@@ -82,8 +86,10 @@ __all__ = [
     "GLUE_LIBRARY",
     "GLUE_SCRIPT",
     "LAMBDA_HANDLER",
+    "LEFT_BY_A_RUN",
     "LINE_END",
     "MANIFESTED",
+    "MANIFEST_FILES_PARTITION",
     "MANIFEST_FORMAT",
     "MANIFEST_VERSION",
     "MIB",
@@ -125,7 +131,10 @@ __all__ = [
     "date_prefix",
     "is_blank",
     "iso_utc",
+    "leading_date",
+    "ledger_dates",
     "lock_item_key",
+    "manifest_files_item_key",
     "manifest_item_key",
     "manifest_key",
     "new_manifest_id",
@@ -134,6 +143,7 @@ __all__ = [
     "part_prefix",
     "read_document",
     "report_key",
+    "rewrite_lock_key",
     "s3_uri",
     "schema_key",
     "size_quarantine_key",

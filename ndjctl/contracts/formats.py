@@ -55,6 +55,7 @@ class ManifestFile:
     key: str
     size_bytes: int
     etag: str  # without quotes
+    replaces: str = ""  # id of the manifest whose output holds the rows of an older version of the file
 
     @property
     def uri(self) -> str:
@@ -79,9 +80,7 @@ class Manifest:
             "id": self.manifest_id,
             "date": self.date,
             "created_at": self.created_at,
-            "files": [
-                {"bucket": f.bucket, "key": f.key, "size_bytes": f.size_bytes, "etag": f.etag} for f in self.files
-            ],
+            "files": [_file_document(file) for file in self.files],
         }
         return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
@@ -91,12 +90,19 @@ class Manifest:
         document = read_document(body, MANIFEST_FORMAT, MANIFEST_VERSION, where)
         try:
             files = tuple(
-                ManifestFile(str(f["bucket"]), str(f["key"]), int(f["size_bytes"]), str(f["etag"]))
+                ManifestFile(
+                    str(f["bucket"]), str(f["key"]), int(f["size_bytes"]), str(f["etag"]), str(f.get("replaces", ""))
+                )
                 for f in document["files"]
             )
             return cls(str(document["id"]), str(document["date"]), str(document["created_at"]), files)
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"{where} is no manifest: {type(error).__name__} {error}") from error
+
+
+def _file_document(file: ManifestFile) -> dict[str, Any]:
+    document = {"bucket": file.bucket, "key": file.key, "size_bytes": file.size_bytes, "etag": file.etag}
+    return {**document, "replaces": file.replaces} if file.replaces else document
 
 
 def read_document(body: bytes, expected_format: str, newest_version: int, where: str) -> dict[str, Any]:

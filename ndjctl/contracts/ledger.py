@@ -47,17 +47,42 @@ class Attr:
     ROWS = "rows"
     BAD_LINES = "bad_lines"
     SUPERSEDED_BY = "superseded_by_etag"
+    SUPERSEDED_SEQUENCER = "superseded_by_sequencer"
+    REPLACES = "replaces"  # id of the manifest whose output holds the rows of an older version of the file
     # manifest items only
     STATE = "state"
-    FILES = "files"
+    FILES = "files"  # in the item of manifest_files_item_key() alone
+    FILE_COUNT = "file_count"  # its size_bytes are those of all files
     CREATED_AT = "created_at"
     STARTED_AT = "started_at"
     FENCE = "fence"
     DATE = "date"
     PARTS = "parts"  # number of Parquet parts, once a run has decided it
+    SEALED_AT = "sealed_at"  # from then on its files are fixed
+    START_REQUESTED_AT = "start_requested_at"  # a start of a run that is not settled: accepted or not, nobody knows
+    REFUSALS = "refusals"  # starts in a row that led to no run, for a reason of this manifest's own
+    REFUSED_AT = "refused_at"
+    GIVEN_UP_AT = "given_up_at"  # no run may take it any more; what it wrote is being deleted
     # lock items only
     HOLDER = "holder"
     EXPIRES_AT = "expires_at"  # epoch seconds, Decimal
+
+
+LEFT_BY_A_RUN = (
+    Attr.BATCH_ID,
+    Attr.MANIFEST_PATH,
+    Attr.RUN_ID,
+    Attr.ERROR,
+    Attr.REASON,
+    Attr.QUARANTINE_KEY,
+    Attr.COMPLETED_AT,
+    Attr.LINES,
+    Attr.ROWS,
+    Attr.BAD_LINES,
+    Attr.SUPERSEDED_BY,
+    Attr.SUPERSEDED_SEQUENCER,
+)
+"""What a file's item loses when the file is pending again. `replaces` is none of it: those rows are still there."""
 
 
 OPEN_MANIFESTS_PARTITION = "#manifests-open"
@@ -74,9 +99,25 @@ def manifest_item_key(manifest_id: str) -> str:
     return f"{manifest_id}#"
 
 
+MANIFEST_FILES_PARTITION = "#manifest-files"
+"""Partition of the manifests' lists of files. They are items of their own, because every write of a manifest's item
+costs by its whole size, and every sweep reads all that are open."""
+
+
+def manifest_files_item_key(manifest_id: str) -> dict[str, str]:
+    """Primary key of the item that holds a manifest's files: candidates until it is sealed, then those it has."""
+    return {Attr.DATE_PREFIX: MANIFEST_FILES_PARTITION, Attr.FILE_KEY: f"{manifest_id}#"}
+
+
 def lock_item_key(date: str) -> dict[str, str]:
     """Primary key of the batching lock of one date."""
     return {Attr.DATE_PREFIX: "#locks", Attr.FILE_KEY: f"{date}#"}
+
+
+def rewrite_lock_key(manifest_id: str) -> dict[str, str]:
+    """Primary key of the lock of the run that takes rows out of the parts of a manifest. Its HOLDER is that run's id;
+    there is no such item while nobody does."""
+    return {Attr.DATE_PREFIX: "#locks", Attr.FILE_KEY: f"rewrite-{manifest_id}#"}
 
 
 # States of a manifest item, in order. Everything before RUNNING is the Lambda's to move, the rest the job's, and the

@@ -84,6 +84,7 @@ def function_environment(profile: Profile, names: Names) -> dict[str, str]:
         Env.LOCK_TABLE: names.tracking_table,
         Env.MANIFEST_BUCKET: names.manifest_bucket,
         Env.QUARANTINE_BUCKET: names.quarantine_bucket,
+        Env.OUTPUT_BUCKET: names.output_bucket,
         Env.GLUE_JOB_NAME: names.job,
         Env.MAX_FILES_PER_MANIFEST: str(profile.batching.max_files_per_manifest),
         Env.MAX_BATCH_SIZE_GB: f"{profile.batching.max_batch_size_gb:g}",
@@ -93,6 +94,7 @@ def function_environment(profile: Profile, names: Names) -> dict[str, str]:
         Env.LOCK_TTL_SECONDS: str(profile.lock.ttl_s),
         Env.MAX_LOCK_WAIT_SECONDS: str(profile.lock.max_wait_s),
         Env.MAX_ATTEMPTS: str(profile.job.max_attempts),
+        Env.MAX_WAITING_MANIFESTS: str(profile.batching.max_waiting_manifests),
         Env.LOG_LEVEL: profile.log_level,
     }
     if profile.size_rule.min_file_size_mb is not None:

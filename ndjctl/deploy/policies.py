@@ -103,6 +103,21 @@ def function_policy(arns: Arns) -> dict[str, Any]:
             ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"],
             [arns.objects(names.quarantine_bucket)],
         ),
+        # What a manifest that is given up has left: its parts, its bad lines, its report.
+        _allow(
+            "DeleteOutput",
+            ["s3:DeleteObject", "s3:AbortMultipartUpload"],
+            [
+                f"{arns.bucket(names.output_bucket)}/parquet/*",
+                f"{arns.bucket(names.quarantine_bucket)}/*/malformed/*",
+                f"{arns.bucket(names.manifest_bucket)}/reports/*",
+            ],
+        ),
+        _allow(
+            "ListOutput",
+            ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            [arns.bucket(names.output_bucket), arns.bucket(names.quarantine_bucket)],
+        ),
         _allow("Manifests", ["s3:PutObject", "s3:GetObject"], [arns.objects(names.manifest_bucket)]),
         _allow(
             "Ledger",

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from lambda_handler.batching import Limits, PendingFile, form_batches
 from lambda_handler.dynamo import to_item, to_value
 from lambda_handler.handler import UnknownInvocation
+from lambda_handler.runs import START_UNSETTLED_S
 from ndjctl.contracts import (
-    COMPLETED,
     FAILED,
     MANIFESTED,
     PENDING,
@@ -39,7 +39,7 @@ limits = st.builds(Limits, st.integers(1, 7), st.integers(1, 100), st.integers(7
 
 @given(files, limits)
 def test_batches_lose_nothing_and_keep_order_and_limits(files: list[PendingFile], limits: Limits) -> None:
-    batches = form_batches(files, limits)
+    batches = list(form_batches(files, limits))
     assert [file for batch in batches for file in batch.files] == files
     assert all(batch.full for batch in batches[:-1])
     for batch, following in zip(batches, [*batches, None][1:], strict=True):
@@ -56,7 +56,7 @@ def test_batches_lose_nothing_and_keep_order_and_limits(files: list[PendingFile]
 
 
 def test_a_manifest_item_of_the_longest_keys_stays_under_dynamodbs_limit() -> None:
-    batches = form_batches([pending(number, 1, 1024) for number in range(1000)], Limits(1000, 2**60))
+    batches = list(form_batches([pending(number, 1, 1024) for number in range(1000)], Limits(1000, 2**60)))
     assert len(batches) > 1
     item = to_item({"files": [vars(file.file) for file in batches[0].files]})
     assert len(json.dumps(item)) < 400 * 1024
@@ -291,7 +291,7 @@ def test_a_start_without_an_answer_leads_to_one_run(accepted: bool) -> None:
         world.glue.end(f"other_{number}", "FAILED")
     assert world.manifests()[0][Attr.STATE] == READY
     assert world.sweep()["runs_started"] == [], "it was tried again before the first try was settled"
-    world.later(61)
+    world.later(START_UNSETTLED_S + 1)
     assert len(world.sweep()["runs_started"]) == 1
     (manifest,) = world.manifests()
     assert (manifest[Attr.STATE], manifest[Attr.ATTEMPT]) == (STARTED, 1)
@@ -323,15 +323,6 @@ def test_a_run_that_ends_without_its_files_done_is_retried_up_to_the_limit_then_
     (manifest,) = world.manifests()
     assert (manifest[Attr.STATE], manifest[Attr.DATE_PREFIX]) == ("abandoned", f"#manifests-closed#{DAY}")
     assert world.counts()["files_failed"] == 3
-
-
-def test_files_at_rest_are_left_alone_when_their_manifest_is_given_up() -> None:
-    world = started(max_attempts=1)
-    key = f"in/{DAY}-002.ndjson"
-    world.dynamodb.tables[world.settings.tracking_table][DAY, key][Attr.STATUS] = {"S": COMPLETED}
-    world.glue.end("jr_0", "STOPPED")
-    world.sweep()
-    assert world.statuses() == {FAILED: 2, COMPLETED: 1}
 
 
 def test_glues_own_retry_is_given_time_and_then_followed() -> None:
@@ -367,7 +358,7 @@ def test_a_run_that_glue_does_not_know_counts_as_failed_after_a_while() -> None:
     world = started()
     world.glue.runs.clear()
     assert world.sweep()["runs_started"] == []
-    world.later(61)
+    world.later(START_UNSETTLED_S + 1)
     assert len(world.sweep()["runs_started"]) == 1
 
 

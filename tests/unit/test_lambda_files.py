@@ -150,7 +150,8 @@ def test_a_new_version_of_a_file_in_work_is_recorded_and_nothing_else(status: st
     world.deliver(new, new)
     after = world.files()[key]
     etag = new["s3"]["object"]["eTag"]
-    assert after == {**before, Attr.SUPERSEDED_BY: etag, Attr.UPDATED_AT: after[Attr.UPDATED_AT]}
+    recorded = {Attr.SUPERSEDED_BY: etag, Attr.SUPERSEDED_SEQUENCER: new["s3"]["object"]["sequencer"]}
+    assert after == {**before, **recorded, Attr.UPDATED_AT: after[Attr.UPDATED_AT], Attr.TTL: after[Attr.TTL]}
     assert len(world.events("file_superseded")) == 1
 
 

@@ -25,6 +25,7 @@ GOOD = {
     Env.LOCK_TABLE: "t",
     Env.MANIFEST_BUCKET: "mb",
     Env.QUARANTINE_BUCKET: "qb",
+    Env.OUTPUT_BUCKET: "ob",
     Env.GLUE_JOB_NAME: "j",
     Env.MAX_FILES_PER_MANIFEST: "100",
     Env.MAX_BATCH_SIZE_GB: "0.5",
