@@ -46,8 +46,8 @@ class Client:
         condition = {"IfMatch": given["CopySourceIfMatch"]} if given else {}
         size = self.head_object(**CopySource, **condition)["ContentLength"]
         target = {"Bucket": Bucket, "Key": Key}
-        part_bytes = min(getattr(Config, "multipart_threshold", 8 << 20), COPY_PART_BYTES)
-        if size <= part_bytes:
+        part_bytes = Config.multipart_threshold
+        if size < part_bytes:
             self.copy_object(**target, CopySource=CopySource, **given)
             return
         upload = {**target, "UploadId": self.create_multipart_upload(**target)["UploadId"]}
@@ -123,10 +123,6 @@ class Client:
     def _die(process: Process) -> None:
         process.kill()
         raise Death
-
-
-COPY_PART_BYTES = 4_000
-"""Above this the model's managed copy goes in parts; a stand-in for gigabytes."""
 
 
 def _status(code: str) -> int:

@@ -53,7 +53,7 @@ ENVIRONMENT = {
     Env.LOCK_TABLE: "tracking",
     Env.MANIFEST_BUCKET: "ndjson-manifests-123456789012",
     Env.QUARANTINE_BUCKET: "ndjson-quarantine-123456789012",
-    "OUTPUT_BUCKET": "ndjson-output-sqs-123456789012",
+    Env.OUTPUT_BUCKET: "ndjson-output-sqs-123456789012",
     Env.GLUE_JOB_NAME: "ndjson-parquet-sqs-streaming-processor",
     Env.MAX_FILES_PER_MANIFEST: "100",
     Env.MAX_BATCH_SIZE_GB: "500",

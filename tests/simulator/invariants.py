@@ -23,6 +23,7 @@ from ndjctl.contracts import (
     Attr,
     JobArg,
     Manifest,
+    ManifestFile,
     lock_item_key,
     s3_uri,
     split_s3_uri,
@@ -82,7 +83,7 @@ def _judge_file(world: World, old: Item, new: Item) -> None:
 
 def _judge_manifest(world: World, old: Item, new: Item) -> None:
     state = new.get(Attr.STATE)
-    if state == CLAIMING and (not old or old.get(Attr.FILES) != new.get(Attr.FILES)):
+    if state == CLAIMING and (not old or old.get(Attr.SEALED_AT) != new.get(Attr.SEALED_AT)):
         _judge_holder(world, new[Attr.DATE], f"wrote manifest {new[Attr.FILE_KEY]}")
     if state == READY and old.get(Attr.STATE) == CLAIMING and manifest_of(world, new[Attr.MANIFEST_PATH]) is None:
         raise Violation(f"I3: manifest {new[Attr.FILE_KEY]} is ready before its object is written")
@@ -105,8 +106,10 @@ def _judge_start(world: World, arguments: dict[str, str]) -> None:
 
 def judge_sweep(world: World, began_s: float, answer: Item) -> None:
     """I6, of a sweep without faults: of what was pending before it, no full batch waits any longer."""
-    if answer["cut_short"] or world.dynamodb.tables[TABLE].late or len(world.scheduler.living) > 0:
+    if answer["cut_short"] or world.dynamodb.tables[TABLE].late or world.scheduler.living:
         return
+    if answer["waiting"] >= world.settings.max_waiting_manifests:
+        return  # they wait as files, so that the queue of manifests is bounded
     waiting: Counter[str] = Counter()
     for item in world.file_items():
         date = item[Attr.DATE_PREFIX]
@@ -125,6 +128,13 @@ def manifest_of(world: World, path: str) -> Manifest | None:
     return Manifest.from_json(found.body, path) if found else None
 
 
+def _files_of(world: World, manifest: Item) -> tuple[ManifestFile, ...]:
+    found = manifest_of(world, manifest[Attr.MANIFEST_PATH])
+    if found is None:
+        raise Violation(f"I3: manifest {_id(manifest)} is {manifest[Attr.STATE]}, and its object is not written")
+    return found.files
+
+
 # --- at rest
 
 
@@ -139,7 +149,7 @@ def check_at_rest(world: World) -> None:
     _check_objects(world, files)
     for item in files:
         _check_file(world, item, closed)
-    _check_manifests(closed)
+    _check_manifests(world, closed)
     _check_parts(world, closed)
 
 
@@ -197,17 +207,17 @@ def _check_failure(world: World, item: Item, closed: dict[str, Item]) -> None:
         raise Violation(f"I1: {key} failed, and nothing was wrong with it: {error}")
 
 
-def _check_manifests(closed: dict[str, Item]) -> None:
+def _check_manifests(world: World, closed: dict[str, Item]) -> None:
     """I3: no version of a file has been in two manifests that were done."""
     holders: dict[tuple[str, str], str] = {}
     for manifest_id, manifest in closed.items():
         if manifest[Attr.STATE] not in (DONE, ABANDONED):
             raise Violation(f"I7: manifest {manifest_id} is {manifest[Attr.STATE]}")
         if manifest[Attr.STATE] == DONE:
-            for file in manifest[Attr.FILES]:
-                other = holders.setdefault((file["key"], file[Attr.ETAG]), manifest_id)
+            for file in _files_of(world, manifest):
+                other = holders.setdefault((file.key, file.etag), manifest_id)
                 if other != manifest_id:
-                    raise Violation(f"I3: {file['key']} is in manifests {other} and {manifest_id}")
+                    raise Violation(f"I3: {file.key} is in manifests {other} and {manifest_id}")
 
 
 def _check_parts(world: World, closed: dict[str, Item]) -> None:
@@ -258,8 +268,8 @@ def open_versions(world: World) -> dict[tuple[str, str], str]:
     for manifest in world.open_manifests():
         if manifest[Attr.STATE] == CLAIMING:
             continue  # its files are candidates
-        for file in manifest[Attr.FILES]:
-            version = file["key"], file[Attr.ETAG]
+        for file in _files_of(world, manifest):
+            version = file.key, file.etag
             if found.setdefault(version, _id(manifest)) != _id(manifest):
-                raise Violation(f"I3: {file['key']} is in two live manifests, {found[version]} and {_id(manifest)}")
+                raise Violation(f"I3: {file.key} is in two live manifests, {found[version]} and {_id(manifest)}")
     return found

@@ -123,7 +123,8 @@ class JobRuns:
         self._world.glue.end(run, state, message)
         draw = self._world.chance.random
         if draw() >= self._world.rates.sweep_missed:
-            event = {"detail-type": "Glue Job State Change"}
+            detail = {"jobName": "job", "jobRunId": run["Id"], "state": state}
+            event = {"detail-type": "Glue Job State Change", "detail": detail}
             self._world.scheduler.after(5 * draw(), lambda: self._world.invoke("state", event) and None)
         if state in ("FAILED", "TIMEOUT"):
             delay_s = 25 * draw() if draw() < 0.8 else 30 + 60 * draw()

@@ -98,7 +98,7 @@ def first_page_of_keys_only() -> list[Change]:
 
 
 def run_before_manifest() -> list[Change]:
-    """`finish` says READY before it puts the object."""
+    """Says READY before it puts the object."""
 
     def moved(body: list[ast.stmt]) -> list[ast.stmt]:
         (put,) = [number for number, each in enumerate(body) if "put_object" in ast.unparse(each)]
@@ -110,7 +110,8 @@ def run_before_manifest() -> list[Change]:
         assert put < ready
         return [*body[:put], *body[put + 1 : ready + 1], body[put], *body[ready + 1 :]]
 
-    return _everywhere(manifests.finish, "finish", _rewritten(manifests, "finish", moved))
+    name = "_finish"
+    return [(manifests, name, _rewritten(manifests, name, moved))]
 
 
 def statuses_before_check() -> list[Change]:

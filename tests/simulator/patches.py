@@ -15,6 +15,7 @@ from tests.simulator.actors import SerialPool
 
 _UPLOAD_PART_BYTES = 1_500
 _CLAIMS_PER_TRANSACTION = 2
+_COPY_PART_BYTES = 4_000
 
 
 @contextmanager
@@ -28,6 +29,7 @@ def simulated() -> Iterator[None]:
     sizes: list[tuple[Any, str, Any]] = [
         (sys.modules["glue_job.sink"], "UPLOAD_PART_BYTES", _UPLOAD_PART_BYTES),
         (sys.modules["lambda_handler.manifests"], "_CLAIMS_PER_TRANSACTION", _CLAIMS_PER_TRANSACTION),
+        (sys.modules["lambda_handler.quarantine"], "_PART_BYTES", _COPY_PART_BYTES),
     ]
     # A part that fails is told on stderr, by whichever worker it fails on.
     quiet = [(sys.modules["glue_job.convert"], "Log", lambda **_: SimpleNamespace(error=lambda *_, **__: None))]

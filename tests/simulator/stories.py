@@ -7,7 +7,7 @@ import json
 import random
 from dataclasses import replace
 
-from ndjctl.contracts import Attr
+from ndjctl.contracts import Attr, Env
 from tests.simulator.data import Content, content_of, sized
 from tests.simulator.faults import Rates, SeededFaults
 from tests.simulator.invariants import Violation, check_at_rest, judge_sweep, open_versions, watch
@@ -25,7 +25,8 @@ def run_seed(seed: int, verbose: bool = False) -> World:
     chance = random.Random(seed)
     rates = Rates.drawn(chance)
     faults = SeededFaults(rates, random.Random(chance.random()), LOCK_TTL_S)
-    world = World(chance, faults, rates, verbose)
+    most_waiting = chance.choice(("1", "3", "100"))
+    world = World(chance, faults, rates, verbose, **{Env.MAX_WAITING_MANIFESTS: most_waiting})
     world.glue.max_concurrent = chance.choice((1, 2, 5))
     world.glue.max_retries = chance.choice((0, 0, 1))
     _weaken(world, rates, chance)
