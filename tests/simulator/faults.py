@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
@@ -50,6 +51,8 @@ class Planned(NoFaults):
     fault: Fault | None = None
     before: dict[tuple[str, int], Fault] = field(default_factory=dict)
     """What is to happen before that, to make the scene: by process and call."""
+    meanwhile: Callable[[], None] = lambda: None
+    """What is set going when the fault happens."""
     calls: list[str] = field(default_factory=list)
     happened: bool = False
 
@@ -60,6 +63,7 @@ class Planned(NoFaults):
         if len(self.calls) != self.at:
             return None
         self.happened = True
+        self.meanwhile()
         return self.fault
 
 

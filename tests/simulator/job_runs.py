@@ -122,7 +122,7 @@ class JobRuns:
         """Glue knows now."""
         self._world.glue.end(run, state, message)
         draw = self._world.chance.random
-        if draw() >= self._world.rates.sweep_missed:
+        if self._world.tells_of_runs and draw() >= self._world.rates.sweep_missed:
             detail = {"jobName": "job", "jobRunId": run["Id"], "state": state}
             event = {"detail-type": "Glue Job State Change", "detail": detail}
             self._world.scheduler.after(5 * draw(), lambda: self._world.invoke("state", event) and None)

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import lambda_handler.handler  # all of the function's modules
 from glue_job import driver
 from glue_job.report import file_results
-from lambda_handler import batching, dynamo, lock, manifests, tracking
+from lambda_handler import batching, dynamo, lock, manifests, versions
 from ndjctl.contracts import COMPLETED, FAILED, lock_item_key
 from tests.simulator.expressions import placeholders
 
@@ -66,8 +66,8 @@ def age_test_inverted() -> list[Change]:
 
 
 def tracking_put_unconditional() -> list[Change]:
-    original = tracking.put_request
-    return [(tracking, "put_request", lambda table, item, when: _without_condition(original(table, item, when)))]
+    original = versions.put_request
+    return [(versions, "put_request", lambda *arguments: _without_condition(original(*arguments)))]
 
 
 def first_page_only() -> list[Change]:

@@ -42,7 +42,7 @@ def _read_part(body: bytes) -> tuple[str, dict[str, Counter[str]]]:
     names = set(table.schema_arrow.names)
     if table.metadata.num_rows:
         assert "id" in names, f"the rows have no id: {sorted(names)}"
-        found = table.read(columns=[SOURCE_COLUMN, "id"])
+        found = table.read(columns=[SOURCE_COLUMN, "id"], use_threads=False)
         for source, identity in zip(*(column.to_pylist() for column in found.columns), strict=True):
             rows.setdefault(source, Counter())[identity] += 1
     return metadata["run_id"], rows

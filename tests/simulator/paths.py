@@ -31,14 +31,19 @@ class Path:
     environment: tuple[tuple[str, str], ...] = ()
 
 
-def play(path: Path, at: int = 0, fault: Fault | None = None) -> tuple[World, Planned]:
-    """The path with that fault at that call of its process, then delivery again, sweeps, and rest. Raises Violation."""
+def play(
+    path: Path, at: int = 0, fault: Fault | None = None, meanwhile_s: float | None = None
+) -> tuple[World, Planned]:
+    """The path with that fault at that call of its process, then delivery again, sweeps, and rest. Raises Violation.
+    meanwhile_s: how long after the fault another file and another sweep come, while the process may still sleep."""
     plan = Planned(path.process, at, fault, {(process, number): each for process, number, each in path.before})
     world = World(random.Random(path.name), plan, **dict(path.environment))
     world.glue.max_concurrent = 2
     world.dynamodb.keys_per_read = lambda: 2
     world.s3.page_keys = lambda: 2
-    world.is_polling = False
+    world.is_polling = world.tells_of_runs = False
+    if meanwhile_s is not None:
+        plan.meanwhile = lambda: world.scheduler.after(meanwhile_s, lambda: come_between(world))
     watch(world)
     try:
         path.make(world)
@@ -49,7 +54,7 @@ def play(path: Path, at: int = 0, fault: Fault | None = None) -> tuple[World, Pl
         bring_to_rest(world)
         check_at_rest(world)
         found = Counter(item[Attr.STATUS] for item in world.file_items())
-        if path.statuses is not None and found != path.statuses:
+        if path.statuses is not None and meanwhile_s is None and found != path.statuses:
             raise Violation(f"I1: at rest {dict(found)}, and not {path.statuses}")
     finally:
         world.close()
@@ -57,6 +62,15 @@ def play(path: Path, at: int = 0, fault: Fault | None = None) -> tuple[World, Pl
 
 
 # --- what scenes are made of
+
+
+def come_between(world: World) -> None:
+    """Others at work: one more file, whatever messages there are, and two sweeps."""
+    put(world, 77)
+    world.is_polling = True
+    world.scheduler.after(0.6, world.poll)
+    world.sweep()
+    world.scheduler.after(5.0, lambda: world.sweep() and None)
 
 
 def put(world: World, *numbers: int, version: int = 0, date: str = "2026-03-14-") -> None:
@@ -193,6 +207,37 @@ def ended(state: str) -> Scene:
     return scene
 
 
+def told_of_the_end(world: World) -> None:
+    """The function hears of the end at once, by an event."""
+    new_files(world)
+    world.tells_of_runs = True
+    end_badly(world, "STOPPED")
+    world.tells_of_runs = False
+
+
+def entered_anew(world: World) -> None:
+    """The job fails a file that was overwritten, and the sweep takes the newer version."""
+    overwritten_while_it_runs(world)
+    work(world)
+    sweep(world)
+
+
+def given_up_half_way(world: World) -> None:
+    """The only run dies on the way, as `before` has it."""
+    new_files(world)
+    work(world)
+    sweep(world)
+
+
+def dateless_around_midnight(world: World) -> None:
+    """Its item is of the day before when its next version comes."""
+    put(world, 1, date="")
+    deliver(world)
+    let_pass(world, 600.0)
+    put(world, 1, version=1, date="")
+    deliver(world)
+
+
 def waits_for_room(world: World) -> None:
     world.glue.max_concurrent = 1
     new_files(world)
@@ -237,7 +282,6 @@ def job_with_lost_inputs(world: World) -> None:
 
 
 ALL_DONE = {COMPLETED: 3}
-_DEATH = Fault(DEATH_AFTER)
 
 PATHS = [
     Path("new files to a started run", "messages-1", new_files, ALL_DONE),
@@ -255,31 +299,40 @@ PATHS = [
     Path("given up", "sweep-1", ended("FAILED"), {FAILED: 3}, environment=(("MAX_ATTEMPTS", "1"),)),
     Path("waiting for room", "sweep-1", waits_for_room, {COMPLETED: 6}),
     Path("refused for room", "messages-1", refused, ALL_DONE),
+    Path("run ended STOPPED, by its event", "state-1", told_of_the_end, ALL_DONE),
+    Path("entered anew", "sweep-1", entered_anew, ALL_DONE),
+    Path("dateless around midnight", "messages-2", dateless_around_midnight, {COMPLETED: 1}),
     Path("the job", "run-jr_0001", job, ALL_DONE),
     Path("the job with lost inputs", "run-jr_0001", job_with_lost_inputs, None),
 ]
-"""Those whose scene is the same whatever calls are made in it; see `with_scenes_of_death`."""
 
 
-def with_scenes_of_death(name: str, make: Scene, process: str, first: str, kind: str, **more: object) -> list[Path]:
-    """One path for each call of `first` by which it may have died before `process` comes; all of them, one behind the
-    other, are what a repair has to cope with."""
-    _, plan = play(Path(name, first, make, None))
+def with_scenes_of_death(
+    name: str, make: Scene, process: str, first: str, statuses: dict[str, int] | None, **environment: str
+) -> list[Path]:
+    """One path for each writing call of `first` after which it may have died before `process` comes."""
+    around = tuple(environment.items())
+    _, plan = play(Path(name, first, make, None, environment=around))
+    scenes = [((first, number, Fault(DEATH_AFTER)),) for number in range(1, len(plan.calls) + 1)]
     return [
-        Path(f"{name} after {call} ({number})", process, make, ALL_DONE, ((first, number, Fault(kind)),))
-        for number, call in enumerate(plan.calls, 1)
+        Path(f"{name} after {call} ({number})", process, make, statuses, scene, around)
+        for number, (call, scene) in enumerate(zip(plan.calls, scenes, strict=True), 1)
         if call.partition(".")[2].startswith(("put", "update", "transact", "start", "create", "complete"))
     ]
 
 
 def repairs() -> list[Path]:
-    return with_scenes_of_death("repair", repair, "sweep-1", "messages-1", DEATH_AFTER)
+    return with_scenes_of_death("repair", repair, "sweep-1", "messages-1", ALL_DONE)
 
 
 def second_runs() -> list[Path]:
-    return with_scenes_of_death("second run", job_again, "run-jr_0002", "run-jr_0001", DEATH_AFTER)
+    return with_scenes_of_death("second run", job_again, "run-jr_0002", "run-jr_0001", ALL_DONE)
+
+
+def given_ups() -> list[Path]:
+    return with_scenes_of_death("given up", given_up_half_way, "sweep-1", "run-jr_0001", None, MAX_ATTEMPTS="1")
 
 
 DEATHS = (Fault(DEATH_BEFORE), Fault(DEATH_AFTER))
-SLEEP = Fault(SLOW_BEFORE, 70.0)
-"""Longer than a lock lasts."""
+PAUSE, SLEEP = Fault(SLOW_BEFORE, 20.0), Fault(SLOW_BEFORE, 70.0)
+"""Shorter and longer than a lock lasts."""

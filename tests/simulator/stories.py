@@ -7,11 +7,11 @@ import json
 import random
 from dataclasses import replace
 
-from ndjctl.contracts import Attr, Env
+from ndjctl.contracts import COMPLETED, Attr, Env
 from tests.simulator.data import Content, content_of, sized
 from tests.simulator.faults import Rates, SeededFaults
 from tests.simulator.invariants import Violation, check_at_rest, judge_sweep, open_versions, watch
-from tests.simulator.world import INPUT, LOCK_TTL_S, World
+from tests.simulator.world import ENVIRONMENT, INPUT, LOCK_TTL_S, World
 
 _UPLOADS_S = 600.0
 _FAULTS_S = 1_200.0
@@ -38,13 +38,32 @@ def run_seed(seed: int, verbose: bool = False) -> World:
         faults.is_over, world.rates = True, Rates()
         began_s = world.scheduler.now_s
         world.on_sweep = lambda since_s, answer: since_s < began_s or judge_sweep(world, since_s, answer)
+        world.dynamodb.lag = None
+        fresh = [_upload_fresh(world, number) for number in range(int(ENVIRONMENT[Env.MAX_FILES_PER_MANIFEST]))]
         bring_to_rest(world)
         check_at_rest(world)
+        _check_fresh(world, fresh)
     except Violation as violation:
         raise Violation(f"seed {seed}: {violation}") from violation
     finally:
         world.close()
     return world
+
+
+def _upload_fresh(world: World, number: int) -> str:
+    """One of as many files as make a batch, of a date of their own, when the faults are over."""
+    key = f"in/2026-03-16-{number:02d}.ndjson"
+    world.upload(key, content_of(key, 0, 2))
+    return key
+
+
+def _check_fresh(world: World, keys: list[str]) -> None:
+    items = {item[Attr.FILE_KEY]: item for item in world.file_items()}
+    for key in keys:
+        if items[key][Attr.STATUS] != COMPLETED:
+            raise Violation(f"I1: {key} came after the faults, and is {items[key][Attr.STATUS]}")
+    if len({items[key][Attr.BATCH_ID] for key in keys}) != 1:
+        raise Violation("I6: files that are a full batch, with no fault about, were not built as one")
 
 
 def _weaken(world: World, rates: Rates, chance: random.Random) -> None:

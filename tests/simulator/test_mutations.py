@@ -8,7 +8,7 @@ from tests.simulator.invariants import Violation
 from tests.simulator.mutations import PLANTED, planted
 from tests.simulator.stories import run_seed
 
-SEEDS = range(60)
+SEEDS = range(100)
 
 
 def violation_of(seed: int) -> str:

@@ -12,7 +12,7 @@ import pytest
 from tests.simulator.conftest import chosen_seed
 from tests.simulator.stories import digest, run_seed
 
-QUICK_SEEDS = range(150)
+QUICK_SEEDS = range(200)
 SLOW_SEEDS = range(1_000, 3_000)
 _CHUNK = 100
 _ROOT = Path(__file__).resolve().parents[2]

@@ -139,6 +139,8 @@ class World:
 
     # --- the function
 
+    tells_of_runs = True
+    """Whether the function hears of a run's end at once."""
     is_polling = True
     """Whether messages are taken by themselves."""
 
