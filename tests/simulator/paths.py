@@ -114,7 +114,7 @@ def end_badly(world: World, state: str) -> None:
     if state == "LOST":
         world.runs.kill(run, process, "FAILED")
         world.glue.lose(run)
-        let_pass(world, 61.0)
+        let_pass(world, 200.0)  # a new run may be unknown for a while
     else:
         world.runs.kill(run, process, state)
         let_pass(world, 61.0)
