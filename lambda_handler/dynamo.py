@@ -212,17 +212,18 @@ def get_items(inv: Invocation, keys: Sequence[Item], attributes: Sequence[str]) 
     items: list[Item] = []
     for start in range(0, len(keys), _KEYS_PER_READ):
         wanted = [to_item(key) for key in keys[start : start + _KEYS_PER_READ]]
-        for number in range(_READ_ROUNDS):
-            if number:
-                back_off(inv, number)
+        in_vain = 0
+        while wanted:
+            if in_vain:
+                back_off(inv, in_vain)
             request = expression.into({"Keys": wanted, "ConsistentRead": True, "ProjectionExpression": projection})
             answer = inv.services.dynamodb.batch_get_item(RequestItems={table: request})
             items += [from_item(item) for item in answer["Responses"].get(table, [])]
-            wanted = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-            if not wanted:
-                break
-        else:
-            raise Contended(f"{len(wanted)} keys were still unread after {_READ_ROUNDS} rounds")
+            left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+            in_vain = in_vain + 1 if len(left) == len(wanted) else 0
+            if in_vain == _READ_ROUNDS:
+                raise Contended(f"{len(left)} keys were still unread after {_READ_ROUNDS} rounds")
+            wanted = left
     return items
 
 

@@ -109,6 +109,11 @@ def _text(value: Any) -> str:
     return value
 
 
+def later_sequencer(one: str, two: str) -> str:
+    """The later of two; empty, which is unknown, when either is missing."""
+    return one if is_newer(one, two) else two if one else ""
+
+
 def is_newer(sequencer: str, than: str) -> bool | None:
     """Whether an event of the same key came later, by S3's sequencers: hex numbers of differing length. None when
     either is missing."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lambda_handler.dynamo import Contended, Item, back_off, file_key, get_item, get_items
-from lambda_handler.events import ObjectCreated, is_newer
+from lambda_handler.events import ObjectCreated, later_sequencer
 from lambda_handler.quarantine import ObjectChanged, ObjectGone, head
 from lambda_handler.services import Invocation
 from lambda_handler.versions import (
@@ -126,13 +126,16 @@ def _meet(inv: Invocation, version: Version, existing: Item) -> Tracked:
         inv.log.debug("file_duplicate", file_key=version.key, date=version.date, status=status)
         _uploaded_again(inv, version, existing)
         return Tracked(version.date, status)
-    if not is_latest(inv, version, _latest_sequencer(existing)):
+    known = _latest_sequencer(existing)
+    is_known = existing.get(Attr.SUPERSEDED_BY) == version.etag
+    if not is_known and not is_latest(inv, version, known):
         inv.log.info("event_stale", file_key=version.key, etag=version.etag, ledger_etag=existing[Attr.ETAG])
         return Tracked(version.date, status)
+    if is_known:
+        version = replace(version, sequencer=later_sequencer(version.sequencer, known))
     if status in _REPLACEABLE:
         return Tracked(version.date, replace_item(inv, version, existing))
-    recorded = (existing.get(Attr.SUPERSEDED_BY), existing.get(Attr.SUPERSEDED_SEQUENCER))
-    if recorded != (version.etag, version.sequencer):
+    if not is_known or version.sequencer != known:
         change = {
             Attr.SUPERSEDED_BY: version.etag,
             Attr.SUPERSEDED_SEQUENCER: version.sequencer,
@@ -141,7 +144,13 @@ def _meet(inv: Invocation, version: Version, existing: Item) -> Tracked:
             Attr.TTL: inv.ttl(),
         }
         update_file(inv, existing, change, [])
-        inv.log.warning("file_superseded", file_key=version.key, status=status, etag=version.etag)
+        inv.log.warning(
+            "file_superseded",
+            file_key=version.key,
+            manifest_id=existing.get(Attr.BATCH_ID, ""),
+            status=status,
+            etag=version.etag,
+        )
     return Tracked(version.date, status)
 
 
@@ -151,11 +160,12 @@ def _latest_sequencer(existing: Item) -> str:
 
 
 def _uploaded_again(inv: Invocation, version: Version, existing: Item) -> None:
-    """The item's own version. Where it came a second time, events from between the two uploads are stale: its sequencer
-    is kept, and what superseded the first one is superseded in turn."""
+    """The item's own version. Where it came a second time, events from between the two uploads are stale: the later
+    sequencer is kept, or that it is unknown, and what superseded the first one is superseded in turn."""
     change = {}
-    if is_newer(version.sequencer, str(existing.get(Attr.SEQUENCER, ""))):
-        change[Attr.SEQUENCER] = version.sequencer
+    sequencer = str(existing.get(Attr.SEQUENCER, ""))
+    if later_sequencer(version.sequencer, sequencer) != sequencer:
+        change[Attr.SEQUENCER] = later_sequencer(version.sequencer, sequencer)
     remove = []
     if Attr.SUPERSEDED_BY in existing and is_latest(inv, version, _latest_sequencer(existing)):
         remove = [Attr.SUPERSEDED_BY, Attr.SUPERSEDED_SEQUENCER]

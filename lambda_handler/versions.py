@@ -29,6 +29,7 @@ IN_PLACE_OF = (
     Attr.STATUS,
     Attr.ETAG,
     Attr.SEQUENCER,
+    Attr.BATCH_ID,
     Attr.SUPERSEDED_BY,
     Attr.SUPERSEDED_SEQUENCER,
 )
