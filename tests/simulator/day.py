@@ -35,6 +35,7 @@ from tests.simulator.compact import CompactDynamoDB
 from tests.simulator.dynamo import Billed
 from tests.simulator.glue import Glue, Run
 from tests.simulator.ledger_job import LedgerJob
+from tests.simulator.memory import Peak, imported_bytes
 from tests.simulator.prices import CLIENT_CPU_S, CPU_SHARE, INVOCATION_S, LATENCY_S
 from tests.simulator.s3 import S3
 from tests.simulator.tally import Tally
@@ -46,6 +47,8 @@ RUN_STARTS_S, RUN_LASTS_S = 60.0, 720.0
 MAX_CONCURRENT_RUNS = 50
 DOUBLED = 0.01
 """Of the events."""
+_SLICE_STEP = 500
+"""Five manifests: slices of two and of three would differ by a half."""
 
 ENVIRONMENT = {
     Env.TRACKING_TABLE: "tracking",
@@ -96,6 +99,7 @@ class Day:
     now_s: float = 0.0
     done: int = 0
     waited: int = 0
+    memory: Peak = field(default_factory=lambda: Peak(every=101))
 
     def __post_init__(self) -> None:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -111,6 +115,8 @@ class Day:
         self.glue = Glue(self.clock, self._run_accepted)
         self.glue.max_concurrent, self.glue.page_runs = MAX_CONCURRENT_RUNS, 100
         self._who = "function"
+        self._came = 0
+        self._after(SWEEP_EVERY_S, self._sweep)
         functions = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue}
         clients = {name: _Counted(self, name, model) for name, model in functions.items()}
         self._job_clients = [_Counted(self, name, functions[name], "job") for name in ("s3", "dynamodb")]
@@ -131,11 +137,9 @@ class Day:
     def run(self) -> Tally:
         """Until every file is at rest."""
         with patch.object(ledger, "ThreadPoolExecutor", SerialPool):
-            self._after(SWEEP_EVERY_S, self._sweep)
-            slice_files = max(self.load.files // 20, 1)
+            slice_files = max(round(self.load.files / 20 / _SLICE_STEP), 1) * _SLICE_STEP
             for number, at_s in enumerate(self.load.arrivals(), 1):
-                self._until(at_s)
-                self._arrive(number)
+                self.arrive_at(at_s)
                 if number % slice_files == 0:
                     self.tally.cut(number, self.done, self.now_s)
                     self.progress(number)
@@ -145,6 +149,12 @@ class Day:
                 assert self.now_s < 4 * 86_400, f"{self.load.files - self.done} files never come to rest"
             self.tally.cut(self.load.files, self.done, self.now_s)
         return self.tally
+
+    def arrive_at(self, at_s: float) -> None:
+        """Everything until then, and one file."""
+        self._until(at_s)
+        self._came += 1
+        self._arrive(self._came)
 
     # --- what happens
 
@@ -209,7 +219,8 @@ class Day:
         self.tally.latency_s, self._model_cpu_s = 0.0, 0.0
         calls = self.tally.calls.total()
         began = time.thread_time()
-        answer = dispatch(event, context, self._services)
+        with self.memory.watched():
+            answer = dispatch(event, context, self._services)
         cpu_s = time.thread_time() - began - self._model_cpu_s
         cpu_s += CLIENT_CPU_S * (self.tally.calls.total() - calls)
         self.tally.invocation(INVOCATION_S + self.tally.latency_s + cpu_s / CPU_SHARE)
@@ -284,6 +295,8 @@ def main() -> None:
     day = simulate(Load(given.files, given.per_hour), progress)
     print(day.tally.told(given.files, day.now_s))
     print(f"most manifests waiting at a sweep: {day.waited}")
+    imported, added = imported_bytes() / MIB, day.memory.peak_bytes / MIB
+    print(f"memory of the function: {imported:.0f} MiB with its clients, {added:.1f} MiB more in an invocation")
 
 
 if __name__ == "__main__":

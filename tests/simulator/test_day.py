@@ -6,7 +6,9 @@ from statistics import mean
 
 import pytest
 
+from ndjctl.contracts import MIB
 from tests.simulator.day import Day, Load, simulate
+from tests.simulator.memory import Peak, imported_bytes
 from tests.simulator.tally import Slice
 
 MOST_PER_FILE = {"dynamodb": 4.5, "glue": 0.4, "s3": 0.1, "sqs": 2.0}
@@ -35,6 +37,18 @@ def check(day: Day, flat_within: float) -> None:
 
 def test_five_thousand_files_cost_the_same_each() -> None:
     check(simulate(Load(5_000, per_hour=7_000)), flat_within=0.03)
+
+
+@pytest.mark.slow
+def test_the_memory_of_the_function() -> None:
+    """Also with a backlog: three hours' files at once, which no run takes."""
+    day = Day(Load(21_000, per_hour=10**6))
+    day.glue.max_concurrent = 0
+    day.memory = Peak(every=37)
+    for at_s in day.load.arrivals():
+        day.arrive_at(at_s)
+    assert day.waited > 0
+    assert imported_bytes() + day.memory.peak_bytes < 256 * MIB
 
 
 def test_the_day_has_its_files_and_its_curve() -> None:
