@@ -108,7 +108,7 @@ def judge_sweep(world: World, began_s: float, answer: Item) -> None:
     """I6, of a sweep without faults: of what was pending before it, no full batch waits any longer."""
     if answer["cut_short"] or world.dynamodb.tables[TABLE].late or world.scheduler.living:
         return
-    if answer["waiting"] >= world.settings.max_waiting_manifests:
+    if answer["waiting"] + len(answer["manifests_created"]) >= world.settings.max_waiting_manifests:
         return  # they wait as files, so that the queue of manifests is bounded
     waiting: Counter[str] = Counter()
     for item in world.file_items():
