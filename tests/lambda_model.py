@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
+from heapq import nsmallest
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -90,13 +91,13 @@ class ModelDynamoDB:
         name, value = request["KeyConditionExpression"].split(" = ")
         assert request["ExpressionAttributeNames"][name] == hash_name
         wanted = request["ExpressionAttributeValues"][value]
-        rows = sorted(
+        after = tuple(request.get("ExclusiveStartKey", {}).get("position", ()))
+        rows = (
             ((item[range_name]["S"], *key), item)
             for key, item in items.items()
             if item.get(hash_name) == wanted and range_name in item
         )
-        after = tuple(request.get("ExclusiveStartKey", {}).get("position", ()))
-        rest = [row for row in rows if row[0] > after]
+        rest = nsmallest(Limit + 1, (row for row in rows if row[0] > after), key=lambda row: row[0])
         answer: Item = {"Items": [self._project(item, request) for _, item in rest[:Limit]]}
         if rest[Limit:] or len(rest) == Limit:
             answer["LastEvaluatedKey"] = {"position": rest[Limit - 1][0]}

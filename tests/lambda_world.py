@@ -317,7 +317,9 @@ class World:
     def manifests(self) -> list[dict[str, Any]]:
         """Open ones first, then closed ones; each by age, with its list of files in it."""
         lists = {item[Attr.FILE_KEY]: item[Attr.FILES] for item in self.items() if Attr.FILES in item}
-        found = [{Attr.FILES: lists[item[Attr.FILE_KEY]], **item} for item in self.items() if Attr.STATE in item]
+        found = [
+            {Attr.FILES: lists.get(item[Attr.FILE_KEY], []), **item} for item in self.items() if Attr.STATE in item
+        ]
         return sorted(found, key=lambda item: (item[Attr.DATE_PREFIX] != OPEN_MANIFESTS_PARTITION, item[Attr.FILE_KEY]))
 
     def lock(self, day: str = DAY) -> dict[str, Any]:

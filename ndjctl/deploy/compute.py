@@ -66,16 +66,17 @@ def ensure_function(lambda_: Any, desired: DesiredState, bundle: Bundle, sleep: 
         lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=desired.function_concurrency)
         return Change("function", name, "created")
     fields = []
-    if observed.get("CodeSha256") != base64.b64encode(hashlib.sha256(code).digest()).decode():
-        _wait_ready(lambda_, name, sleep)
-        lambda_.update_function_code(FunctionName=name, ZipFile=code)
-        fields.append("code")
+    # Before the code: older code ignores a variable that it does not know, newer code cannot do without it.
     changed = differing(desired.function, observed)
     if changed:
         _wait_ready(lambda_, name, sleep)
         variables = observed.get("Environment", {}).get("Variables", {}) | desired.function["Environment"]["Variables"]
         lambda_.update_function_configuration(**desired.function | {"Environment": {"Variables": variables}})
         fields += changed
+    if observed.get("CodeSha256") != base64.b64encode(hashlib.sha256(code).digest()).decode():
+        _wait_ready(lambda_, name, sleep)
+        lambda_.update_function_code(FunctionName=name, ZipFile=code)
+        fields.append("code")
     concurrency = lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
     if concurrency != desired.function_concurrency:
         lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=desired.function_concurrency)

@@ -50,6 +50,20 @@ def test_the_functions_environment_holds_the_references_variables() -> None:
         == variables
     )
     assert "MIN_FILE_SIZE_MB" not in variables
+    assert variables["OUTPUT_BUCKET"] == "ndjson-output-sqs-123456789012"
+    assert variables["MAX_WAITING_MANIFESTS"] == "100"
+
+
+def test_the_function_may_delete_output_and_nothing_that_is_not_made_from_the_input() -> None:
+    statements = {each["Sid"]: each for each in desired("prod").function_policy["Statement"]}
+    deleting = [each for each in statements.values() if "s3:DeleteObject" in each["Action"]]
+    (only,) = deleting
+    assert [resource.removeprefix("arn:aws:s3:::") for resource in only["Resource"]] == [
+        "ndjson-output-sqs-123456789012/parquet/*",
+        "ndjson-quarantine-123456789012/*/malformed/*",
+        "ndjson-manifests-123456789012/reports/*",
+    ]
+    assert "s3:ListBucketMultipartUploads" in statements["ListOutput"]["Action"]
 
 
 def test_glues_switches_are_present_or_absent() -> None:

@@ -148,3 +148,67 @@ def test_the_source_is_python_3_10_and_never_scans() -> None:
     for path in PACKAGE.glob("*.py"):
         tree = ast.parse(path.read_text(), feature_version=(3, 10))
         assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "scan"], path
+
+
+def _log_calls() -> list[tuple[str, ast.Call]]:
+    found = []
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("debug", "info", "warning", "error")
+                and ast.unparse(node.func.value) in ("inv.log", "log")
+            ):
+                found.append((f"{path.name}:{node.lineno}", node))
+    return found
+
+
+def test_every_log_line_says_which_file_manifest_message_or_date_it_is_of() -> None:
+    whole = {"invocation_failed", "configuration_unusable", "sweep_done", "pending_not_read", "messages_taken"}
+    whole |= {"files_stay_pending", "batching_failed"}
+    subjects = {"file_key", "manifest_id", "message_id", "run_id", "date"}
+    calls = _log_calls()
+    assert len(calls) > 30
+    for place, call in calls:
+        name = call.args[0]
+        assert isinstance(name, ast.Constant), place
+        given = {keyword.arg for keyword in call.keywords}
+        assert name.value in whole or given & subjects, (place, name.value)
+
+
+def test_no_log_line_carries_a_payload() -> None:
+    for place, call in _log_calls():
+        for value in [*call.args[1:], *(keyword.value for keyword in call.keywords)]:
+            names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+            assert not names & {"body", "event", "record", "records", "message", "messages"} or isinstance(
+                value, (ast.Attribute, ast.Call)
+            ), (place, ast.unparse(value))
+
+
+def test_what_is_in_a_message_does_not_get_into_the_log() -> None:
+    secret = "s3cr3t" * 400
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "eventTime": secret,
+        "s3": {"bucket": {"name": "b"}, "object": {"key": "x.ndjson", "size": 1, "eTag": "e"}},
+    }
+    world = World()
+    bodies = [
+        secret,
+        json.dumps({"x": secret}),
+        json.dumps({"Records": [record]}),
+        json.dumps({"Records": [{**record, "eventTime": "2026-03-14T12:00:00Z", "userIdentity": secret}]}),
+        json.dumps({"Records": [{"s3": secret, "eventName": "ObjectCreated:Put"}]}),
+    ]
+    world.send(*bodies)
+    assert len(world.lines) > 4
+    assert secret[:12] not in json.dumps(world.lines)
+
+
+def test_a_text_of_any_length_is_cut_in_the_log() -> None:
+    world = World()
+    with pytest.raises(ValueError):
+        world.invoke({"action": "flush", "date": "9" * 5000})
+    assert max(len(json.dumps(line)) for line in world.lines) < 1500
