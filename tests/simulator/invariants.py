@@ -25,13 +25,14 @@ from ndjctl.contracts import (
     Manifest,
     ManifestFile,
     lock_item_key,
+    report_key,
     s3_uri,
     split_s3_uri,
 )
 from tests.simulator import outputs
 from tests.simulator.actors import Broken
 from tests.simulator.data import differences
-from tests.simulator.world import INPUT, OUTPUT, QUARANTINE, TABLE, World
+from tests.simulator.world import INPUT, MANIFESTS, OUTPUT, QUARANTINE, TABLE, World
 
 Item = dict[str, Any]
 _ABOUT_THE_OBJECT = ("no longer there", "overwritten", "its manifest says", "changed")
@@ -110,15 +111,15 @@ def judge_sweep(world: World, began_s: float, answer: Item) -> None:
         return
     if answer["waiting"] + len(answer["manifests_created"]) >= world.settings.max_waiting_manifests:
         return  # they wait as files, so that the queue of manifests is bounded
-    waiting: Counter[str] = Counter()
-    for item in world.file_items():
-        date = item[Attr.DATE_PREFIX]
-        if item[Attr.STATUS] == PENDING and world.pending_since_s[date, item[Attr.FILE_KEY]] < began_s:
-            waiting[date] += 1
+    if any(Attr.HOLDER in item for item in world.items()):
+        return  # a lock of the dead, which keeps its date waiting, and others if there is little room
+    waiting = Counter(
+        item[Attr.DATE_PREFIX]
+        for item in world.file_items()
+        if item[Attr.STATUS] == PENDING and world.pending_since_s[item[Attr.DATE_PREFIX], item[Attr.FILE_KEY]] < began_s
+    )
     for date, count in waiting.items():
-        keys = lock_item_key(date)
-        lock = world.item(keys[Attr.DATE_PREFIX], keys[Attr.FILE_KEY]) or {}
-        if count >= world.settings.max_files_per_manifest and Attr.HOLDER not in lock:
+        if count >= world.settings.max_files_per_manifest:
             raise Violation(f"I6: {count} files of {date} wait, though they are a full batch")
 
 
@@ -214,6 +215,10 @@ def _check_manifests(world: World, closed: dict[str, Item]) -> None:
         if manifest[Attr.STATE] not in (DONE, ABANDONED):
             raise Violation(f"I7: manifest {manifest_id} is {manifest[Attr.STATE]}")
         if manifest[Attr.STATE] == DONE:
+            key = report_key(manifest[Attr.DATE], manifest_id)
+            if key not in world.s3.objects[MANIFESTS]:
+                # Once the ledger has forgotten a date, its reports alone tell what is converted.
+                raise Violation(f"I5: manifest {manifest_id} is done and has no report")
             for file in _files_of(world, manifest):
                 other = holders.setdefault((file.key, file.etag), manifest_id)
                 if other != manifest_id:
@@ -231,6 +236,12 @@ def _check_parts(world: World, closed: dict[str, Item]) -> None:
             raise Violation(f"I3: {part.key} is beyond the {manifest[Attr.PARTS]} parts of its manifest")
         if writers.setdefault(part.manifest_id, part.run_id) != part.run_id:
             raise Violation(f"I4: the parts of {part.manifest_id} are of {writers[part.manifest_id]} and {part.run_id}")
+    # A copy to quarantine that died is dropped by the next one of that key; of a file overwritten since there is none.
+    places = ((OUTPUT, ""), (QUARANTINE, "/malformed/"))
+    uploads = world.s3.uploads.values()
+    left = [each.key for each in uploads if any(each.bucket == place and text in each.key for place, text in places)]
+    if left:
+        raise Violation(f"I4: uploads are left unfinished: {left[:3]}")
     for found in outputs.bad_lines(world.s3, QUARANTINE):
         if closed.get(found.manifest_id, {}).get(Attr.STATE) != DONE:
             raise Violation(f"I4: {found.key} is visible, and its manifest not done")
