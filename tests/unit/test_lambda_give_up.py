@@ -248,8 +248,8 @@ def test_an_event_that_comes_while_a_file_is_entered_anew() -> None:
 
 
 def test_two_sweeps_at_once_give_up_together() -> None:
-    """Before each call of one the other comes, and dies after each change of the ledger: neither takes the files that the other
-    has failed for the end of a run that did its work."""
+    """Before each call of one the other comes, and dies after each change of the ledger: neither takes the files that
+    the other has failed for the end of a run that did its work."""
     probe = Plan()
     world = World(max_attempts=1)
     dying(world)
