@@ -35,7 +35,7 @@ from tests.simulator.compact import CompactDynamoDB
 from tests.simulator.dynamo import Billed
 from tests.simulator.glue import Glue, Run
 from tests.simulator.ledger_job import LedgerJob
-from tests.simulator.memory import Peak, imported_bytes
+from tests.simulator.measures import Cpu, Peak, imported_bytes
 from tests.simulator.prices import CLIENT_CPU_S, CPU_SHARE, INVOCATION_S, LATENCY_S
 from tests.simulator.s3 import S3
 from tests.simulator.tally import Tally
@@ -107,7 +107,7 @@ class Day:
         self._chance = random.Random(self.load.seed)
         self._messages: list[str] = []
         self._settings = settings_from(ENVIRONMENT)
-        self._model_cpu_s = 0.0
+        self._cpu = Cpu(every=29)
         tables = {"tracking": (Attr.DATE_PREFIX, Attr.FILE_KEY), "metrics": ("metric_date", "metric_type")}
         self.dynamodb = CompactDynamoDB(tables, "tracking", lambda: self.now_s)
         self.dynamodb.bill = self._bill
@@ -216,13 +216,13 @@ class Day:
 
     def _invoke(self, event: Any) -> Any:
         context = SimpleNamespace(aws_request_id=f"request-{next(self._numbers)}")
-        self.tally.latency_s, self._model_cpu_s = 0.0, 0.0
-        calls = self.tally.calls.total()
-        began = time.thread_time()
+        self.tally.latency_s = 0.0
+        before = self.tally.calls.total()
+        self._cpu.begin()
         with self.memory.watched():
             answer = dispatch(event, context, self._services)
-        cpu_s = time.thread_time() - began - self._model_cpu_s
-        cpu_s += CLIENT_CPU_S * (self.tally.calls.total() - calls)
+        calls = self.tally.calls.total() - before
+        cpu_s = self._cpu.end(calls) + CLIENT_CPU_S * calls
         self.tally.invocation(INVOCATION_S + self.tally.latency_s + cpu_s / CPU_SHARE)
         return answer
 
@@ -239,6 +239,8 @@ class Day:
         job.end()
         self.glue.end(run, "SUCCEEDED")
         self.done += len(job.manifest.files)
+        detail = {"jobName": self._settings.glue_job_name, "jobRunId": run["Id"], "state": "SUCCEEDED"}
+        self._invoke({"detail-type": "Glue Job State Change", "detail": detail})
 
     # --- counting
 
@@ -253,11 +255,8 @@ class Day:
         service, _, operation = name.partition(".")
         self.tally.count(service, operation, who)
         self.tally.latency_s += LATENCY_S[name]
-        began = time.thread_time()
-        try:
+        with self._cpu.in_model():
             return act(**kwargs)
-        finally:
-            self._model_cpu_s += time.thread_time() - began
 
 
 class _Counted:

@@ -8,7 +8,7 @@ import pytest
 
 from ndjctl.contracts import MIB
 from tests.simulator.day import Day, Load, simulate
-from tests.simulator.memory import Peak, imported_bytes
+from tests.simulator.measures import Peak, imported_bytes
 from tests.simulator.tally import Slice
 
 MOST_PER_FILE = {"dynamodb": 4.5, "glue": 0.4, "s3": 0.1, "sqs": 2.0}
