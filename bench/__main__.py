@@ -116,10 +116,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     sample_lines = options.sample_lines or (_QUICK_SAMPLE_LINES if options.quick else SAMPLE_LINES)
     runner = Runner(work_dir, cpus, options.timeout_s, sample_lines, options.repeat, _tell)
     results: list[Result] = []
+    is_interrupted = False
     try:
         for shape in options.shapes or data.SHAPES:
             source = data.dataset(shape, _size_mb(shape, options.mb, options.quick), options.seed, data_dir, _tell)
             results += _of_shape(runner, source, engines, cores, work_dir)
+    except KeyboardInterrupt:
+        # Hours may be behind it: what was measured is told.
+        is_interrupted = True
+        notes.append("Interrupted: the shapes that were not done are left out.")
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     notes += report.footer(results)
@@ -128,6 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
         found = report.document(results, notes, told)
         options.json.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if is_interrupted:
+        return EXIT_INTERRUPTED
     ours = [result for result in results if result.engine.name == OURS]
     return EXIT_DONE if all(result.outcome == EXACT for result in ours) else EXIT_FAILED
 

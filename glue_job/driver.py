@@ -259,15 +259,11 @@ class Job:
     # ------------------------------------------------------------------------------------------------ the end
 
     def _finish(self, work: _Work, output: Output) -> None:
-        """Files, report, manifest, in this order: an attempt that dies in between is simply done again."""
+        """Report, files, manifest, in this order: an attempt that dies in between is done again, or, once all its files
+        are settled, closed by the sweep. That cannot write the report, which is all that tells of the files when the
+        ledger has forgotten them."""
         results = output.results
-        with self._timed("ledger"):
-            files = file_results(self._manifest, work.unavailable, work.refused, results)
-            pairs = list(zip(self._manifest.files, files, strict=True))
-            self._ledger.settle(
-                [(entry, file.lines, file.rows, file.bad_lines) for entry, file in pairs if file.status == COMPLETED],
-                [(entry, file.error or "") for entry, file in pairs if file.status == FAILED],
-            )
+        files = file_results(self._manifest, work.unavailable, work.refused, results)
         facts = RunFacts(
             manifest_path=self._arguments.manifest_path,
             job_name=self._arguments.job_name,
@@ -291,6 +287,12 @@ class Job:
             Body=build_report(self._manifest, facts, files, output.tasks, results, output.published),
             ContentType="application/json",
         )
+        with self._timed("ledger"):
+            pairs = list(zip(self._manifest.files, files, strict=True))
+            self._ledger.settle(
+                [(entry, file.lines, file.rows, file.bad_lines) for entry, file in pairs if file.status == COMPLETED],
+                [(entry, file.error or "") for entry, file in pairs if file.status == FAILED],
+            )
         if not self._ledger.close():
             self._log.info("left to the sweep", why="a file that failed was overwritten meanwhile")
         if self._arguments.metrics_table is not None:

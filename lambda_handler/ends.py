@@ -64,6 +64,9 @@ def follow(inv: Invocation, summary: Item, report: Report) -> None:
     item = read_open(inv, manifest_id_of(summary))
     if item is None or item.get(Attr.RUN_ID) != run_id or item[Attr.STATE] != summary[Attr.STATE]:
         return  # it has moved on since it was listed
+    if Attr.GIVEN_UP_AT in item:
+        _give_up(inv, item, report)
+        return
     states = file_states(inv, item)
     unfinished = [each for each in states if each.status not in AT_REST]
     if not unfinished:

@@ -265,7 +265,9 @@ def _sift(inv: Invocation, item: Item, chunk: Sequence[Item], claimed: set[str])
 def close(inv: Invocation, item: Item, state: str, lock: Lock | None = None, error: str = "") -> bool:
     """Moves the manifest to the partition of the closed ones. `item`: as read just before, whole. False when it has
     moved on since, or the lock, if one is given, is lost."""
-    as_read = {name: item.get(name, ABSENT) for name in (Attr.STATE, Attr.RUN_ID, Attr.ATTEMPT, Attr.SEALED_AT)}
+    # Given up, too: who read the item before that must not close it as done when its files have failed since.
+    names = (Attr.STATE, Attr.RUN_ID, Attr.ATTEMPT, Attr.SEALED_AT, Attr.GIVEN_UP_AT)
+    as_read = {name: item.get(name, ABSENT) for name in names}
     closed = {
         **{name: value for name, value in item.items() if name not in _LEFT_AT_CLOSE},
         Attr.DATE_PREFIX: closed_manifests_partition(item[Attr.DATE]),

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ndjctl.aws import Cloud
 from ndjctl.embedded.provider import cloud_of, embedded_cloud
 from ndjctl.profiles import load_profile
+
+# How long an example takes says more of who else is on the machine than of the code.
+settings.register_profile("ndjctl", deadline=None)
+settings.load_profile("ndjctl")
 
 
 @pytest.fixture(scope="session")

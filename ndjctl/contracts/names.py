@@ -51,6 +51,10 @@ class Names:
         return self._named("ndjson-parquet-sqs-sweep")
 
     @property
+    def run_state_rule(self) -> str:
+        return self._named("ndjson-parquet-sqs-run-state")
+
+    @property
     def function_role(self) -> str:
         return self._named("ndjson-parquet-sqs-manifest-builder-role")
 

@@ -43,6 +43,7 @@ def deploy(
     yield _step(lambda: compute.ensure_function(lambda_, desired, function_bundle, sleep))
     yield _step(lambda: compute.ensure_mapping(lambda_, desired, arns.queue(names.queue), sleep))
     yield _step(lambda: compute.ensure_schedule(client("events"), lambda_, desired, arns))
+    yield _step(lambda: compute.ensure_run_state_rule(client("events"), lambda_, desired, arns))
     # Last: events flow only into a pipeline that is whole.
     yield _step(lambda: storage.ensure_notification(s3, names.input_bucket, arns.queue(names.queue)))
 

@@ -18,6 +18,7 @@ from ndjctl.deploy.desired import SWEEP_SCHEDULE, DesiredState
 INLINE_POLICY = "ndjctl"
 SWEEP_TARGET = "manifest-builder"
 SWEEP_STATEMENT = "ndjctl-sweep"
+RUN_STATE_STATEMENT = "ndjctl-run-state"
 
 
 def ensure_role(iam: Any, name: str, service: str, policy: dict[str, Any]) -> Change:
@@ -116,8 +117,34 @@ def ensure_mapping(lambda_: Any, desired: DesiredState, queue_arn: str, sleep: C
 
 def ensure_schedule(events: Any, lambda_: Any, desired: DesiredState, arns: policies.Arns) -> Change:
     """The sweep runs on its schedule."""
-    name = desired.names.sweep_rule
-    wanted = {"ScheduleExpression": SWEEP_SCHEDULE, "State": "ENABLED"}
+    rule = {"ScheduleExpression": SWEEP_SCHEDULE, "State": "ENABLED"}
+    about = "Flushes partial batches and follows runs"
+    return _ensure_rule(events, lambda_, desired, arns, desired.names.sweep_rule, rule, about, SWEEP_STATEMENT)
+
+
+def ensure_run_state_rule(events: Any, lambda_: Any, desired: DesiredState, arns: policies.Arns) -> Change:
+    """The function hears of the end of a run at once: it is followed, and its slot filled, before the next sweep."""
+    pattern = {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Job State Change"],
+        "detail": {"jobName": [desired.names.job]},
+    }
+    rule = {"EventPattern": policies.to_json(pattern), "State": "ENABLED"}
+    about = "Follows a run that ended and starts what waits"
+    return _ensure_rule(events, lambda_, desired, arns, desired.names.run_state_rule, rule, about, RUN_STATE_STATEMENT)
+
+
+def _ensure_rule(
+    events: Any,
+    lambda_: Any,
+    desired: DesiredState,
+    arns: policies.Arns,
+    name: str,
+    wanted: dict[str, Any],
+    about: str,
+    statement: str,
+) -> Change:
+    kind = "schedule" if "ScheduleExpression" in wanted else "rule"
     created = False
     try:
         fields = differing(wanted, events.describe_rule(Name=name))
@@ -127,31 +154,31 @@ def ensure_schedule(events: Any, lambda_: Any, desired: DesiredState, arns: poli
         created = True
         fields = []
     if created or fields:
-        events.put_rule(Name=name, Description="Flushes partial batches and follows runs", **wanted)
+        events.put_rule(Name=name, Description=about, **wanted)
     targets = [] if created else events.list_targets_by_rule(Rule=name)["Targets"]
     if not any(t["Id"] == SWEEP_TARGET and t["Arn"] == arns.function() for t in targets):
         events.put_targets(Rule=name, Targets=[{"Id": SWEEP_TARGET, "Arn": arns.function()}])
         fields.append("target")
-    if not _may_be_invoked(lambda_, desired.names.function, arns.rule()):
+    if not _may_be_invoked(lambda_, desired.names.function, statement, arns.rule(name)):
         lambda_.add_permission(
             FunctionName=desired.names.function,
-            StatementId=SWEEP_STATEMENT,
+            StatementId=statement,
             Action="lambda:InvokeFunction",
             Principal="events.amazonaws.com",
-            SourceArn=arns.rule(),
+            SourceArn=arns.rule(name),
         )
         fields.append("permission")
-    return Change("schedule", name, "created") if created else settled("schedule", name, fields)
+    return Change(kind, name, "created") if created else settled(kind, name, fields)
 
 
-def _may_be_invoked(lambda_: Any, function: str, rule_arn: str) -> bool:
+def _may_be_invoked(lambda_: Any, function: str, statement: str, rule_arn: str) -> bool:
     try:
         policy = lambda_.get_policy(FunctionName=function)["Policy"]
     except ClientError as error:
         if not is_not_found(error):
             raise
         return False
-    return SWEEP_STATEMENT in policy and rule_arn in policy
+    return statement in policy and rule_arn in policy
 
 
 def ensure_scripts(s3: Any, desired: DesiredState, bundle: Bundle) -> Change:

@@ -45,8 +45,8 @@ class Arns:
     def job(self) -> str:
         return self._regional("glue", f"job/{self.names.job}")
 
-    def rule(self) -> str:
-        return self._regional("events", f"rule/{self.names.sweep_rule}")
+    def rule(self, name: str) -> str:
+        return self._regional("events", f"rule/{name}")
 
     def log_group(self, group: str) -> str:
         return self._regional("logs", f"log-group:{group}")

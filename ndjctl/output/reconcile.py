@@ -26,11 +26,11 @@ Typed = Callable[..., str]
 
 _EXPLAINED = {
     "never seen": "in the bucket, and unknown to the ledger",
-    "stuck": "they wait, and nothing works on them",
+    "stuck": "waiting, with nothing at work on it",
     "missing": "the outputs hold less than the ledger says",
     "duplicated": "the outputs hold more than the ledger says",
-    "orphaned": "they belong to no output, and readers of the Parquet may take their rows",
-    "superseded": "the object was replaced by a newer version after it was converted",
+    "orphaned": "part of no output, but readers of the folder may take its rows",
+    "superseded": "replaced by a newer version after it was converted",
 }
 
 

@@ -138,7 +138,7 @@ def _take(output: Output, findings: Findings) -> None:
         examples = judged.examples(kind)
         if examples:
             subjects = len({example.subject for example in examples})
-            findings.add(kind, output.date, "file or part", remedy, examples, subjects)
+            findings.add(kind, output.date, "item", remedy, examples, subjects)
     for orphan in output.orphans:
         findings.add(ORPHANED, output.date, "object", orphans_remedy(output.date), [example_of(orphan)])
     if output.stands_still:

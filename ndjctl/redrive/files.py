@@ -152,7 +152,8 @@ def reprocess(mover: Mover, candidate: Candidate) -> Moved:
     if facts is None:
         return Moved(entry, GONE, _NO_OBJECT)
     if facts.etag == entry.etag:
-        return Moved(entry, REFUSED, _UP_TO_DATE)
+        is_settled = not entry.superseded_by
+        return Moved(entry, REFUSED, _UP_TO_DATE) if is_settled else mover.settle(entry, candidate.is_closed)
     moved = mover.enter(entry, facts, candidate.replaces, candidate.is_closed)
     if moved.what == CHANGED and mover.tracking.open_manifest(entry.manifest_id) is not None:
         return Moved(entry, REFUSED, f"its manifest {entry.manifest_id} is open: wait until that is done")
@@ -218,7 +219,7 @@ class NamedFiles:
         facts = self.mover.facts(entry)
         if facts is None:
             return Moved(entry, GONE, _NO_OBJECT)
-        if facts.etag != entry.etag:
+        if facts.etag != entry.etag or entry.superseded_by:
             return None
         way = f"if they are damaged, 'ndjctl reprocess --manifest {entry.manifest_id}' writes them again"
         return Moved(entry, REFUSED, f"{_UP_TO_DATE}; {way}")

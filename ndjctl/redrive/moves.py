@@ -32,6 +32,7 @@ MOVED = "moved"
 GONE = "gone"
 REFUSED = "refused"
 CHANGED = "changed"
+SETTLED = "settled"
 
 
 class Facts(NamedTuple):
@@ -43,7 +44,8 @@ class Facts(NamedTuple):
 
 class Moved(NamedTuple):
     """What became of one file. what: MOVED, to pending; GONE, there is no object to convert; REFUSED, it is as before,
-    `why` says for what reason; CHANGED, somebody else moved it meanwhile."""
+    `why` says for what reason; CHANGED, somebody else moved it meanwhile; SETTLED, there was nothing to convert, and
+    the ledger says so now."""
 
     entry: Entry
     what: str
@@ -107,6 +109,12 @@ class Mover:
             }
         is_done = self._write(entry, change, LEFT_BY_A_RUN, is_closed)
         return Moved(entry, MOVED) if is_done else _changed(entry)
+
+    def settle(self, entry: Entry, is_closed: str) -> Moved:
+        """Of a file whose converted version is the one that is there (again): no newer one is known any more."""
+        if not self._write(entry, {}, (Attr.SUPERSEDED_BY, Attr.SUPERSEDED_SEQUENCER), is_closed):
+            return _changed(entry)
+        return Moved(entry, SETTLED, "the version that was converted is there again: it keeps its rows")
 
     def _write(self, entry: Entry, change: Mapping[str, Any], remove: tuple[str, ...], is_closed: str) -> bool:
         """False when the item is no longer as it was read, or the manifest is open."""

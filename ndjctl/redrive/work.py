@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ndjctl.redrive.choice import Reasons
-from ndjctl.redrive.moves import CHANGED, MOVED, Moved
+from ndjctl.redrive.moves import CHANGED, MOVED, SETTLED, Moved
 from ndjctl.redrive.pacing import Pacer
 from ndjctl.redrive.tracking import Entry
 
@@ -61,8 +61,8 @@ class Outcome:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was left behind, but by others who were quicker."""
-        return all(each.what == CHANGED for each in self.left)
+        """Whether nothing was left behind that should have moved, but where others were quicker."""
+        return all(each.what in (CHANGED, SETTLED) for each in self.left)
 
     def add(self, moved: Moved) -> None:
         if moved.what == MOVED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from bench import data
 from bench.check import ArrowReader, DuckDBReader, check
 from bench.meter import run_measured
 from bench.source import NoRecord, parse_record, read_facts, survey
-from ndjctl.errors import EXIT_DONE, EXIT_USAGE
+from ndjctl.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,6 +65,22 @@ def test_ours_is_exact_on_dirty_data_where_duckdb_is_careless_and_pyarrow_refuse
     assert "bad lines gone" in lenient["text"]
     for text in ("DuckDB, ignore_errors", "1.7 -> 2 in `clicks`", "bad lines kept aside", "refused: "):
         assert text in ended.stdout, ended.stdout
+
+
+def test_what_was_measured_is_told_when_it_is_interrupted(tmp_path: Path) -> None:
+    words = ("--quick", "--mb", "2", "--shapes", "events,drift", "--engines", "ours", "--data-dir", str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as bench:
+        assert bench.stderr is not None
+        for line in bench.stderr:
+            if "drift" in line:
+                bench.send_signal(signal.SIGINT)
+                break
+        told, _ = bench.communicate(timeout=60)
+    assert bench.returncode == EXIT_INTERRUPTED
+    assert "nested events" in told and "Interrupted" in told
+    assert "off the schema" not in told
 
 
 def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:

@@ -49,6 +49,10 @@ def test_everything_comes_into_being_and_stays(embedded: Cloud, deployed: Deploy
     assert (ttl["AttributeName"], ttl["TimeToLiveStatus"]) == ("ttl", "ENABLED")
     notification = embedded.client("s3").get_bucket_notification_configuration(Bucket=embedded.names.input_bucket)
     assert len(notification["QueueConfigurations"]) == 1
+    rule = embedded.client("events").describe_rule(Name=embedded.names.run_state_rule)
+    assert json.loads(rule["EventPattern"])["detail"] == {"jobName": [embedded.names.job]}
+    policy = embedded.client("lambda").get_policy(FunctionName=embedded.names.function)["Policy"]
+    assert f"rule/{embedded.names.run_state_rule}" in policy and f"rule/{embedded.names.sweep_rule}" in policy
     job = embedded.client("glue").get_job(JobName=embedded.names.job)["Job"]
     bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
     assert embedded.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0

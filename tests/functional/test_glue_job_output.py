@@ -171,7 +171,6 @@ def test_the_part_says_what_it_is_made_of(world: World) -> None:
         "convert",
         "publish",
         "verify",
-        "ledger",
     }
 
 

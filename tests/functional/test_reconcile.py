@@ -26,7 +26,9 @@ from ndjctl.contracts import (
     iso_utc,
     part_key,
 )
-from tests.reconcile_world import DAY, PAGE, World, bad_lines
+from ndjctl.reconcile.check import Places, reconcile
+from ndjctl.reconcile.scope import scope_of
+from tests.reconcile_world import DAY, PAGE, Silent, World, bad_lines
 
 IDS = [f"20260314T12000{number}000Z-0000000{number}" for number in range(9)]
 A, B, C = (f"in/{DAY}-{name}.ndjson" for name in "abc")
@@ -383,11 +385,45 @@ def test_the_pipeline_at_work_gives_no_false_findings(world: World) -> None:
             reads.append(request["Key"])
             return real(**request)
 
-    from ndjctl.reconcile.check import Places, reconcile
-    from ndjctl.reconcile.scope import scope_of
-    from tests.reconcile_world import Silent
-
     busy = Places(lambda name: S3() if name == "s3" else places.client(name), world.names, places.sleep, PAGE)
     result = reconcile(busy, scope_of(DAY, None, world.now), world.clock(), Silent())
     assert reads and result.ok, result.findings.kept
     assert result.in_flight == 1
+
+
+def test_a_part_that_is_rewritten_while_it_is_read_is_read_again(world: World) -> None:
+    """The listing has it, then it is gone, then it is there anew: as when a run replaces the rows of one file."""
+    key = part_key(DAY, IDS[0], 0)
+    body = world.s3.get_object(Bucket=world.names.output_bucket, Key=key)["Body"].read()
+    refused = []
+
+    class S3:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.s3, name)
+
+        def get_object(self, **request: Any) -> Any:
+            if request["Key"] == key and not refused:
+                refused.append(key)
+                world.s3.put_object(Bucket=world.names.output_bucket, Key=key, Body=body)
+                request["IfMatch"] = "another"
+            return world.s3.get_object(**request)
+
+    places = world.places()
+    busy = Places(lambda name: S3() if name == "s3" else places.client(name), world.names, places.sleep, PAGE)
+    result = reconcile(busy, scope_of(DAY, None, world.now), world.clock(), Silent())
+    assert refused == [key] and result.ok, result.findings.kept
+
+
+def test_what_is_wrong_is_found_on_every_page(world: World) -> None:
+    """Of what only the ledger knows there is no second way to come upon it."""
+    for number in range(5):
+        key = f"in/{DAY}-p{number}.ndjson"
+        world.put_file(key)
+        world.s3.delete_object(Bucket=world.names.input_bucket, Key=key)
+    for number in range(2, 7):
+        key = f"in/{DAY}-q{number}.ndjson"
+        counts = {Attr.LINES: 1, Attr.ROWS: 1, Attr.BAD_LINES: 0}
+        world.put_file(key, status=COMPLETED, **{Attr.BATCH_ID: IDS[number], **counts})
+        world.put_manifest(IDS[number], [key])
+    remedies = [("missing", 2, f"reprocess --manifest {IDS[number]}") for number in range(2, 7)]
+    assert world.found() == [("stuck", 5, "sweep"), *remedies]

@@ -344,3 +344,20 @@ def test_an_event_that_comes_between_look_and_move_is_not_forgotten(world: Redri
     world.put(completed_again)
     assert files.move(page[0]).what == "changed"
     assert world.item("a.ndjson") == completed_again
+
+
+def test_the_converted_version_put_back_is_no_longer_superseded(world: RedriveWorld) -> None:
+    for key in ("a.ndjson", "b.ndjson"):
+        completed(world, key, **{Attr.SUPERSEDED_BY: "e2", Attr.SUPERSEDED_SEQUENCER: "05"})
+    rows = world.item("a.ndjson")
+    for files in (
+        NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW),
+        SupersededFiles(world.tracking, world.mover, [DAY]),
+    ):
+        outcome = moved(files)
+        assert ([each.what for each in outcome.left], outcome.moved, outcome.is_whole) == (["settled"], 0, True)
+    assert seen(SupersededFiles(world.tracking, world.mover, [DAY])).files == 0
+    item = world.item("a.ndjson")
+    unchanged = (Attr.STATUS, Attr.BATCH_ID, Attr.ETAG, Attr.ROWS, Attr.COMPLETED_AT)
+    assert {name: item[name] for name in unchanged} == {name: rows[name] for name in unchanged}
+    assert not {Attr.SUPERSEDED_BY, Attr.SUPERSEDED_SEQUENCER, Attr.REPLACES} & item.keys()

@@ -3,6 +3,7 @@ overwritten while they were in work are entered anew before a manifest is closed
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -244,3 +245,28 @@ def test_an_event_that_comes_while_a_file_is_entered_anew() -> None:
         item = world.files()[KEYS[0]]
         assert (item[Attr.STATUS], item[Attr.ETAG]) == (PENDING, last[0]), (at, probe.calls[at - 1])
         assert Attr.SUPERSEDED_BY not in item
+
+
+def test_two_sweeps_at_once_give_up_together() -> None:
+    """Before each call of one the other comes, and dies after each change of the ledger: neither takes the files that
+    the other has failed for the end of a run that did its work."""
+    probe = Plan()
+    world = World(max_attempts=1)
+    dying(world)
+    world.sweep(probe)
+    deaths = [at for at, call in enumerate(probe.calls, 1) if call == "dynamodb.update_item"]
+    for at in range(1, len(probe.calls) + 1):
+        for until in deaths:
+            world = World(max_attempts=1)
+            manifest_id = dying(world)
+
+            def meanwhile(world: World = world, until: int = until) -> None:
+                other = Plan(at=until)
+                other.after = other.die
+                with suppress(Death):
+                    world.sweep(other)
+
+            world.sweep(Plan(at=at, before=meanwhile))
+            world.later(1)
+            world.sweep()
+            check_given_up(world, manifest_id)

@@ -1,0 +1,74 @@
+"""What a file costs does not grow with the files that are done, and is what it was."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+import pytest
+
+from ndjctl.contracts import MIB
+from tests.simulator.day import Day, Load, simulate
+from tests.simulator.measures import Peak, imported_bytes
+from tests.simulator.tally import Slice
+
+MOST_PER_FILE = {"dynamodb": 4.5, "glue": 0.4, "s3": 0.1, "sqs": 2.0}
+MOST_READ_UNITS, MOST_WRITE_UNITS = 4.0, 16.0
+
+
+def steady(day: Day) -> list[Slice]:
+    """Without the beginning, when no run has ended yet, and without the end, when no file comes any more."""
+    return day.tally.slices[len(day.tally.slices) * 2 // 5 : -1]
+
+
+def check(day: Day, flat_within: float) -> None:
+    files = day.load.files
+    assert day.done == files
+    for service, most in MOST_PER_FILE.items():
+        assert day.tally.by_service()[service] / files <= most, service
+    assert day.tally.read_units.total() / files <= MOST_READ_UNITS
+    assert day.tally.write_units.total() / files <= MOST_WRITE_UNITS
+    slices = steady(day)
+    half = len(slices) // 2
+    for name in ("calls", "read_units", "write_units", "cost"):
+        each_file = [getattr(each, name) / each.files for each in slices]
+        early, late = mean(each_file[:half]), mean(each_file[-half:])
+        assert late <= early * (1 + flat_within), f"{name}: {early:.4f} a file, later {late:.4f}"
+
+
+def test_five_thousand_files_cost_the_same_each() -> None:
+    check(simulate(Load(5_000, per_hour=7_000)), flat_within=0.03)
+
+
+@pytest.mark.slow
+def test_the_memory_of_the_function() -> None:
+    """Also with a backlog: three hours' files at once, which no run takes."""
+    day = Day(Load(21_000, per_hour=10**6))
+    day.glue.max_concurrent = 0
+    day.memory = Peak(every=37)
+    for at_s in day.load.arrivals():
+        day.arrive_at(at_s)
+    assert day.waited > 0
+    assert imported_bytes() + day.memory.peak_bytes < 256 * MIB
+
+
+def test_the_day_has_its_files_and_its_curve() -> None:
+    arrivals = [*Load(338_000).arrivals()]
+    assert arrivals == sorted(arrivals) and len(arrivals) == 338_000
+    hours = [sum(1 for at_s in arrivals if hour <= at_s / 3600 < hour + 1) for hour in range(24)]
+    assert 86_000 < arrivals[-1] < 88_000
+    assert 1.4 < max(hours) / mean(hours) < 1.6
+
+
+@pytest.mark.slow
+def test_a_day() -> None:
+    """338,000 files; the second half of the day costs what the first does, hour by hour of the same load."""
+    day = simulate(Load())
+    print(day.tally.told(day.load.files, day.now_s))
+    check(day, flat_within=0.05)
+
+
+@pytest.mark.slow
+def test_hours_at_the_stated_peak() -> None:
+    day = simulate(Load(35_000, per_hour=7_000))
+    print(day.tally.told(day.load.files, day.now_s))
+    check(day, flat_within=0.02)

@@ -1,0 +1,51 @@
+"""Mixed faults, drawn from seeds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulator.conftest import chosen_seed
+from tests.simulator.stories import digest, run_seed
+
+QUICK_SEEDS = range(200)
+SLOW_SEEDS = range(1_000, 3_000)
+_CHUNK = 100
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("first", QUICK_SEEDS[::50])
+def test_quick_seeds(first: int) -> None:
+    for seed in range(first, first + 50):
+        run_seed(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", SLOW_SEEDS[::_CHUNK])
+def test_seeds(first: int) -> None:
+    for seed in range(first, first + _CHUNK):
+        run_seed(seed)
+
+
+def test_one_seed(pytestconfig: pytest.Config) -> None:
+    """`--seed N` or NDJ_SIM_SEED=N; the log of the function and the job is what pytest shows of a failure."""
+    seed = chosen_seed(pytestconfig)
+    if seed is None:
+        pytest.skip("no seed was chosen")
+    world = run_seed(seed, verbose=True)
+    print("\n".join(world.log))
+
+
+@pytest.mark.parametrize("seed", [3, 17])
+def test_a_seed_is_the_same_each_time(seed: int) -> None:
+    """Also in another process, where sets have another order."""
+    here = digest(run_seed(seed))
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(_ROOT)}
+        command = [sys.executable, "-m", "tests.simulator.replay", str(seed)]
+        told = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+        assert here in told.splitlines()[-1]
