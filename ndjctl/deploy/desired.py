@@ -55,8 +55,7 @@ def desired_state(profile: Profile, names: Names, glue: Bundle) -> DesiredState:
             "BatchSize": profile.function.batch_size,
             "MaximumBatchingWindowInSeconds": profile.function.batch_window_s,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            # Pollers beyond the reserved concurrency would only be throttled; 2 is the least that SQS takes.
-            "ScalingConfig": {"MaximumConcurrency": max(2, profile.function.reserved_concurrency)},
+            "ScalingConfig": {"MaximumConcurrency": _pollers(profile)},
         },
         job=job_definition(profile, names, arns, script_keys),
         queue_attributes={
@@ -74,6 +73,13 @@ def desired_state(profile: Profile, names: Names, glue: Bundle) -> DesiredState:
         job_policy=policies.job_policy(arns),
         script_keys=script_keys,
     )
+
+
+def _pollers(profile: Profile) -> int:
+    """Batches of messages that are worked on at once. One less than the reserved concurrency, because the sweep and the
+    tool invoke the function too: a batch that finds no slot comes back only when its messages are visible again, which
+    is after six times the function's timeout, and after a few times it is a dead letter. SQS takes 2 at least."""
+    return max(2, profile.function.reserved_concurrency - 1)
 
 
 def function_environment(profile: Profile, names: Names) -> dict[str, str]:

@@ -36,16 +36,15 @@ def body_of(number: int) -> bytes:
 def test_five_thousand_files_come_out_once(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
     settings = (
         f"batching.max_files_per_manifest={MANIFEST_FILES}",
-        f"function.reserved_concurrency={BUILDERS}",
+        f"function.reserved_concurrency={BUILDERS + 1}",
         "job.max_concurrent_runs=2",
         "job.max_retries=1",
         "job.max_attempts=2",
     )
     pipeline = Pipeline(tool, embedded, settings)
     pipeline.deploy()
-    pipeline.lambda_.update_event_source_mapping(
-        UUID=pipeline.mapping["UUID"], ScalingConfig={"MaximumConcurrency": BUILDERS}
-    )
+    mapping = pipeline.lambda_.get_event_source_mapping(UUID=pipeline.mapping["UUID"])
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": BUILDERS}
     figures: dict[str, float] = {}
     began = time.monotonic()
 

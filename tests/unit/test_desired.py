@@ -94,6 +94,12 @@ def test_spark_settings_travel_as_one_argument() -> None:
     assert "spark.sql.files.maxPartitionBytes=512MB" in conf.split(" --conf ")
 
 
+@pytest.mark.parametrize(("reserved", "batches"), [(1, 2), (2, 2), (3, 2), (5, 4), (10, 9)])
+def test_the_queue_leaves_one_invocation_to_the_sweep_and_the_tool(reserved: int, batches: int) -> None:
+    state = desired("prod", f"function.reserved_concurrency={reserved}")
+    assert state.mapping["ScalingConfig"] == {"MaximumConcurrency": batches}
+
+
 def test_the_queue_outlives_the_functions_retries() -> None:
     state = desired("prod")
     assert int(state.queue_attributes["VisibilityTimeout"]) >= 6 * 300 + 5
