@@ -55,7 +55,7 @@ def test_giving_up_whatever_the_only_run_left() -> None:
 
 
 def test_points_are_many(capsys: pytest.CaptureFixture[str]) -> None:
-    if len(_points) < len(PATHS):
+    if not {"repair", *(path.name for path in PATHS)} <= {*_points}:
         pytest.skip("the paths were not all played")
     with capsys.disabled():
         print(f"\n{sum(_points.values())} deaths on {len(_points)} paths")
