@@ -178,7 +178,7 @@ class Job:
         return plan_parts(extents, count)
 
     def _refusal(self, work: _Work, drift: Drift) -> str:
-        places = len(drift.counts)
+        places = len({place.pointer for place in drift.counts})
         return (
             f"schema drift: {places} {'place does' if places == 1 else 'places do'} not fit schema "
             f"{self._arguments.dataset} version {work.pinned.version}: {describe_drift(drift)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -182,11 +183,14 @@ def places_document(drift: Drift) -> dict[str, Any]:
 
 def describe_drift(drift: Drift, limit: int = 3) -> str:
     """The most frequent places as part of a sentence: /a (new field, 3 values), /b (string in int64, 1 value)."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for place, count in drift.counts.items():
+        counts[place.pointer, _what(place.expected, place.found)] += count
     shown = [
-        f"{place.pointer or '/'} ({_what(place.expected, place.found)}, {count} {'value' if count == 1 else 'values'})"
-        for place, count in drift.counts.most_common(limit)
+        f"{pointer or '/'} ({what}, {count} {'value' if count == 1 else 'values'})"
+        for (pointer, what), count in counts.most_common(limit)
     ]
-    more = len(drift.counts) - len(shown)
+    more = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {more} more places" if more else "")
 
 

@@ -165,8 +165,8 @@ class _Stretch:
 
 
 class _Decompressed:
-    """The beginning of a compressed text, to be made longer. Data that is damaged ends it; whoever converts the file
-    says so."""
+    """The beginning of a compressed text, to be made longer. Data that is damaged ends it, and whoever
+    converts the file says so; nothing but damaged data is no beginning."""
 
     def __init__(self, store: Store, file: InputFile, codec: str, first: bytes) -> None:
         self._store = store
@@ -188,7 +188,9 @@ class _Decompressed:
         while len(self.text) < size_bytes and not self.is_all:
             try:
                 block = next(self._content, None)
-            except DamagedData:
+            except DamagedData as reason:
+                if not self.text:
+                    raise FileUnavailable(f"{self._file.uri}: {reason}") from reason
                 block = None
             if block is None:
                 self.is_all = True

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ndjctl.contracts import s3_uri
+from ndjctl.convert.names import JOURNAL_FILE
 from ndjctl.errors import UsageError
 from ndjctl.objects import StoredObject, list_objects, open_parquet
 from ndjctl.paths import shown
@@ -73,6 +74,11 @@ def head_of_folder(path: Path, rows: int) -> Head:
         return _first_rows(((str(file), _opened(file)) for file in files), rows)
     except OSError as error:
         raise UsageError(f"{shown(error.filename or path)} cannot be read: {error.strerror or error}.") from error
+
+
+def is_half_published(path: Path) -> bool:
+    """Whether a conversion to this folder died between its first and its last part becoming visible."""
+    return (path / JOURNAL_FILE).exists()
 
 
 def _opened(file: Path) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.invocation import Invocation, command, typed_plain
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def convert(
     """
     from ndjctl.objects import require_parquet
 
+    invocation.needs_no_environment("ndjctl convert")
     if folder_name == "" or (folder_name is None and not dry_run):  # an empty one would be the current folder
         raise UsageError("Say where the Parquet is to go: '-o DIR'; '--dry-run' writes nothing and needs none.")
     from glue_job.memory import keep_memory
@@ -114,7 +115,7 @@ def convert(
         source = _source(inputs, settings, output, reporter)
         conversion = Conversion(source, settings, folder, reporter, time.monotonic, _now)
         outcome = conversion.run()
-    again = invocation.typed("output", "head", str(output or ""))
+    again = typed_plain("output", "head", str(output or ""))
     invocation.out.show(convert_view(outcome, output, conversion.output_files, again))
     if not outcome.ok:
         raise typer.Exit(EXIT_FAILED)

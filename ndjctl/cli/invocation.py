@@ -130,13 +130,35 @@ class Invocation:
 
         return open_cloud(self.loaded.profile, self.data_dir, self.out.note)
 
+    def needs_no_environment(self, what: str) -> None:
+        """For a command that reads no profile. Raises UsageError if one is named on the command line: whoever writes
+        `--set job.max_bad_lines=0` must not believe that it counted."""
+        options = self.options
+        given = {
+            "--env": options.env,
+            "--set": options.assignments,
+            "--preset": options.preset,
+            "--profile-dir": options.profile_dir,
+        }
+        named = [name for name, value in given.items() if value]
+        if named:
+            raise UsageError(
+                f"'{what}' works without an environment, and {' and '.join(named)} would count for nothing: leave it "
+                f"out; '{what} --help' shows its own options."
+            )
+
     def typed(self, *words: str) -> str:
         """A command for this environment as the user would have to type it here: 'ndjctl output ls --env dev'."""
         options = ["--env", self.env] if self.env != DEFAULT_ENV else []
         options += ["--profile-dir", str(self.options.profile_dir)] if self.options.profile_dir else []
         options += ["--preset", self.options.preset] if self.options.preset else []
         options += [word for assignment in self.options.assignments for word in ("--set", assignment)]
-        return shlex.join([*_program(), *words, *options])
+        return typed_plain(*words, *options)
+
+
+def typed_plain(*words: str) -> str:
+    """A command without an environment as the user would have to type it here."""
+    return shlex.join([*_program(), *words])
 
 
 def _program() -> list[str]:

@@ -40,12 +40,18 @@ def head(
     from ndjctl.objects import require_parquet
     from ndjctl.output.rows import head_view
     from ndjctl.outputs import head as first_rows
-    from ndjctl.outputs import head_of_folder
+    from ndjctl.outputs import head_of_folder, is_half_published
+    from ndjctl.paths import shown
 
     require_parquet()
     if path is not None:
         if date is not None:
             raise UsageError("--date is for what the pipeline wrote: leave it out with a folder of this machine.")
+        if is_half_published(path):
+            invocation.out.note(
+                f"{shown(path)}: a conversion was killed while it made its output visible; the next one to this folder "
+                f"completes it first. Until then some of what is there is older."
+            )
         invocation.out.show(head_view(head_of_folder(path, rows)))
         return
     bucket = invocation.cloud.names.output_bucket

@@ -40,6 +40,7 @@ def infer(
     """
     from ndjctl.objects import require_parquet
 
+    invocation.needs_no_environment("ndjctl schema infer")
     require_parquet("Samples are read as they are converted")
     from ndjctl.convert.infer import infer_files, infer_stream
     from ndjctl.output.reading import reading_progress

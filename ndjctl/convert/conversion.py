@@ -102,7 +102,7 @@ class Conversion:
         if settings.is_dry:
             self._number(bad, sample)
         is_nothing = len(work.unavailable) == len(self._source.files)
-        if not settings.is_dry and (refused is not None or is_nothing):
+        if is_nothing or (refused is not None and not settings.is_dry):
             reasons = dict.fromkeys(self._source.files, refused or "")
             work = Work(unavailable=reasons | work.unavailable)
         outcome = Outcome(
@@ -191,7 +191,7 @@ def _merged(results: Sequence[PartResult]) -> tuple[Drift, Observer, BadTally]:
 
 
 def _refusal(drift: Drift) -> str:
-    places = len(drift.counts)
+    places = len({place.pointer for place in drift.counts})
     return (
         f"schema drift: {places} {'place does' if places == 1 else 'places do'} not fit the schema: "
         f"{describe_drift(drift)}"

@@ -76,7 +76,10 @@ def head_view(head: Head) -> View:
         lines: list[RenderableType] = [Text(one_line(head.uri), style="dim"), table]
         if hidden:
             lines.append(
-                Text(one_line(f"and {len(hidden)} more columns: {', '.join(hidden)} (see --json)"), style="dim")
+                Text(
+                    one_line(f"and {counted(len(hidden), 'more column')}: {', '.join(hidden)} (see --json)"),
+                    style="dim",
+                )
             )
         return Group(*lines)
 

@@ -140,6 +140,30 @@ def test_a_document_and_nothing_else_on_stdout(shell: Shell) -> None:
     assert (failed.code, failed.document["error"]["kind"]) == (2, "usage")
 
 
+def test_settings_of_an_environment_are_not_passed_over(shell: Shell) -> None:
+    for words in (("convert", "a.ndjson", "-o", "out"), ("schema", "infer", "a.ndjson")):
+        done = shell(*words, "--set", "job.max_bad_lines=0", "-e", "prod")
+        assert done.code == 2
+        assert "without an environment, and --env and --set would count for nothing" in done.err
+        assert shell(*words, NDJ_ENV="nosuch").code == 0
+    assert "output head out\n" in shell("convert", "a.ndjson", "-o", "out", NDJ_ENV="nosuch").out
+
+
+def test_a_sample_of_nothing_but_damage_is_no_schema(shell: Shell) -> None:
+    (shell.home / "cut.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"no frame of it" * 9)
+    done = shell("schema", "infer", "cut.zst", "a.ndjson", "--json")
+    assert done.code == 1
+    assert done.document["failed"][0].startswith("cut.zst: its zstd data is damaged or cut off")
+    assert done.document["records"] == 2
+
+
+def test_the_head_of_a_half_published_folder_says_so(shell: Shell) -> None:
+    assert shell("convert", "a.ndjson", "-o", "out").code == 0
+    assert shell("output", "head", "out").err == ""
+    (shell.home / "out/.ndjctl.commit.json").write_text("{}")
+    assert "the next one to this folder completes it" in shell("output", "head", "out").err.replace("\n", " ")
+
+
 def test_standard_input_in_a_pipe(shell: Shell) -> None:
     text = (DATA / "tweets.ndjson").read_bytes()
     for content in (text, gzip.compress(text)):
@@ -160,6 +184,9 @@ def test_drift_that_is_refused(shell: Shell) -> None:
     done = shell("convert", "a.ndjson", "b.ndjson", "-o", "out", "--schema", "s.json", "--on-drift", "fail")
     assert done.code == 1
     assert "FAILED  schema drift: 1 place does not fit the schema: /b (new field, 1 value)" in done.out
+    (shell.home / "b.ndjson").write_text('{"a":1,"b":2}\n{"b":"x"}\n')
+    done = shell("convert", "a.ndjson", "b.ndjson", "-o", "out", "--schema", "s.json", "--on-drift", "fail")
+    assert "1 place does not fit the schema: /b (new field, 2 values)" in done.out
     assert not (shell.home / "out").exists()
 
 
