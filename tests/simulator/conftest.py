@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -28,6 +29,7 @@ def chosen_seed(config: pytest.Config) -> int | None:
 
 
 @pytest.fixture(autouse=True)
-def surroundings() -> Iterator[None]:
-    with simulated():
+def surroundings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A module with REAL_SIZES is of what things cost, which small transactions would falsify."""
+    with nullcontext() if getattr(request.module, "REAL_SIZES", False) else simulated():
         yield

@@ -286,7 +286,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=338_000)
     parser.add_argument("--per-hour", type=float, help="evenly so many an hour, instead of a day's curve")
     given = parser.parse_args()
-    began = time.monotonic()
+    began, imported = time.monotonic(), imported_bytes() / MIB
 
     def progress(files: int) -> None:
         sys.stderr.write(f"{files} of {given.files} files, {time.monotonic() - began:.0f} s\n")
@@ -294,7 +294,7 @@ def main() -> None:
     day = simulate(Load(given.files, given.per_hour), progress)
     print(day.tally.told(given.files, day.now_s))
     print(f"most manifests waiting at a sweep: {day.waited}")
-    imported, added = imported_bytes() / MIB, day.memory.peak_bytes / MIB
+    added = day.memory.peak_bytes / MIB
     print(f"memory of the function: {imported:.0f} MiB with its clients, {added:.1f} MiB more in an invocation")
 
 
