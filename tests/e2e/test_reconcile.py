@@ -183,7 +183,7 @@ def test_a_lost_event_is_found_and_backfilled(tool: Tool, embedded: Cloud, tmp_p
     bucket = scene.names.input_bucket
     with scene.events_lost():
         scene.s3.put_object(Bucket=bucket, Key=lost, Body=b'{"n":1}\n{"n":2}\n')
-    backfill = f"backfill --date {DAY}"
+    backfill = f"backfill --date {DAY} --grace 0"
     assert scene.found() == [("never_seen", 1, backfill)]
     assert scene.document("reconcile", code=0)["totals"]["in_flight"] == 1, "its event may still come"
 
