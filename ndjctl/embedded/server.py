@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from ndjctl.embedded import snapshots
 from ndjctl.embedded.gate import gated
 from ndjctl.embedded.processes import hold_lock, kill_members
+from ndjctl.embedded.ranges import RangedReads
 from ndjctl.embedded.storage import GuardedStorage
 
 MODULE = "ndjctl.embedded.server"
@@ -53,6 +54,7 @@ async def _serve(data_dir: Path, descriptor: int) -> None:
 
     loop = asyncio.get_running_loop()
     GuardedStorage(s3, lambda: shutil.disk_usage(data_dir).free, data_dir).install()
+    RangedReads(s3).install()
     saver = snapshots.Snapshots(
         ministack._build_persistence_save_dict,
         persistence.save_all,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ndjctl.embedded import environment, keeping
 from ndjctl.embedded.gate import gated, may_change_state, why_refused
+from ndjctl.embedded.ranges import LEAST_BYTES, RangedReads
 from ndjctl.embedded.record import CloudRecord, PartRecord, read_record, write_record
 from ndjctl.embedded.storage import RESERVE_BYTES, GuardedStorage
 
@@ -216,8 +217,67 @@ def test_the_guard_fits_the_pinned_ministack() -> None:
     s3 = (root / "services" / "s3.py").read_text("utf-8")
     for name in ("def _atomic_write(", "def _parse_bucket_key(", "_multipart_uploads = ", "def _error(", "_buckets = "):
         assert name in s3, name
+    for name in ("def _read_body(bucket_name", "def _object_disk_path(", "slice_body = body[start : end + 1]"):
+        assert name in s3, name
     app = (root / "app.py").read_text("utf-8")
     assert "def _build_persistence_save_dict(" in app and "save_all(_build_persistence_save_dict())" in app
+
+
+class FakeBodies:
+    """As much of ministack's S3 as reads touch. read_whole: objects of which all was read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.records: dict[str, Any] = {}
+        self.read_whole: list[str] = []
+
+    def put(self, key: str, body: bytes) -> None:
+        new = self._folder / "new"
+        new.write_bytes(body)
+        new.replace(self._folder / key)
+        self.records[key] = {"size": len(body)}
+
+    def _object_disk_path(self, bucket: str, key: str) -> str:
+        return str(self._folder / key)
+
+    def _read_body(self, bucket: str, key: str, record: Any) -> bytes:
+        self.read_whole.append(key)
+        return (self._folder / key).read_bytes()
+
+    async def handle_request(self, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        bucket, _, key = path.strip("/").partition("/")
+        found = self._read_body(bucket, key, self.records[key])
+        if "range" not in headers:
+            return 200, {}, found
+        start, end = map(int, headers["range"].removeprefix("bytes=").split("-"))
+        return 206, {}, found[start : end + 1]
+
+
+def test_of_a_large_object_only_the_range_is_read(tmp_path: Path) -> None:
+    s3 = FakeBodies(tmp_path)
+    RangedReads(s3).install()
+    body = bytes(range(256)) * 8192
+    s3.put("large", body)
+    s3.put("small", b"0123456789")
+    for start, end in ((0, 0), (5, 4_000), (len(body) - 3, len(body) - 1)):
+        answer = ask(s3, "GET", "/b/large", headers={"range": f"bytes={start}-{end}"})
+        assert answer == (206, body[start : end + 1]) and type(answer[1]) is bytes
+    assert s3.read_whole == []
+    assert ask(s3, "GET", "/b/small", headers={"range": "bytes=2-3"}) == (206, b"23")
+    assert ask(s3, "GET", "/b/large") == (200, body)
+    s3.put("large", b"x" * len(body))
+    assert ask(s3, "GET", "/b/large", headers={"range": "bytes=7-8"}) == (206, b"xx")
+    assert s3.read_whole == ["small", "large"]
+
+
+def test_an_object_whose_body_is_gone_is_the_modules_business(tmp_path: Path) -> None:
+    s3 = FakeBodies(tmp_path)
+    RangedReads(s3).install()
+    s3.put("k", b"x" * LEAST_BYTES)
+    (tmp_path / "k").unlink()
+    with pytest.raises(FileNotFoundError):
+        ask(s3, "GET", "/b/k", headers={"range": "bytes=0-1"})
+    assert s3.read_whole == ["k"]
 
 
 def test_settings_of_a_client_point_at_the_cloud() -> None:
