@@ -78,7 +78,7 @@ def _get(glue: Any, job: str, run_id: str) -> tuple[GlueRun | None, Mapping[str,
         execution_s=int(run.get("ExecutionTime") or 0),
         dpu_s=run.get("DPUSeconds"),
         error=str(run.get("ErrorMessage") or ""),
-    ), answer["ResponseMetadata"]
+    ), answer.get("ResponseMetadata", {})
 
 
 def _utc(moment: datetime | None) -> datetime | None:

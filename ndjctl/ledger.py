@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from ndjctl.contracts import AT_REST, Attr
 from ndjctl.errors import CloudError
+from ndjctl.items import projected
 
 BATCH_GET_LIMIT = 100  # of the service
 
@@ -51,22 +52,25 @@ class Ledger:
         records = map(_record, self.items(ids))
         return {(record.date, record.key): record for record in records}
 
-    def items(self, ids: Iterable[FileId]) -> Iterator[Mapping[str, Any]]:
-        """The whole items of those of `ids` that the ledger has, as DynamoDB's low-level client has them, in no order;
-        read consistently."""
+    def items(self, ids: Iterable[FileId], fields: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
+        """The items of those of `ids` that the ledger has, as DynamoDB's low-level client has them, in no order; read
+        consistently. ids: any primary keys of the table. fields: the attributes to return, all without any. Raises
+        CloudError where the table keeps throttling."""
         remaining = iter(dict.fromkeys(ids))
         while batch := list(islice(remaining, BATCH_GET_LIMIT)):
-            yield from self._batch_get(batch)
+            yield from self._batch_get(batch, fields)
 
-    def _batch_get(self, ids: list[FileId]) -> Iterator[Mapping[str, Any]]:
+    def _batch_get(self, ids: list[FileId], fields: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         keys = [{Attr.DATE_PREFIX: {"S": date}, Attr.FILE_KEY: {"S": key}} for date, key in ids]
-        request: dict[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        about: dict[str, Any] = {"ConsistentRead": True}
+        if fields:
+            about["ProjectionExpression"], about["ExpressionAttributeNames"] = projected(fields)
         pause_s = 0.05
         for _ in range(10):
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys, **about}})
             yield from answer["Responses"].get(self._table, [])
-            request = answer.get("UnprocessedKeys") or {}
-            if not request:
+            keys = (answer.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
+            if not keys:
                 return
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, 2.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ndjctl.contracts import PENDING, date_prefix
+from ndjctl.contracts import PENDING, TTL_DAYS, date_prefix, ledger_dates
 from ndjctl.errors import WorkFailed
 from ndjctl.ledger import FileId, FileRecord, Ledger
 from ndjctl.sweeping import invoke_sweep
@@ -27,24 +27,31 @@ class Watched:
     last_modified: datetime
 
     @property
-    def ids(self) -> list[FileId]:
-        """Where its record can be. Without a date in the name it is the event's date, and the event of an upload that
-        spans midnight is of the day after the object's own time."""
+    def likely_ids(self) -> list[FileId]:
+        """Where its record mostly is. Without a date in the name it is the event's date, and the event of an upload
+        that spans midnight is of the day after the object's own time."""
         days = (self.last_modified, self.last_modified + timedelta(days=1))
         return list(dict.fromkeys((date_prefix(self.key, day), self.key) for day in days))
+
+    @property
+    def other_ids(self) -> list[FileId]:
+        """Where it is besides if the key was entered before: a file keeps the date of its first event."""
+        dates = ledger_dates(self.key, self.last_modified, self.last_modified, TTL_DAYS)
+        return [(date, self.key) for date in dates if (date, self.key) not in self.likely_ids]
 
 
 def find(ledger: Ledger, files: Iterable[Watched]) -> dict[Watched, FileRecord]:
     """The records of exactly these versions of `files`, where the ledger has them."""
     wanted = list(files)
-    records = ledger.get(file_id for file in wanted for file_id in file.ids)
-    found = {}
-    for file in wanted:
-        for file_id in file.ids:
-            record = records.get(file_id)
-            if record is not None and record.etag == file.etag:
+    found: dict[Watched, FileRecord] = {}
+    for is_likely in (True, False):
+        left = {f: f.likely_ids if is_likely else f.other_ids for f in wanted if f not in found}
+        records = ledger.get(file_id for ids in left.values() for file_id in ids)
+        for file, ids in left.items():
+            there = (records[file_id] for file_id in ids if file_id in records)
+            record = next((record for record in there if record.etag == file.etag), None)
+            if record is not None:
                 found[file] = record
-                break
     return found
 
 

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ndjctl.cli.asking import ask
+from ndjctl.cli.confirm import YesOption, confirm
+from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command
-from ndjctl.cli.reconcile import GraceOption, checked_date, clock_of, places_of, undeployed_told
+from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.cli.reconcile import GraceOption, clock_of, places_of
 from ndjctl.errors import UsageError
 
 
@@ -20,14 +22,12 @@ def register(app: typer.Typer) -> None:
 
 def backfill(
     invocation: Invocation,
-    date: Annotated[
-        str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")
-    ] = None,
+    date: DateOption = None,
     prefix: Annotated[
         str | None, typer.Option("--prefix", help="Only keys that begin so, whatever their date.", metavar="PREFIX")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be entered.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     rate_per_s: Annotated[
         float | None, typer.Option("--rate", help="Most events a second; by default no limit.", min=0.1)
     ] = None,
@@ -46,10 +46,10 @@ def backfill(
 
     if date is not None and prefix is not None:
         raise UsageError("--date and --prefix exclude each other: one date, or keys that begin in one way.")
-    checked = checked_date("--date", date)
+    checked = checked_date(date)
     clock = clock_of(invocation, grace_s, datetime.now(timezone.utc))
     sent = 0
-    with undeployed_told(invocation), Spool() as spool:
+    with told_when_not_deployed(invocation), Spool() as spool:
         places = places_of(invocation)
         with counting() as reporter:
             searched = find_missed(places, checked, prefix or "", clock, spool, reporter)
@@ -57,7 +57,7 @@ def backfill(
             for line in preview_lines(spool, "file"):
                 invocation.out.note(line)
             if not yes:
-                ask(f"Enter {'it' if spool.count == 1 else 'them'}?", "Nothing was entered")
+                confirm(f"Enter {'it' if spool.count == 1 else 'them'}?", "Nothing was entered")
             invocation.interrupted_note = "Interrupted: what was sent goes on; run the same command again for the rest."
             with counting("sent") as reporter:
                 reporter.phase("sending events")

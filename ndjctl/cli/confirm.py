@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
+
+import typer
 
 from ndjctl.errors import UsageError
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def confirm(question: str, otherwise: str) -> None:
     """Raises UsageError unless the answer is yes. Where nobody can answer, the answer is no. otherwise: what is said
     then, such as 'Nothing was deleted'."""
-    if sys.stdin.isatty():
-        sys.stderr.write(f"{question} [y/N]: ")
+    from ndjctl.output.base import one_line
+
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write(f"{one_line(question)} [y/N]: ")
         sys.stderr.flush()
-    answer = sys.stdin.readline()
+    answer = sys.stdin.readline() if sys.stdin is not None else ""
     if answer.strip().lower() not in ("y", "yes"):
         raise UsageError(f"{otherwise}: answer 'y', or say --yes.")

@@ -17,6 +17,9 @@ def checked_date(date: str | None, what: str = "--date") -> str | None:
     if date is None:
         return None
     try:
+        # Python takes 20260131 for a date, too.
+        if len(date) != len("YYYY-MM-DD"):
+            raise ValueError
         return calendar_date.fromisoformat(date).isoformat()
     except ValueError as error:
         raise UsageError(f"{what} takes YYYY-MM-DD, {date!r} is not that.") from error

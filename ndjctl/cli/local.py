@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from ndjctl.cli.confirm import confirm
+from ndjctl.cli.confirm import YesOption, confirm
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.errors import UsageError
 
@@ -39,7 +39,7 @@ def status(invocation: Invocation) -> None:
 
 def reset(
     invocation: Invocation,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Stop the embedded cloud and delete everything in it.
 

@@ -22,13 +22,22 @@ def told_when_missing(invocation: Invocation, bucket: str) -> Iterator[None]:
         raise UsageError(f"There is no bucket {bucket}: '{invocation.typed('deploy')}' makes it.") from error
 
 
-_MISSING = frozenset({"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue"})
-"""Codes for a bucket, a table or a queue that is not there."""
+_MISSING = frozenset(
+    {
+        "NoSuchBucket",
+        "ResourceNotFoundException",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "EntityNotFoundException",
+    }
+)
+"""Codes for a bucket, a table or function, a queue or a job that is not there. An object that is gone has none of
+these: that is dealt with where it is read."""
 
 
 @contextmanager
 def told_when_not_deployed(invocation: Invocation) -> Iterator[None]:
-    """The same for an environment of which anything is not there."""
+    """The same for an environment of which anything is not there: it is not deployed, or not whole."""
     from ndjctl.aws import error_code
 
     try:
@@ -37,5 +46,5 @@ def told_when_not_deployed(invocation: Invocation) -> Iterator[None]:
         if error_code(error) not in _MISSING:
             raise
         raise UsageError(
-            f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first."
+            f"The environment {invocation.env} is not deployed, or not whole: run '{invocation.typed('deploy')}' first."
         ) from error

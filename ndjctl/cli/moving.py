@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date as calendar_date
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ import typer
 
 from ndjctl.cli.confirm import confirm
 from ndjctl.cli.invocation import Invocation
-from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
     from ndjctl.output.base import View
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from ndjctl.redrive.tracking import Tracking
     from ndjctl.redrive.work import Progress
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DateOption = Annotated[str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")]
 RateOption = Annotated[
     float | None, typer.Option("--rate", help="Files a second, at most.", metavar="N", min=0.1, max=10_000)
 ]
@@ -66,16 +62,6 @@ def pacer(rate: float | None) -> Pacer:
     from ndjctl.redrive.pacing import Pacer
 
     return Pacer(rate, time.monotonic, time.sleep)
-
-
-def checked_date(date: str | None) -> str | None:
-    """Raises UsageError for what is no date."""
-    if date is None:
-        return None
-    try:
-        return calendar_date.fromisoformat(date).isoformat()
-    except ValueError as error:
-        raise UsageError(f"--date takes YYYY-MM-DD, {date!r} is not that.") from error
 
 
 @dataclass

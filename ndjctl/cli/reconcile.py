@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date as calendar_date
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ndjctl.cli.asking import ask
+from ndjctl.cli.confirm import YesOption, confirm
+from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def reconcile(
     invocation: Invocation,
-    date: Annotated[
-        str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")
-    ] = None,
+    date: DateOption = None,
     since: Annotated[
         str | None,
         typer.Option("--since", help="This date and all after it; by default the last 7 days.", metavar="DATE"),
@@ -52,7 +49,7 @@ def reconcile(
         bool,
         typer.Option("--remove-orphans", help="Instead, move objects that belong to no output into the quarantine."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Prove that nothing was lost: compare input, ledger and Parquet, and say what mends what does not agree.
 
@@ -71,14 +68,14 @@ def reconcile(
     if yes and not remove_orphans:
         raise UsageError("--yes goes with --remove-orphans only: without it nothing is changed.")
     now = datetime.now(timezone.utc)
-    scope = scope_of(checked_date("--date", date), _checked_since(since, now), now)
+    scope = scope_of(checked_date(date), _checked_since(since, now), now)
     clock = clock_of(invocation, grace_s, now)
     begun = time.monotonic()
     if remove_orphans:
         _remove_orphans(invocation, scope, clock, yes)
         return
     require_parquet()
-    with undeployed_told(invocation):
+    with told_when_not_deployed(invocation):
         places = places_of(invocation)
         with counting() as reporter:
             result = compare(places, scope, clock, reporter)
@@ -101,7 +98,7 @@ def _remove_orphans(invocation: Invocation, scope: Scope, clock: Clock, yes: boo
     from ndjctl.reconcile.spool import Spool
 
     require_parquet()
-    with undeployed_told(invocation), Spool() as spool:
+    with told_when_not_deployed(invocation), Spool() as spool:
         places = places_of(invocation)
         bucket = places.names.quarantine_bucket
         with counting() as reporter:
@@ -111,27 +108,10 @@ def _remove_orphans(invocation: Invocation, scope: Scope, clock: Clock, yes: boo
             for line in preview_lines(spool, "orphaned object"):
                 invocation.out.note(line)
             if not yes:
-                ask(f"Move them to s3://{bucket}/<date>/orphaned/?", "Nothing was moved")
+                confirm(f"Move them to s3://{bucket}/<date>/orphaned/?", "Nothing was moved")
             with counting() as reporter:
                 removal = move_orphans(places, clock, spool, reporter)
     invocation.out.show(removal_view(removal, bucket))
-
-
-@contextmanager
-def undeployed_told(invocation: Invocation) -> Iterator[None]:
-    """A bucket, table, queue or job that is not there means that the environment is not deployed, or not whole:
-    UsageError with the command that makes it so."""
-    from ndjctl.aws import error_code, is_not_found
-
-    try:
-        yield
-    except Exception as error:
-        # An object that is gone is none of these: those are dealt with where they are read.
-        if not is_not_found(error) or error_code(error) == "NoSuchKey":
-            raise
-        raise UsageError(
-            f"The environment {invocation.env} is not deployed, or not whole: run '{invocation.typed('deploy')}' first."
-        ) from error
 
 
 def places_of(invocation: Invocation) -> Places:
@@ -149,19 +129,8 @@ def clock_of(invocation: Invocation, grace_s: float | None, now: datetime) -> Cl
     return Clock(now, timedelta(seconds=grace_s))
 
 
-def checked_date(option: str, date: str | None) -> str | None:
-    if date is None:
-        return None
-    try:
-        if len(date) != len("YYYY-MM-DD"):
-            raise ValueError
-        return calendar_date.fromisoformat(date).isoformat()
-    except ValueError as error:
-        raise UsageError(f"{option} takes YYYY-MM-DD, {date!r} is not that.") from error
-
-
 def _checked_since(since: str | None, now: datetime) -> str | None:
-    checked = checked_date("--since", since)
+    checked = checked_date(since, "--since")
     if checked is not None and checked > now.date().isoformat():
         raise UsageError(f"--since {checked} is in the future: it is {now.date().isoformat()} (UTC).")
     return checked

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ndjctl.cli.confirm import YesOption
+from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.cli.moving import (
-    DateOption,
     RateOption,
     ReasonOption,
     Work,
-    YesOption,
-    checked_date,
     look_and_move,
     pacer,
     parts_of,

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ndjctl.cli.confirm import YesOption
+from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.cli.moving import (
-    DateOption,
     RateOption,
     Work,
-    YesOption,
-    checked_date,
     look_and_move,
     now,
     pacer,

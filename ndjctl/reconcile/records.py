@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,13 +17,9 @@ from ndjctl.contracts import (
     parse_iso_utc,
     s3_uri,
 )
-from ndjctl.errors import CloudError
+from ndjctl.items import Item, plain, query_pages, read_item
+from ndjctl.ledger import FileId, Ledger
 
-FileId = tuple[str, str]
-"""(date_prefix, S3 key)"""
-
-_KEYS_PER_READ = 100
-_READ_ROUNDS = 10
 _MANIFESTS_PER_PAGE = 25
 """Each of them may name a thousand files."""
 
@@ -105,7 +101,7 @@ class Records:
     def __init__(self, dynamodb: Any, table: str, sleep: Callable[[float], None], page_items: int = 500) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._sleep = sleep
+        self._ledger = Ledger(dynamodb, table, sleep)
         self._page_items = page_items
 
     def files_of(self, date: str, prefix: str = "") -> Iterator[FileItem]:
@@ -129,8 +125,7 @@ class Records:
         """As it is now, with its files."""
         # Open ones first: a manifest that is closed between the two reads is then found in the second.
         for partition in (OPEN_MANIFESTS_PARTITION, closed_manifests_partition(date)):
-            key = {Attr.DATE_PREFIX: {"S": partition}, Attr.FILE_KEY: {"S": manifest_item_key(manifest_id)}}
-            item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+            item, _ = read_item(self._dynamodb, self._table, partition, manifest_item_key(manifest_id))
             if item:
                 return _manifest(*self._with_files([item]))
         return None
@@ -145,7 +140,7 @@ class Records:
         found = (_manifest(item) for item in self._get(keys, _MANIFEST_FIELDS))
         return {(item.date, item.manifest_id): item for item in found}
 
-    def _with_files(self, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def _with_files(self, items: Sequence[Item]) -> list[Item]:
         """The items of manifests, each with its list of files, which is an item of its own (but was not always)."""
         keys = (
             (key[Attr.DATE_PREFIX], key[Attr.FILE_KEY])
@@ -158,69 +153,38 @@ class Records:
 
     def files(self, ids: Iterable[FileId]) -> dict[FileId, FileItem]:
         """The items of those of `ids` that the ledger has, as they are now."""
-        return {item.id: item for item in map(_file, self._get(dict.fromkeys(ids), _FILE_FIELDS))}
-
-    # ------------------------------------------------------------------------------------------------ requests
+        return {item.id: item for item in map(_file, self._get(ids, _FILE_FIELDS))}
 
     def _query(
         self, partition: str, fields: Sequence[str], prefix: str = "", page_items: int | None = None
-    ) -> Iterator[Mapping[str, Any]]:
-        names = {f"#{name}": name for name in fields}
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": f"#{Attr.DATE_PREFIX} = :partition",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {":partition": {"S": partition}},
-            "ProjectionExpression": ", ".join(names),
-            "ConsistentRead": True,
-            "Limit": page_items or self._page_items,
-        }
-        if prefix:
-            request["KeyConditionExpression"] += f" AND begins_with(#{Attr.FILE_KEY}, :prefix)"
-            request["ExpressionAttributeValues"][":prefix"] = {"S": prefix}
-        while True:
-            answer = self._dynamodb.query(**request)
-            yield from answer["Items"]
-            if not answer.get("LastEvaluatedKey"):
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    ) -> Iterator[Item]:
+        pages = query_pages(
+            self._dynamodb,
+            self._table,
+            partition,
+            prefix=prefix,
+            fields=fields,
+            page_items=page_items or self._page_items,
+        )
+        return (item for items, _ in pages for item in items)
 
-    def _get(self, keys: Iterable[tuple[str, str]], fields: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        names = {f"#{name}": name for name in fields}
-        about = {
-            "ConsistentRead": True,
-            "ProjectionExpression": ", ".join(names),
-            "ExpressionAttributeNames": names,
-        }
-        remaining = iter(keys)
-        while batch := list(islice(remaining, _KEYS_PER_READ)):
-            wanted = [{Attr.DATE_PREFIX: {"S": hash_}, Attr.FILE_KEY: {"S": range_}} for hash_, range_ in batch]
-            pause_s = 0.05
-            for _ in range(_READ_ROUNDS):
-                answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": wanted, **about}})
-                yield from answer["Responses"].get(self._table, [])
-                wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-                if not wanted:
-                    break
-                self._sleep(pause_s)
-                pause_s = min(2 * pause_s, 2.0)
-            else:
-                raise CloudError(f"The table {self._table} throttles reads; try again in a minute.")
+    def _get(self, keys: Iterable[tuple[str, str]], fields: Sequence[str]) -> Iterator[Item]:
+        return map(plain, self._ledger.items(keys, fields))
 
 
-def _text(item: Mapping[str, Any], name: str) -> str:
-    return str(item.get(name, {}).get("S", ""))
+def _text(item: Item, name: str) -> str:
+    return str(item.get(name) or "")
 
 
-def _id_of(item: Mapping[str, Any]) -> str:
+def _id_of(item: Item) -> str:
     return _text(item, Attr.FILE_KEY).removesuffix("#")
 
 
-def _number(item: Mapping[str, Any], name: str) -> int:
-    return int(item.get(name, {}).get("N", 0))
+def _number(item: Item, name: str) -> int:
+    return int(item.get(name) or 0)
 
 
-def _moment(item: Mapping[str, Any], *names: str) -> datetime | None:
+def _moment(item: Item, *names: str) -> datetime | None:
     """The first of these that can be read."""
     for name in names:
         try:
@@ -230,7 +194,7 @@ def _moment(item: Mapping[str, Any], *names: str) -> datetime | None:
     return None
 
 
-def _file(item: Mapping[str, Any]) -> FileItem:
+def _file(item: Item) -> FileItem:
     return FileItem(
         date=_text(item, Attr.DATE_PREFIX),
         key=_text(item, Attr.FILE_KEY),
@@ -249,8 +213,7 @@ def _file(item: Mapping[str, Any]) -> FileItem:
     )
 
 
-def _manifest(item: Mapping[str, Any]) -> ManifestItem:
-    files = (each["M"] for each in item.get(Attr.FILES, {}).get("L", []))
+def _manifest(item: Item) -> ManifestItem:
     return ManifestItem(
         manifest_id=_id_of(item),
         date=_text(item, Attr.DATE),
@@ -260,5 +223,5 @@ def _manifest(item: Mapping[str, Any]) -> ManifestItem:
         changed_at=_moment(item, Attr.UPDATED_AT, Attr.CREATED_AT),
         started_at=_moment(item, Attr.STARTED_AT, Attr.CREATED_AT),
         parts=_number(item, Attr.PARTS) if Attr.PARTS in item else None,
-        files=tuple(s3_uri(each[Attr.BUCKET]["S"], each["key"]["S"]) for each in files),
+        files=tuple(s3_uri(str(each[Attr.BUCKET]), str(each["key"])) for each in item.get(Attr.FILES) or []),
     )

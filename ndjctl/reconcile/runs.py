@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-from ndjctl.aws import error_code
+from ndjctl.glue_runs import ENDED, attempts_of
 
-_ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED"})
-_MOST_ATTEMPTS = 11  # MaxRetries is 10 at most
 _REMEMBERED = 5_000
 
 
@@ -46,41 +44,13 @@ class Runs:
         """Whether any run of the job lives, so that what waits for room may be waiting for that."""
         if self._any_alive is None:
             runs = self._glue().get_job_runs(JobName=self._job, MaxResults=100).get("JobRuns", [])
-            self._any_alive = any(run["JobRunState"] not in _ENDED for run in runs)
+            self._any_alive = any(run["JobRunState"] not in ENDED for run in runs)
         return self._any_alive
 
     def _ask(self, run_id: str) -> RunState:
         """Of the run, or of the last of the retries that Glue itself made of it."""
-        last: RunState | None = None
-        attempt = run_id
-        for _ in range(_MOST_ATTEMPTS):
-            run = self._get(attempt)
-            if run is None:
-                break
-            state = str(run["JobRunState"])
-            completed = run.get("CompletedOn")
-            last = RunState(
-                state,
-                state not in _ENDED,
-                None if completed is None else completed.astimezone(timezone.utc),
-                str(run.get("ErrorMessage") or ""),
-            )
-            if last.is_alive or state == "SUCCEEDED":
-                break
-            attempt = _next_attempt(str(run["Id"]))
-        return last or RunState("unknown", False)
-
-    def _get(self, run_id: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
-
-        try:
-            return dict(self._glue().get_job_run(JobName=self._job, RunId=run_id)["JobRun"])
-        except ClientError as error:
-            if error_code(error) == "EntityNotFoundException":
-                return None
-            raise
-
-
-def _next_attempt(run_id: str) -> str:
-    base, separator, number = run_id.rpartition("_attempt_")
-    return f"{base}_attempt_{int(number) + 1}" if separator and number.isdecimal() else f"{run_id}_attempt_1"
+        attempts, _ = attempts_of(self._glue(), self._job, run_id)
+        if not attempts:
+            return RunState("unknown", False)
+        last = attempts[-1]
+        return RunState(last.state, not last.has_ended, last.completed_at, last.error)

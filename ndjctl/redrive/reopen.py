@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lambda_handler.dynamo import ABSENT, file_key, key_request, put_request, size_mb, update_request
-from ndjctl.aws import error_code
 from ndjctl.contracts import (
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
@@ -24,6 +23,7 @@ from ndjctl.contracts import (
     s3_uri,
 )
 from ndjctl.errors import WorkFailed
+from ndjctl.glue_runs import attempts_of
 from ndjctl.redrive.manifest import Included, Reopening
 from ndjctl.redrive.moves import transact
 from ndjctl.redrive.tracking import Item, Tracking
@@ -43,8 +43,6 @@ _KEPT = (
     Attr.SEALED_AT,
 )
 """What an open manifest keeps of the closed one: nothing of any run."""
-
-_ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED"})
 
 
 @dataclass
@@ -132,21 +130,13 @@ class Reopener:
 
     def _check_lock(self, manifest_id: str) -> None:
         """A lock that a dead run left is removed. Raises WorkFailed while a run lives that has it."""
-        from botocore.exceptions import ClientError
-
         key = dict(rewrite_lock_key(manifest_id))
         item = self.tracking.get(key)
         holder = str(item.get(Attr.HOLDER, "")) if item else ""
         if not holder:
             return
-        try:
-            run = self.glue().get_job_run(JobName=self.names.job, RunId=holder)["JobRun"]
-            has_ended = run["JobRunState"] in _ENDED
-        except ClientError as error:
-            if error_code(error) != "EntityNotFoundException":
-                raise
-            has_ended = True
-        if not has_ended:
+        attempts, _ = attempts_of(self.glue(), self.names.job, holder)
+        if attempts and not attempts[-1].has_ended:
             raise WorkFailed(
                 f"The run {holder} is replacing rows in the parts of manifest {manifest_id}: try again when it has "
                 f"ended."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_handler.dynamo import file_key, from_item, to_item
 from ndjctl.contracts import (
     COMPLETED,
     OPEN_MANIFESTS_PARTITION,
@@ -15,9 +14,8 @@ from ndjctl.contracts import (
     closed_manifests_partition,
     manifest_item_key,
 )
+from ndjctl.items import Item, pages_of, plain, read_item
 from ndjctl.ledger import FileId, Ledger
-
-Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Tracking:
 
     def entries(self, ids: Iterable[FileId]) -> dict[FileId, Entry]:
         """Those of `ids` that the ledger has, read consistently."""
-        found = (entry_of(from_item(item)) for item in self._ledger.items(ids))
+        found = (entry_of(plain(item)) for item in self._ledger.items(ids))
         return {(entry.date, entry.key): entry for entry in found}
 
     def open_manifest(self, manifest_id: str) -> Item | None:
@@ -102,21 +100,14 @@ class Tracking:
         return self._get(key[Attr.DATE_PREFIX], key[Attr.FILE_KEY])
 
     def _get(self, partition: str, sort: str) -> Item | None:
-        answer = self.dynamodb.get_item(
-            TableName=self.table, Key=to_item(file_key(partition, sort)), ConsistentRead=True
-        )
-        return from_item(answer["Item"]) if answer.get("Item") else None
+        return read_item(self.dynamodb, self.table, partition, sort)[0]
 
-    def _query(self, request: Item, names: Item, values: Item) -> Iterator[list[Entry]]:
-        request = {
+    def _query(self, request: Item, names: Item, values: Mapping[str, str]) -> Iterator[list[Entry]]:
+        """Of what no prefix of a partition is: an index, or a filter."""
+        about = {
             "TableName": self.table,
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": to_item(values),
-            **request,
+            "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
         }
-        while True:
-            answer = self.dynamodb.query(**request)
-            yield [entry_of(from_item(item)) for item in answer["Items"]]
-            if not answer.get("LastEvaluatedKey"):
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        for items, _ in pages_of(self.dynamodb, {**about, **request}):
+            yield [entry_of(item) for item in items]

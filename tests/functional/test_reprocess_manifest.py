@@ -38,7 +38,7 @@ class _Glue:
 
         if RunId not in self._run_states:
             raise ClientError({"Error": {"Code": "EntityNotFoundException", "Message": "no"}}, "GetJobRun")
-        return {"JobRun": {"JobRunState": self._run_states[RunId]}}
+        return {"JobRun": {"Id": RunId, "JobRunState": self._run_states[RunId]}}
 
 
 def reopener(world: RedriveWorld) -> Reopener:

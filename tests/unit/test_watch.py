@@ -101,6 +101,14 @@ def test_an_upload_at_midnight_is_found_under_either_date() -> None:
     assert find(world, [file])[file].date == "2026-02-01"  # type: ignore[arg-type]
 
 
+def test_the_same_bytes_again_days_later_are_found_under_the_date_of_the_first_event() -> None:
+    for day, is_found in (("2026-01-24", True), ("2026-01-23", False), ("2026-01-30", True)):
+        world = World({(day, "a.ndjson"): [(0, COMPLETED, "e")], ("2026-01-31", "a.ndjson"): [(0, FAILED, "other")]})
+        file = Watched("a.ndjson", "e", NOON)
+        assert (file in find(world, [file])) is is_found, day  # type: ignore[arg-type]
+    assert Watched("2026-01-25-a.ndjson", "e", NOON).other_ids == []
+
+
 def test_an_event_that_never_comes_is_told() -> None:
     with pytest.raises(WorkFailed, match=r"No event came for 1 of 1 files .*'a\.ndjson'.*same command"):
         World({}).watch([Watched("a.ndjson", "e", NOON)])
