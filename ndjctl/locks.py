@@ -104,6 +104,12 @@ class Locks:
         item, metadata = read_item(self._dynamodb, self._names.tracking_table, LOCKS_PARTITION, sort)
         return None if item is None else self._judged(item, aws_time_of(metadata))
 
+    def named(self, prefix: str) -> list[str]:
+        """What the rewrite locks are called whose names begin so; `prefix` alone if one is called that."""
+        pages = query_pages(self._dynamodb, self._names.tracking_table, LOCKS_PARTITION, prefix=prefix)
+        found = [str(item[Attr.FILE_KEY]).removesuffix("#") for items, _ in pages for item in items]
+        return [prefix] if prefix in found else found
+
     def break_(self, subject: str) -> Breaking:
         """Frees the lock of `subject` if its holder is provably dead, on condition that it is still as it was read.
         Its fence, if it has one, is kept and goes up, so that a holder that wakes up all the same can write nothing."""

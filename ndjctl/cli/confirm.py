@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
+from ndjctl.cli.invocation import Invocation
 from ndjctl.errors import UsageError
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+LOOKED = "nothing was changed: say --yes to do it"
+
+
+def only_looks(invocation: Invocation, yes: bool) -> bool:
+    """Whether a command that shows first what it is about to do is to show it and no more: with --json nobody is asked,
+    so that without --yes nothing is done."""
+    return invocation.options.json and not yes
 
 
 def confirm(question: str, otherwise: str) -> None:

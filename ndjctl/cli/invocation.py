@@ -18,6 +18,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from ndjctl.aws import translated
+from ndjctl.cli.interrupts import leaving_at_once
 from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, NdjctlError, UsageError, WorkFailed
 from ndjctl.output import ConsoleOutput, JsonOutput, Output
 
@@ -255,6 +256,14 @@ def options_from(values: dict[str, Any]) -> Options:
 
 
 def _run(invocation: Invocation, function: Command, values: dict[str, Any]) -> None:
+    def tell() -> None:
+        invocation.out.error(Interrupted(invocation.interrupted_note))
+
+    with leaving_at_once(tell):
+        _run_it(invocation, function, values)
+
+
+def _run_it(invocation: Invocation, function: Command, values: dict[str, Any]) -> None:
     try:
         with translated(invocation.env):
             function(invocation, **values)

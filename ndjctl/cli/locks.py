@@ -11,12 +11,14 @@ import typer
 from ndjctl.cli.dates import checked_date
 from ndjctl.cli.invocation import Invocation, command, listing
 from ndjctl.cli.missing import told_when_not_deployed
-from ndjctl.errors import EXIT_FAILED
+from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
     from ndjctl.locks import Judged, Locks
 
 app = typer.Typer()
+
+_REWRITE = "rewrite-"
 
 
 def locks(
@@ -41,7 +43,10 @@ def break_(
     invocation: Invocation,
     subject: Annotated[
         str,
-        typer.Argument(metavar="DATE", help="The lock's date, YYYY-MM-DD; or rewrite-ID of a manifest's rewrite lock."),
+        typer.Argument(
+            metavar="DATE",
+            help="The lock's date, YYYY-MM-DD; or rewrite-ID of a manifest's rewrite lock, or enough of its beginning.",
+        ),
     ],
 ) -> None:
     """Break a lock whose holder is provably dead; refuse otherwise, with exit code 1.
@@ -50,15 +55,36 @@ def break_(
     """
     from ndjctl.output.locks import breaking_view
 
-    if not subject.startswith("rewrite-"):
+    if not subject.startswith(_REWRITE):
         subject = checked_date(subject, "'locks break'") or subject
     with told_when_not_deployed(invocation):
-        breaking = _locks(invocation).break_(subject)
+        found = _locks(invocation)
+        if subject.startswith(_REWRITE):
+            subject = _whole(invocation, found, subject)
+        breaking = found.break_(subject)
     if breaking.verdict is not None:
         _tell_skew(invocation, breaking.verdict.aws_time)
     invocation.out.show(breaking_view(invocation.env, subject, breaking))
     if breaking.verdict is not None and not breaking.is_broken:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _whole(invocation: Invocation, locks: Locks, subject: str) -> str:
+    """The whole name of a rewrite lock. Raises UsageError where it names no manifest or more than one."""
+    from ndjctl.manifest_details import find_manifest
+
+    prefix = subject.removeprefix(_REWRITE)
+    if not prefix.strip():
+        raise UsageError(f"{subject!r} names no lock: a manifest's id, or its beginning, comes after '{_REWRITE}'.")
+    held = locks.named(subject)
+    if len(held) == 1:
+        return held[0]
+    if held:
+        raise UsageError(f"More than one lock has a name that begins with {subject!r}: {', '.join(held[:5])}.")
+    # Such a lock is there only while a run has it: nobody may hold it, but the manifest has to exist.
+    cloud = invocation.cloud
+    _, _, manifest_id = find_manifest(cloud.client("dynamodb"), cloud.client("s3"), cloud.names, prefix)
+    return f"{_REWRITE}{manifest_id}"
 
 
 def _locks(invocation: Invocation) -> Locks:

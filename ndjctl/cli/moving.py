@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ndjctl.cli.confirm import confirm
+from ndjctl.cli.confirm import LOOKED, confirm, only_looks
 from ndjctl.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -66,15 +66,21 @@ def pacer(rate: float | None) -> Pacer:
 
 @dataclass
 class Work:
-    """look, move: the two halves, told how far they are. count: what there is to move, by what was seen. view: of what
-    was seen, and of what was done (None if nothing was). noun: of what is counted."""
+    """words: the command as it was typed. look, move: the two halves, told how far they are. count: what there is to
+    move, by what was seen. view: of what was seen, of what was done (None if nothing was), and with what to type next
+    (None for nothing). after: what to type when it is done. noun: of what is counted. verb: what is done to it. rest:
+    how to go on after an interruption."""
 
+    words: tuple[str, ...]
     look: Callable[[Progress], Any]
     move: Callable[[Any, Progress], Any]
     count: Callable[[Any], int]
-    view: Callable[[Any, Any | None], View]
+    view: Callable[[Any, Any | None, str | None], View]
     question: Callable[[Any], str]
+    after: tuple[str, ...] = ("sweep",)
     noun: str = "file"
+    verb: str = "moved"
+    rest: str = "run the same command again for the rest"
 
 
 def look_and_move(invocation: Invocation, work: Work, yes: bool) -> Any | None:
@@ -86,17 +92,18 @@ def look_and_move(invocation: Invocation, work: Work, yes: bool) -> Any | None:
     with counting("looking", work.noun) as progress:
         seen = work.look(progress)
     count = work.count(seen)
-    goes_on = count > 0 and (yes or not is_json)
+    goes_on = count > 0 and not only_looks(invocation, yes)
     if not is_json or not goes_on:
-        invocation.out.show(work.view(seen, None))
+        next_ = invocation.typed(*work.words, "--yes") if count and not goes_on else None
+        invocation.out.show(work.view(seen, None, next_))
     if not goes_on:
         if count:
-            invocation.out.note("nothing was changed: say --yes to do it")
+            invocation.out.note(LOOKED)
         return None
     if not yes:
         confirm(work.question(seen), "Nothing was changed")
-    invocation.interrupted_note = "Interrupted: what was moved stays moved; run the same command again for the rest."
-    with counting("moving", work.noun, count) as progress:
+    invocation.interrupted_note = f"Interrupted: what was {work.verb} stays {work.verb}; {work.rest}."
+    with counting(work.verb, work.noun, count) as progress:
         done = work.move(seen, progress)
-    invocation.out.show(work.view(seen, done))
+    invocation.out.show(work.view(seen, done, invocation.typed(*work.after)))
     return done

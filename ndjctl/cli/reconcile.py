@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ndjctl.cli.confirm import YesOption, confirm
+from ndjctl.cli.confirm import LOOKED, YesOption, confirm, only_looks
 from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.cli.words import given
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
     from ndjctl.reconcile.check import Places
+    from ndjctl.reconcile.orphans import Removal
     from ndjctl.reconcile.scope import Scope
     from ndjctl.reconcile.verdicts import Clock
 
@@ -54,8 +56,8 @@ def reconcile(
     """Prove that nothing was lost: compare input, ledger and Parquet, and say what mends what does not agree.
 
     Finds files that were never seen, are stuck, lack rows or have too many, newer versions of converted files, and
-    objects that belong to no output. Changes nothing, unless --remove-orphans asks for it. Exit code 1 when something
-    is found.
+    objects that belong to no output. Changes nothing, unless --remove-orphans asks for it, which shows first what it is
+    about to move, and asks; with --json and without --yes it only looks. Exit code 1 when something is found.
     """
     from ndjctl.objects import require_parquet
     from ndjctl.output.counting import counting
@@ -72,7 +74,7 @@ def reconcile(
     clock = clock_of(invocation, grace_s, now)
     begun = time.monotonic()
     if remove_orphans:
-        _remove_orphans(invocation, scope, clock, yes)
+        _remove_orphans(invocation, scope, clock, yes, (("--date", date), ("--since", since), ("--grace", grace_s)))
         return
     require_parquet()
     with told_when_not_deployed(invocation):
@@ -85,16 +87,20 @@ def reconcile(
         is_graced = words[0] == "backfill" and grace_s is not None
         return invocation.typed(*words, *(("--grace", f"{grace_s:g}") if is_graced else ()))
 
-    invocation.out.show(reconciled_view(result, invocation.env, time.monotonic() - begun, typed))
+    partial_age_s = invocation.loaded.profile.batching.max_partial_age_s
+    invocation.out.show(reconciled_view(result, invocation.env, time.monotonic() - begun, partial_age_s, typed))
     if not result.ok:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _remove_orphans(invocation: Invocation, scope: Scope, clock: Clock, yes: bool) -> None:
+def _remove_orphans(
+    invocation: Invocation, scope: Scope, clock: Clock, yes: bool, options: tuple[tuple[str, object], ...]
+) -> None:
+    """options: of the command, as they were typed."""
     from ndjctl.objects import require_parquet
+    from ndjctl.output.backfill import preview_lines, removal_view
     from ndjctl.output.counting import counting
-    from ndjctl.output.reconcile import preview_lines, removal_view
-    from ndjctl.reconcile.orphans import Removal, find_orphans, move_orphans
+    from ndjctl.reconcile.orphans import find_orphans, move_orphans
     from ndjctl.reconcile.spool import Spool
 
     require_parquet()
@@ -103,15 +109,20 @@ def _remove_orphans(invocation: Invocation, scope: Scope, clock: Clock, yes: boo
         bucket = places.names.quarantine_bucket
         with counting() as reporter:
             find_orphans(places, scope, clock, spool, reporter)
-        removal = Removal()
-        if spool.count:
+        removal: Removal | None = None
+        next_ = None
+        if spool.count and only_looks(invocation, yes):
+            next_ = invocation.typed("reconcile", "--remove-orphans", *given(*options), "--yes")
+            invocation.out.note(LOOKED)
+        elif spool.count:
             for line in preview_lines(spool, "orphaned object"):
                 invocation.out.note(line)
             if not yes:
                 confirm(f"Move them to s3://{bucket}/<date>/orphaned/?", "Nothing was moved")
             with counting() as reporter:
                 removal = move_orphans(places, clock, spool, reporter)
-    invocation.out.show(removal_view(removal, bucket))
+            next_ = invocation.typed("reconcile", *given(*options))
+        invocation.out.show(removal_view(removal, spool, bucket, next_))
 
 
 def places_of(invocation: Invocation) -> Places:

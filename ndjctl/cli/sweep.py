@@ -42,7 +42,9 @@ def sweep(
     begun = time.monotonic()
     with told_when_not_deployed(invocation), spinner("sweeping"):
         report = invoke_sweep(cloud.client("lambda"), cloud.names.function, flush=flush, date=day)
-    again, inspect = invocation.typed("sweep"), invocation.typed("manifests")
-    invocation.out.show(sweep_view(invocation.env, report, time.monotonic() - begun, again, inspect))
+    seconds, partial_age_s = time.monotonic() - begun, invocation.loaded.profile.batching.max_partial_age_s
+    again, flushed = (invocation.typed("sweep", *words) for words in ((), ("--flush",)))
+    inspect = invocation.typed("manifests")
+    invocation.out.show(sweep_view(invocation.env, report, seconds, again, flushed, partial_age_s, inspect))
     if report.get("failed"):
         raise typer.Exit(EXIT_FAILED)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-_LINE = "{:<9}  {:<28}  {:<5}  {:>11}  {:<20}  {:>6}  {:<38}  {}"
+_LINE = "{:<36}  {:<5}  {:>11}  {:<20}"
+"""Fits a terminal of 80 columns; who holds it, and why, is in a line below."""
 
 
 def locks_view(env: str, judged: Iterable[Judged], include_free: bool, break_: str) -> StreamView:
@@ -38,8 +39,7 @@ def locks_view(env: str, judged: Iterable[Judged], include_free: bool, break_: s
     def heading() -> Text:
         from rich.text import Text
 
-        words = ("lock", "of", "state", "age", "expires", "fence", "holder", "why")
-        return Text(_LINE.format(*words), style="bold")
+        return Text(_LINE.format("lock", "state", "age", "expires").rstrip(), style="bold")
 
     def summary() -> tuple[Mapping[str, Any], Text]:
         from rich.text import Text
@@ -86,9 +86,11 @@ def _line(judged: Judged) -> Text:
 
     lock, verdict = judged.lock, judged.verdict
     state = "free" if lock.is_free else "dead" if verdict.is_dead else "held"
-    fence = "-" if lock.fence is None else f"{lock.fence:,}"
-    words = (lock.kind, one_line(lock.subject), state, lasting(_age_s(lock, verdict.aws_time)))
-    line = _LINE.format(*words, shown(lock.expires_at), fence, one_line(lock.holder) or "-", one_line(verdict.why))
+    age = lasting(_age_s(lock, verdict.aws_time))
+    line = _LINE.format(one_line(named(lock)), state, age, shown(lock.expires_at)).rstrip()
+    fence = "" if lock.fence is None else f"fence {lock.fence:,}; "
+    who = "nobody holds it" if lock.is_free else f"held by {lock.holder}, {verdict.why}"
+    line += "\n" + one_line(f"  {fence}{who}")
     return Text(line, style={"dead": "red", "free": "dim"}.get(state, ""))
 
 
@@ -126,8 +128,8 @@ def told_breaking(subject: str, breaking: Breaking) -> str:
         return f"The lock {subject} changed hands while it was looked at: its holder is alive, and nothing was broken."
     if breaking.is_broken:
         fence = "" if breaking.fence is None else f"; its fence is {breaking.fence} now"
-        return f"The lock {subject} of {lock.holder} is broken ({verdict.why}){fence}."
-    text = f"The lock {subject} is not broken: {lock.holder} holds it, and {verdict.why}."
+        return f"The lock {subject} was taken from {lock.holder} ({verdict.why}){fence}."
+    text = f"The lock {subject} was left as it is: {lock.holder} holds it, and {verdict.why}."
     if verdict.until is None:
         return text
     left = "" if verdict.aws_time is None else f", in {lasting((verdict.until - verdict.aws_time).total_seconds() + 1)}"

@@ -16,6 +16,7 @@ from ndjctl.output.base import StreamView, View, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import lasting, shown, told
 from ndjctl.output.views import fact_table
+from ndjctl.redrive.choice import reason_alone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -114,6 +115,7 @@ def manifest_view(details: ManifestDetails, advice: Sequence[Advice], now: datet
         "runs": [_run_document(run) for run in details.runs],
         "report": None if report is None else _report_document(report),
         "timeline": [{"at": told(when), "what": what} for when, what in details.timeline],
+        "history": "of its last start alone: what was before is not kept when a manifest is opened again",
         "advice": [{"why": each.why, "command": typed(*each.words)} for each in advice],
     }
 
@@ -121,7 +123,7 @@ def manifest_view(details: ManifestDetails, advice: Sequence[Advice], now: datet
         from rich.console import Group
         from rich.text import Text
 
-        blocks: list[RenderableType] = [_facts(details, statuses, now), *_entries(details)]
+        blocks: list[RenderableType] = [_facts(details, statuses, now, typed), *_entries(details)]
         for when, what in details.timeline:
             blocks.append(Text(f"{shown(when)}  {one_line(what)}", style="dim"))
         for each in advice:
@@ -132,7 +134,9 @@ def manifest_view(details: ManifestDetails, advice: Sequence[Advice], now: datet
     return View(document, render)
 
 
-def _facts(details: ManifestDetails, statuses: Counter[str], now: datetime) -> RenderableType:
+def _facts(
+    details: ManifestDetails, statuses: Counter[str], now: datetime, typed: Callable[..., str]
+) -> RenderableType:
     from rich.text import Text
 
     summary, report = details.summary, details.report
@@ -145,7 +149,8 @@ def _facts(details: ManifestDetails, statuses: Counter[str], now: datetime) -> R
     facts.add_row("object", Text(one_line(details.uri)))
     told_statuses = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
     facts.add_row("files", Text(one_line(f"{summary.files:,}, {size(summary.size_bytes)}  ({told_statuses})")))
-    facts.add_row("attempt", Text(str(summary.attempt)))
+    # The item has no more: what was before is dropped when a manifest is opened again.
+    facts.add_row("attempts", Text(f"{summary.attempt} since it was last opened; below, the last of them"))
     if summary.run_id and not details.runs:
         facts.add_row("run", Text(one_line(f"{summary.run_id}: unknown to Glue"), style="yellow"))
     for run in details.runs:
@@ -156,6 +161,8 @@ def _facts(details: ManifestDetails, statuses: Counter[str], now: datetime) -> R
     if report is not None:
         facts.add_row("report", Text(one_line(report.uri)))
         facts.add_row("", Text(one_line(_report_line(report))))
+        proof = typed("reconcile", "--date", summary.date)
+        facts.add_row("", Text(one_line(f"by the run's own count; the parts themselves are read by '{proof}'")))
         if report.error:
             facts.add_row("", Text(one_line(report.error), style="red"))
     return facts
@@ -177,7 +184,7 @@ def _entries(details: ManifestDetails) -> list[RenderableType]:
         record, status = entry.record, _status(entry)
         text = Text(f"  {status:<11}", style=_FILE_STYLES.get(status, "yellow"))
         text.append(f"  {size(entry.file.size_bytes):>10}  {one_line(entry.file.uri)}", style="default")
-        why = "" if record is None else record.error or record.reason
+        why = "" if record is None else reason_alone(record.error or record.reason, entry.file.key)
         if record is not None and record.superseded_by:
             why += f"{'; ' if why else ''}overwritten since"
         if record is not None and record.manifest_id not in ("", details.summary.manifest_id):

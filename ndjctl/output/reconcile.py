@@ -1,4 +1,4 @@
-"""How a reconciliation, the removal of orphans and a backfill look."""
+"""How a reconciliation looks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.output.base import View, one_line
-from ndjctl.output.progress import counted, size
+from ndjctl.output.progress import counted
+from ndjctl.output.times import lasting
 from ndjctl.reconcile.check import Reconciled
 from ndjctl.reconcile.findings import KINDS, DayCounts, Example, Finding, Remedy
-from ndjctl.reconcile.missed import Searched
-from ndjctl.reconcile.orphans import Removal
-from ndjctl.reconcile.spool import Spool
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +32,8 @@ _EXPLAINED = {
 }
 
 
-def reconciled_view(result: Reconciled, env: str, seconds: float, typed: Typed) -> View:
+def reconciled_view(result: Reconciled, env: str, seconds: float, partial_age_s: float, typed: Typed) -> View:
+    """partial_age_s: how long a partial batch waits for more files."""
     days = {date: day for date, day in sorted(result.findings.days.items()) if _is_anything(day)}
     totals = _total(days.values())
     document = {
@@ -57,7 +56,7 @@ def reconciled_view(result: Reconciled, env: str, seconds: float, typed: Typed) 
         "dead_letters": result.dead_letters,
         "seconds": round(seconds, 3),
     }
-    return View(document, lambda: _screen(result, days, totals, typed))
+    return View(document, lambda: _screen(result, days, totals, partial_age_s, typed))
 
 
 def _is_anything(day: DayCounts) -> bool:
@@ -79,16 +78,27 @@ _COUNTS = (
     "quarantined",
     "failed",
     "in_flight",
+    "waiting",
     "by_report",
     "lines",
     "rows",
     "bad_lines",
+    "moving_rows",
+    "moving_bad_lines",
     "parts",
 )
 
 
+_MEMBERS = {
+    "waiting": "waiting_for_a_batch",
+    "moving_rows": "rows_on_the_way",
+    "moving_bad_lines": "bad_lines_on_the_way",
+}
+"""Counts that a document calls otherwise."""
+
+
 def _day_document(day: DayCounts) -> dict[str, Any]:
-    counts: dict[str, Any] = {name: getattr(day, name) for name in _COUNTS}
+    counts: dict[str, Any] = {_MEMBERS.get(name, name): getattr(day, name) for name in _COUNTS}
     return counts | {"findings": {kind.replace(" ", "_"): day.found[kind] for kind in KINDS}}
 
 
@@ -99,6 +109,9 @@ def _finding_document(finding: Finding, typed: Typed) -> dict[str, Any]:
         "count": finding.count,
         "unit": finding.unit,
         "remedy": _remedy(finding.remedy, typed),
+        "first": finding.remedy.hint if finding.remedy.words else None,
+        "then": typed(*finding.remedy.then) if finding.remedy.then else None,
+        "otherwise": typed(*finding.remedy.otherwise) if finding.remedy.otherwise else None,
         "examples": _examples(finding.examples),
     }
 
@@ -113,7 +126,9 @@ def _remedy(remedy: Remedy, typed: Typed) -> str:
     return shlex.join(remedy.other) or remedy.hint
 
 
-def _screen(result: Reconciled, days: dict[str, DayCounts], totals: DayCounts, typed: Typed) -> RenderableType:
+def _screen(
+    result: Reconciled, days: dict[str, DayCounts], totals: DayCounts, partial_age_s: float, typed: Typed
+) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -140,6 +155,10 @@ def _screen(result: Reconciled, days: dict[str, DayCounts], totals: DayCounts, t
             Text(f"note: {waiting} still in the queue of events; what they announce is not in the ledger yet")
         )
     blocks.append(_verdict(result, totals))
+    if totals.waiting:
+        who = f"{counted(totals.waiting, 'file')} {'waits' if totals.waiting == 1 else 'wait'} for a batch"
+        when = f"the sweep takes one that is {lasting(partial_age_s)} old, '{typed('sweep', '--flush')}' takes it now"
+        blocks.append(Text(one_line(f"next: {who}; {when}"), style="dim"))
     return Group(*blocks)
 
 
@@ -157,6 +176,8 @@ def _table(days: dict[str, DayCounts], totals: DayCounts) -> Table:
         "lines": "lines",
         "rows": "rows",
         "bad_lines": "bad lines",
+        "moving_rows": "rows on the way",
+        "moving_bad_lines": "bad lines on the way",
     }
     # A column of nothing but zeros tells nothing; the ones that everybody looks for stay.
     always = ("files", "completed", "lines", "rows")
@@ -180,8 +201,21 @@ def _told(finding: Finding, typed: Typed) -> list[RenderableType]:
     return [
         Text(head + _EXPLAINED[finding.kind], style="bold red"),
         *_listed(finding.examples, finding.count),
-        Text(one_line(f"  mend: {_remedy(finding.remedy, typed)}"), style="bold"),
+        *(Text(one_line(f"  {name}: {what}"), style="bold") for name, what in _steps(finding.remedy, typed)),
     ]
+
+
+def _steps(remedy: Remedy, typed: Typed) -> list[tuple[str, str]]:
+    """What to do, in this order."""
+    steps = [("mend", _remedy(remedy, typed))]
+    if remedy.hint and remedy.words:
+        steps.insert(0, ("first", remedy.hint))
+    if remedy.then:
+        # A run of what goes first may have to read the parts that are written again then.
+        steps.append(("then, at once" if remedy.words else "then", typed(*remedy.then)))
+    if remedy.otherwise:
+        steps.append(("or, to give those rows up", typed(*remedy.otherwise)))
+    return steps
 
 
 def _listed(examples: Sequence[Example], count: int) -> list[RenderableType]:
@@ -206,83 +240,11 @@ def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
     at_rest = totals.completed + totals.quarantined + totals.failed + totals.by_report
     sum_text = f"{counted(totals.lines, 'line')} = {counted(totals.rows, 'row')} + {totals.bad_lines:,} quarantined"
     counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}"
+    if totals.moving_rows:
+        counts += f"; {counted(totals.moving_rows, 'row')} more of files on the way, or of their older versions"
     if result.in_flight:
         text = f"IN ORDER SO FAR  {counted(totals.in_flight, 'file')} on the way, {at_rest:,} at rest: {counts}"
         return Text(text, style="bold yellow")
     return Text(
         f"PROVEN  {counted(at_rest, 'file')} at rest, nothing lost, nothing twice: {counts}", style="bold green"
     )
-
-
-# ---------------------------------------------------------------------------------------------------- orphans
-
-
-def removal_view(removal: Removal, bucket: str) -> View:
-    document = {
-        "found": removal.found,
-        "found_bytes": removal.found_bytes,
-        "moved": removal.moved,
-        "moved_bytes": removal.moved_bytes,
-        "kept": removal.kept,
-        "quarantine_bucket": bucket,
-    }
-
-    def render() -> RenderableType:
-        from rich.text import Text
-
-        if not removal.found:
-            return Text("No object is orphaned.", style="green")
-        kept = f"; {counted(removal.kept, 'object')} left, gone or not orphaned any more" if removal.kept else ""
-        moved = f"{counted(removal.moved, 'object')}, {size(removal.moved_bytes)}"
-        return Text(f"moved {moved} to s3://{bucket}/<date>/orphaned/{kept}", style="bold")
-
-    return View(document, render)
-
-
-def preview_lines(spool: Spool, noun: str) -> list[str]:
-    """What is about to be acted upon: how much, and the first names."""
-    lines = [f"{counted(spool.count, noun)}, {size(spool.size_bytes)}:"]
-    lines += [f"  s3://{listed.bucket}/{listed.key} ({size(listed.size_bytes)})" for listed in spool.first]
-    if spool.count > len(spool.first):
-        lines.append(f"  and {spool.count - len(spool.first):,} more")
-    return lines
-
-
-# ---------------------------------------------------------------------------------------------------- backfill
-
-
-def backfill_view(searched: Searched, spool: Spool, sent: int, is_dry_run: bool, again: str) -> View:
-    """again: what to type to see whether it helped."""
-    document = {
-        "files": searched.files,
-        "missed": spool.count,
-        "missed_bytes": spool.size_bytes,
-        "first_missed": [f"s3://{listed.bucket}/{listed.key}" for listed in spool.first],
-        "events_sent": sent,
-        "in_flight": searched.in_flight,
-        "by_report": searched.by_report,
-        "dry_run": is_dry_run,
-    }
-
-    def render() -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        lines: list[RenderableType] = []
-        if searched.in_flight:
-            young = counted(searched.in_flight, "file")
-            lines.append(Text(f"left out: {young} so young that the event may still come ('--grace 0' takes them too)"))
-        if searched.by_report:
-            done = counted(searched.by_report, "file")
-            lines.append(Text(f"left out: {done} that the ledger has forgotten, converted or set aside by a report"))
-        looked = f"{counted(searched.files, 'file')} looked at"
-        if not spool.count:
-            lines.append(Text(f"Nothing was missed: {looked}.", style="green"))
-        elif is_dry_run:
-            lines.append(Text(f"would enter {counted(spool.count, 'file')}, {size(spool.size_bytes)}; {looked}"))
-        else:
-            entered = f"{counted(sent, 'event')} sent for {size(spool.size_bytes)}"
-            lines += [Text(f"{entered}; {looked}", style="bold"), Text(f"next: {again}", style="dim")]
-        return Group(*lines)
-
-    return View(document, render)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted
+from ndjctl.output.times import lasting
 from ndjctl.output.views import fact_table
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 _LISTED = 10
 
 
-def sweep_view(env: str, report: Mapping[str, Any], seconds: float, again: str, inspect: str) -> View:
-    """report: the function's own, which the document holds whole. again, inspect: what to type to sweep again, and to
-    see the manifests."""
+def sweep_view(
+    env: str, report: Mapping[str, Any], seconds: float, again: str, flush: str, partial_age_s: float, inspect: str
+) -> View:
+    """report: the function's own, which the document holds whole. again, flush, inspect: what to type to sweep again,
+    to take partial batches too, and to see the manifests. partial_age_s: how long these wait for more files."""
     document = {"env": env, **report, "seconds": round(seconds, 3)}
 
     def render() -> RenderableType:
@@ -50,7 +53,13 @@ def sweep_view(env: str, report: Mapping[str, Any], seconds: float, again: str, 
         elif report.get("done"):
             lines.append(Text("Nothing is pending and nothing is open.", style="green"))
         else:
-            lines.append(Text(one_line(f"next: {inspect}"), style="dim"))
+            pending = int(report.get("pending", 0))
+            if pending:
+                who = f"{counted(pending, 'file')} {'waits' if pending == 1 else 'wait'} for a full batch"
+                when = f"the sweep takes one that is {lasting(partial_age_s)} old, '{flush}' takes it now"
+                lines.append(Text(one_line(f"{who}: {when}"), style="dim"))
+            if report.get("open") or not pending:
+                lines.append(Text(one_line(f"next: {inspect}"), style="dim"))
         return Group(*lines)
 
     return View(document, render)

@@ -15,6 +15,7 @@ from ndjctl.reconcile.findings import DUPLICATED, MISSING, ORPHANED, STUCK, Exam
 from ndjctl.reconcile.join import pairs
 from ndjctl.reconcile.outputs import Orphan, Output, Outputs
 from ndjctl.reconcile.records import Records
+from ndjctl.reconcile.remedies import look_at_inputs, rewriting
 from ndjctl.reconcile.reports import Reports
 from ndjctl.reconcile.runs import Runs
 from ndjctl.reconcile.scope import Scope
@@ -24,6 +25,9 @@ from ndjctl.reconcile.verdicts import Clock
 
 READERS = 24
 """Threads that read objects; with those that follow manifests they are as many as the client has connections."""
+
+_LOST_SHOWN = 3
+"""Of inputs that are not there any more, as examples of a finding; the others tell what is wrong with the output."""
 
 
 class Reporter(Protocol):
@@ -121,24 +125,29 @@ def reconcile(places: Places, scope: Scope, clock: Clock, reporter: Reporter) ->
         for date in sorted({*scope.dates, *findings.days}):
             reporter.phase(f"counting rows in the Parquet of {date}")
             for output in outputs.of_date(date):
-                _take(output, findings)
+                _take(output, findings, s3, parts.readers)
                 reporter.done(output.parts)
     return Reconciled(scope, findings, clock.now, clock.grace.total_seconds(), waiting, dead)
 
 
-def _take(output: Output, findings: Findings) -> None:
+def _take(output: Output, findings: Findings, s3: Any, readers: ThreadPoolExecutor) -> None:
     day = findings.day(output.date)
     judged = output.judged
     day.lines += judged.lines
     day.rows += judged.rows
     day.bad_lines += judged.bad_lines
+    day.moving_rows += judged.moving_rows
+    day.moving_bad_lines += judged.moving_bad_lines
     day.parts += output.parts
-    remedy = Remedy(("reprocess", "--manifest", output.manifest_id))
+    # Whose examples are not kept, its inputs need no look either.
+    inputs = output.inputs if judged.problems and not findings.is_full else {}
+    lost, newer, is_gone = look_at_inputs(s3, readers, inputs)
+    remedy = rewriting(output.manifest_id, output.date, is_gone, newer)
     for kind in (MISSING, DUPLICATED):
         examples = judged.examples(kind)
         if examples:
             subjects = len({example.subject for example in examples})
-            findings.add(kind, output.date, "item", remedy, examples, subjects)
+            findings.add(kind, output.date, "item", remedy, [*lost[:_LOST_SHOWN], *examples], subjects)
     for orphan in output.orphans:
         findings.add(ORPHANED, output.date, "object", orphans_remedy(output.date), [example_of(orphan)])
     if output.stands_still:

@@ -34,6 +34,7 @@ from ndjctl.reconcile.findings import (
 )
 from ndjctl.reconcile.join import Pair, possible_dates
 from ndjctl.reconcile.records import FileItem, ManifestItem, Records
+from ndjctl.reconcile.remedies import rewriting
 from ndjctl.reconcile.runs import Runs
 from ndjctl.reconcile.streams import Cursor, Listed, list_bucket
 from ndjctl.reconcile.unseen import Unseen, heads
@@ -46,12 +47,13 @@ _MANIFESTS_KEPT = 16_384
 
 @dataclass(frozen=True)
 class _Verdict:
-    """counted: which of the day's counts the file adds to. kind: what is wrong, or empty."""
+    """counted: which of the day's counts the file adds to. kind: what is wrong, or empty. is_waiting: for a batch."""
 
     counted: str
     kind: str = ""
     remedy: Remedy = NO_REMEDY
     why: str = ""
+    is_waiting: bool = False
 
 
 class FileCheck:
@@ -128,12 +130,14 @@ class FileCheck:
     def _settle(self, pair: Pair, verdict: _Verdict) -> None:
         day = self._findings.day(pair.date)
         day.files += 1
+        day.waiting += verdict.is_waiting
         if verdict.counted:
             setattr(day, verdict.counted, getattr(day, verdict.counted) + 1)
         key = pair.listed.key if pair.listed is not None else pair.item.key if pair.item is not None else ""
         uri = s3_uri(self._names.input_bucket, key)
         if verdict.counted == "failed" and pair.item is not None and len(day.failed_examples) < EXAMPLES:
-            day.failed_examples.append(Example(uri, pair.item.error))
+            # The reason begins with the place, as a rule.
+            day.failed_examples.append(Example(uri, pair.item.error.removeprefix(f"{uri}: ")))
         if verdict.kind:
             self._findings.add(verdict.kind, pair.date, "file", verdict.remedy, [Example(uri, verdict.why)])
 
@@ -153,7 +157,7 @@ class FileCheck:
             if overwritten is not None:
                 return overwritten
         if item.status == COMPLETED:
-            return self._completed(item, fresh)
+            return self._completed(item, listed, fresh)
         if item.status == QUARANTINED:
             return self._quarantined(item, listed, fresh)
         if item.status == FAILED:
@@ -174,14 +178,16 @@ class FileCheck:
         counted = item.status if item.status in (COMPLETED, QUARANTINED, FAILED) else ""
         return _Verdict(counted, kind, Remedy(("backfill", "--date", date)), why)
 
-    def _completed(self, item: FileItem, fresh: bool) -> _Verdict:
+    def _completed(self, item: FileItem, listed: Listed | None, fresh: bool) -> _Verdict:
         if self._manifest(item, fresh) is not None:
             return _Verdict("completed")
         prefix = part_prefix(item.date, item.manifest_id)
         if fresh and next(list_bucket(self._s3, self._names.output_bucket, prefix, page_items=1), None) is not None:
             return _Verdict("completed")  # its rows are counted with the parts
         why = f"it is completed, but there is nothing of its manifest {item.manifest_id or '(none)'}"
-        return _Verdict("completed", MISSING, Remedy(("reprocess", "--manifest", item.manifest_id)), why)
+        if listed is None:
+            why += ", and its object is gone"
+        return _Verdict("completed", MISSING, rewriting(item.manifest_id, item.date, listed is None, ()), why)
 
     def _quarantined(self, item: FileItem, listed: Listed | None, fresh: bool) -> _Verdict:
         bucket = self._names.quarantine_bucket
@@ -211,7 +217,7 @@ class FileCheck:
 
     def _unfinished(self, item: FileItem, fresh: bool) -> _Verdict:
         if self._clock.is_young(item.changed_at):
-            return _Verdict("in_flight")
+            return _Verdict("in_flight", is_waiting=item.status == PENDING)
         since = f"since {iso_utc(item.changed_at)}" if item.changed_at else "for an unknown time"
         sweep = Remedy(("sweep",))
         if item.status == PENDING:

@@ -31,11 +31,14 @@ class Example:
 @dataclass(frozen=True)
 class Remedy:
     """What mends it: words of an ndjctl command, or a whole command line of another program. hint: what to do where no
-    command does it."""
+    command does it, or before it. then: words of the command that comes after that. otherwise: of one that gives up
+    what cannot be mended."""
 
     words: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
     hint: str = ""
+    then: tuple[str, ...] = ()
+    otherwise: tuple[str, ...] = ()
 
 
 NO_REMEDY = Remedy()
@@ -56,19 +59,23 @@ class Finding:
 @dataclass
 class DayCounts:
     """One date. files: objects that are in the bucket or were. completed, quarantined, failed: at rest by the ledger.
-    in_flight: on their way within their time, or in a run that lives. by_report: the ledger has forgotten them and a
-    run's report or a copy in quarantine says what became of them. lines: of the files whose output was read, by the
-    ledger. rows and bad_lines: found in the outputs."""
+    in_flight: on their way within their time, or in a run that lives. waiting: of those, how many wait for a batch.
+    by_report: the ledger has forgotten them and a run's report or a copy in quarantine says what became of them. lines:
+    of the files at rest whose output was read, by the ledger. rows and bad_lines: of those files, found in the outputs.
+    moving_rows and moving_bad_lines: found there of files that are on their way, or of their older versions."""
 
     files: int = 0
     completed: int = 0
     quarantined: int = 0
     failed: int = 0
     in_flight: int = 0
+    waiting: int = 0
     by_report: int = 0
     lines: int = 0
     rows: int = 0
     bad_lines: int = 0
+    moving_rows: int = 0
+    moving_bad_lines: int = 0
     parts: int = 0
     found: Counter[str] = field(default_factory=Counter)
     failed_examples: list[Example] = field(default_factory=list)
@@ -89,7 +96,7 @@ class Findings:
         self.day(date).found[kind] += count
         key = (kind, date, remedy)
         if key not in self._kept:
-            if len(self._kept) >= MOST_FINDINGS:
+            if self.is_full:
                 self.not_kept += 1
                 return
             self._kept[key] = Finding(kind, date, unit, remedy)
@@ -97,6 +104,11 @@ class Findings:
         finding.count += count
         room = EXAMPLES - len(finding.examples)
         finding.examples += list(examples)[:room]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is new from now on is only counted."""
+        return len(self._kept) >= MOST_FINDINGS
 
     @property
     def total(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from ndjctl.contracts import (
     ABANDONED,
     COMPLETED,
+    FAILED,
     MANIFESTED,
     PENDING,
     PROCESSING,
@@ -25,7 +26,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.reconcile.parts import Content, read_bad_lines, read_part
 from ndjctl.reconcile.records import FileItem, ManifestItem, Records
-from ndjctl.reconcile.reports import Report, Reports
+from ndjctl.reconcile.reports import Report, ReportedFile, Reports
 from ndjctl.reconcile.runs import Runs
 from ndjctl.reconcile.streams import Listed, grouped, list_bucket, ordered_map
 from ndjctl.reconcile.verdicts import (
@@ -57,7 +58,9 @@ class Orphan:
 
 @dataclass
 class Output:
-    """What was found of one manifest. stands_still: why it is open although all its files are at rest, or None."""
+    """What was found of one manifest. stands_still: why it is open although all its files are at rest, or None. inputs:
+    where there are problems, the ETags of the versions that it was made of, by URI, without those that are another
+    manifest's now or failed."""
 
     date: str
     manifest_id: str
@@ -65,6 +68,7 @@ class Output:
     orphans: list[Orphan] = field(default_factory=list)
     stands_still: str | None = None
     parts: int = 0
+    inputs: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_fine(self) -> bool:
@@ -239,6 +243,8 @@ class Outputs:
         expected = {uri: expected_of(seen.manifest_id, items.get(uri), reported.get(uri)) for uri in files}
         unreadable = [(s3_uri(c.listed.bucket, c.listed.key), c.problem) for c in contents if c.problem]
         output.judged = judge_output(expected, rows, bad_lines, missing, unreadable)
+        if output.judged.problems:
+            output.inputs = _inputs(seen.manifest_id, files, items, reported)
 
     def _read(self, parts: Iterable[Listed], bad_lines: Iterable[Listed]) -> list[Content]:
         def read(reader: Callable[[Any, Listed], Content], listed: Listed) -> Any:
@@ -256,6 +262,19 @@ class Outputs:
     @staticmethod
     def _orphan(output: Output, seen: _Seen, objects: Iterable[Listed], why: str) -> None:
         output.orphans += [Orphan(listed, seen.date, seen.manifest_id, why) for listed in objects]
+
+
+def _inputs(
+    manifest_id: str, files: Iterable[str], items: Mapping[str, FileItem], reported: Mapping[str, ReportedFile]
+) -> dict[str, str]:
+    found = {}
+    for uri in files:
+        item = items.get(uri)
+        if item is None and uri in reported:
+            found[uri] = reported[uri].etag
+        elif item is not None and item.manifest_id == manifest_id and item.status != FAILED:
+            found[uri] = item.etag
+    return found
 
 
 def _completed_here(

@@ -68,11 +68,14 @@ class Problem:
 @dataclass
 class Judged:
     """What is wrong with a manifest's output, and its counts. lines: of the files that it completed, by the ledger or
-    the report."""
+    the report. rows, bad_lines: of files at rest. moving_rows, moving_bad_lines: of files that are on their way, which
+    have no number of lines yet."""
 
     lines: int = 0
     rows: int = 0
     bad_lines: int = 0
+    moving_rows: int = 0
+    moving_bad_lines: int = 0
     problems: list[Problem] = field(default_factory=list)
 
     def examples(self, kind: str) -> list[Example]:
@@ -105,16 +108,23 @@ def judge_output(
     missing_parts: Iterable[int],
     unreadable: Iterable[tuple[str, str]],
 ) -> Judged:
-    """expected: by source URI. unreadable: (URI, what is wrong) of parts and objects of bad lines."""
-    judged = Judged(lines=sum(each.lines for each in expected.values()), rows=rows.total(), bad_lines=bad_lines.total())
+    """expected: by source URI. unreadable: (URI, what is wrong) of parts and objects of bad lines. Without problems,
+    lines are rows and bad lines together."""
+    judged = Judged()
     problems = judged.problems
     problems += [Problem(MISSING, uri, why) for uri, why in unreadable]
     for number in missing_parts:
         problems.append(Problem(MISSING, f"part {number:05d}", "the part is not there"))
     for uri in sorted({*expected, *rows, *bad_lines}):
         wanted = expected.get(uri) or Expected(why="no such file is in the manifest")
-        if not wanted.is_open:
-            problems += _of_source(uri, wanted, rows[uri], bad_lines[uri])
+        if wanted.is_open:
+            judged.moving_rows += rows[uri]
+            judged.moving_bad_lines += bad_lines[uri]
+            continue
+        judged.lines += wanted.lines
+        judged.rows += rows[uri]
+        judged.bad_lines += bad_lines[uri]
+        problems += _of_source(uri, wanted, rows[uri], bad_lines[uri])
     return judged
 
 

@@ -32,6 +32,12 @@ class Choice:
         return self.reason.casefold() in reason.casefold()
 
 
+def reason_alone(reason: str, key: str) -> str:
+    """A reason without the URI of the file `key` that it begins with, where it does: for a line that names the file."""
+    place, found, rest = reason.partition(f"/{key}: ")
+    return rest if found and place.startswith("s3://") else reason
+
+
 class Reasons:
     """Counts of reasons, without the file that each begins with. Of more different ones than fit, some are counted
     together."""

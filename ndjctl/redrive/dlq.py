@@ -20,33 +20,37 @@ PREVIEWED = 10_000
 """Messages that a preview looks at, at most: all of them are out of view until it ends."""
 
 _PREVIEW_HIDDEN_S = 30
-_MOVE_HIDDEN_S = 120
+MOVE_HIDDEN_S = 120
 _AT_ONCE = 10
 _WAIT_S = 1
 """A receive that does not wait asks some of SQS's servers only, and may see nothing where there is something."""
 
 _EMPTY_RECEIVES = 2
 _MOST_BATCH_BYTES = 240 * 1024
-_UNKNOWN_MESSAGES = 1_000
+_MOST_GARBAGE = 1_000
 
 
 @dataclass
 class DlqPreview:
     """messages: of the whole queue, by its own count, which is approximate. seen: that were looked at. chosen, files,
-    size_bytes: of those. garbage: messages that are no S3 event of a new file."""
+    size_bytes: of those. not_chosen: that do not match what was asked for. garbage: messages that match and are no S3
+    event of a new file; garbage_count: also of those that are too many to keep."""
 
     messages: int = 0
     seen: int = 0
     chosen: int = 0
+    not_chosen: int = 0
     files: int = 0
     size_bytes: int = 0
     reasons: Reasons = field(default_factory=Reasons)
     examples: list[Letter] = field(default_factory=list)
     garbage: list[Letter] = field(default_factory=list)
+    garbage_count: int = 0
 
     def add(self, letter: Letter, choice: Choice) -> None:
         self.seen += 1
-        if not letter.is_event:
+        if letter.is_listed(choice):
+            self.garbage_count += 1
             _append(self.garbage, letter)
         elif letter.is_chosen(choice):
             self.chosen += 1
@@ -55,6 +59,8 @@ class DlqPreview:
             self.reasons.add(letter.why)
             if len(self.examples) < EXAMPLES:
                 self.examples.append(letter)
+        else:
+            self.not_chosen += 1
 
 
 @dataclass
@@ -91,7 +97,7 @@ class DeadLetters:
         preview = DlqPreview(messages=self._count())
         hidden: list[str] = []
         try:
-            for letters in self._received(_PREVIEW_HIDDEN_S):
+            for letters in self.received(_PREVIEW_HIDDEN_S):
                 hidden += [letter.receipt for letter in letters]
                 for letter in letters:
                     preview.add(letter, self.choice)
@@ -99,7 +105,7 @@ class DeadLetters:
                 if preview.seen >= PREVIEWED:
                     break
         finally:
-            self._show(hidden)
+            self.show(hidden)
         return preview
 
     def move(self, pacer: Pacer, progress: Progress) -> DlqOutcome:
@@ -107,10 +113,10 @@ class DeadLetters:
         outcome = DlqOutcome()
         hidden: list[str] = []
         try:
-            for letters in self._received(_MOVE_HIDDEN_S):
+            for letters in self.received(MOVE_HIDDEN_S):
                 chosen = [letter for letter in letters if letter.is_chosen(self.choice)]
                 for letter in letters:
-                    if not letter.is_event:
+                    if letter.is_listed(self.choice):
                         _append(outcome.garbage, letter)
                     elif letter not in chosen:
                         outcome.passed += 1
@@ -120,7 +126,7 @@ class DeadLetters:
                     hidden += self._send(batch, outcome)
                     progress(len(batch))
         finally:
-            self._show(hidden)
+            self.show(hidden)
         return outcome
 
     def _send(self, batch: Sequence[Letter], outcome: DlqOutcome) -> list[str]:
@@ -142,7 +148,7 @@ class DeadLetters:
             outcome.twice += len(deleted.get("Failed", []))
         return [batch[number].receipt for number in refused]
 
-    def _received(self, hidden_s: int) -> Iterator[list[Letter]]:
+    def received(self, hidden_s: int) -> Iterator[list[Letter]]:
         """Messages that were not received before, up to 10 at a time, until there are none left in view."""
         known: set[str] = set()
         empty = 0
@@ -161,7 +167,7 @@ class DeadLetters:
             if fresh:
                 yield letters_of(fresh, self.tracking)
 
-    def _show(self, receipts: Sequence[str]) -> None:
+    def show(self, receipts: Sequence[str]) -> None:
         """Puts messages back into view. Those for which that fails come back by themselves."""
         for start in range(0, len(receipts), _AT_ONCE):
             entries = [
@@ -177,7 +183,7 @@ class DeadLetters:
 
 
 def _append(letters: list[Letter], letter: Letter) -> None:
-    if len(letters) < _UNKNOWN_MESSAGES:
+    if len(letters) < _MOST_GARBAGE:
         letters.append(letter)
 
 

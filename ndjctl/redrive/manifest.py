@@ -2,17 +2,17 @@
 
 For parts that are damaged, missing, or doubled by a stray. What its files have become since counts: those that are
 another manifest's now, or failed, are left out; a file whose object is no longer the one that was converted would be
-lost, so then nothing may be done.
+lost, so then nothing may be done, unless the loss of those whose object is gone is accepted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ndjctl.aws import is_not_found
 from ndjctl.contracts import (
@@ -31,11 +31,13 @@ from ndjctl.contracts import (
 )
 from ndjctl.contracts.formats import REPORT_FORMAT, REPORT_VERSION
 from ndjctl.errors import UsageError, WorkFailed
+from ndjctl.items import Item
 from ndjctl.redrive.moves import head
-from ndjctl.redrive.tracking import Entry, Item, Tracking
+from ndjctl.redrive.tracking import Entry, Tracking
 
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 _THREADS = 16
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,31 @@ class Included:
     entry: Entry | None
 
 
+GONE = "gone"
+NEWER = "newer"
+UNKNOWN = "unknown"
+
+
+class Refused(NamedTuple):
+    """A file without which the manifest cannot be written again. kind: GONE, there is no object; NEWER, it was
+    overwritten, and the ledger has the file; UNKNOWN, it was, and the ledger has forgotten the file."""
+
+    key: str
+    kind: str
+
+
 @dataclass
 class Reopening:
-    """What writing a manifest again comes to. left_out, refused: (key, why). is_open: it is open already."""
+    """What writing a manifest again comes to. given_up: files whose object is gone and that are to be failed, with the
+    loss of their rows. left_out: (key, why). refused: it cannot be done while these are. is_open: it is open already.
+    """
 
     manifest_id: str
     date: str
     included: list[Included] = field(default_factory=list)
+    given_up: list[Included] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    refused: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     is_open: bool = False
     state: str = ""
     closed: Item | None = None
@@ -70,8 +88,9 @@ class Finder:
     tracking: Tracking
     names: Names
 
-    def look(self, manifest_id: str) -> Reopening:
-        """Raises UsageError for a manifest that there is not, WorkFailed for one that cannot be written again."""
+    def look(self, manifest_id: str, accepts_loss: bool = False) -> Reopening:
+        """accepts_loss: files whose object is gone are given up instead of refused. Raises UsageError for a manifest
+        that there is not, WorkFailed for one that cannot be written again."""
         if not _SAFE_ID.fullmatch(manifest_id):
             raise UsageError(f"{manifest_id!r} is no id of a manifest: they look like 20261123T143122123Z-7f3a9c12.")
         opened = self.tracking.open_manifest(manifest_id)
@@ -84,7 +103,7 @@ class Finder:
                 f"Manifest {manifest_id} ended {found.closed[Attr.STATE]} and has no output: its files are failed, "
                 f"'ndjctl redrive failed --date {date}' enters them again."
             )
-        self._sort(found, self._manifest(date, manifest_id))
+        self._sort(found, self._manifest(date, manifest_id), accepts_loss)
         return found
 
     # ------------------------------------------------------------------------------------------------ what it has
@@ -138,7 +157,7 @@ class Finder:
             raise WorkFailed(f"{str(error).rstrip('.')}.") from error
         return {str(file["key"]) for file in report["files"] if file["status"] == COMPLETED}
 
-    def _sort(self, found: Reopening, manifest: Manifest) -> None:
+    def _sort(self, found: Reopening, manifest: Manifest, accepts_loss: bool) -> None:
         entries = self.tracking.entries((found.date, file.key) for file in manifest.files)
         forgotten = [file for file in manifest.files if (found.date, file.key) not in entries]
         converted = self._converted(found) if forgotten else set()
@@ -151,21 +170,21 @@ class Finder:
             else:
                 wanted.append(Included(file, entry))
         with ThreadPoolExecutor(_THREADS) as pool:
-            for each, why in zip(wanted, pool.map(self._refusal, wanted), strict=True):
-                if why is None:
+            for each, kind in zip(wanted, pool.map(self._refusal, wanted), strict=True):
+                if kind is None:
                     found.included.append(each)
+                elif kind == GONE and accepts_loss:
+                    found.given_up.append(each)
                 else:
-                    found.refused.append((each.file.key, why))
+                    found.refused.append(Refused(each.file.key, kind))
 
     def _refusal(self, each: Included) -> str | None:
         facts = head(self.s3, each.file.bucket, each.file.key)
         if facts is None:
-            return "the object is no longer there: its rows could not be written again"
+            return GONE
         if facts.etag == each.file.etag:
             return None
-        if each.entry is None:
-            return "the object is another version, and the ledger has forgotten what became of the file"
-        return "the object is a newer version: 'ndjctl reprocess' with its key gives it a manifest of its own first"
+        return UNKNOWN if each.entry is None else NEWER
 
 
 def _left_out(manifest_id: str, entry: Entry | None, was_converted: bool) -> str | None:
@@ -175,6 +194,42 @@ def _left_out(manifest_id: str, entry: Entry | None, was_converted: bool) -> str
     if entry.manifest_id != manifest_id:
         return f"it is {entry.status} and no longer of this manifest"
     return f"it is failed: {entry.error}" if entry.status == FAILED else None
+
+
+def refusal(manifest_id: str, refused: Sequence[Refused], typed: Callable[..., str]) -> str:
+    """Why a manifest is not written again, and what to do about each of its files that are in the way. typed: words of
+    a command -> what to type here."""
+    giving_up = typed("reprocess", "--manifest", manifest_id, "--accept-loss")
+
+    def keys(kind: str) -> list[str]:
+        return [each.key for each in refused if each.kind == kind]
+
+    steps = []
+    if gone := keys(GONE):
+        steps.append(
+            f"{_named(gone)}: the object is gone; put it back with the same content (an older version of the bucket, a "
+            f"backup), or give its rows up: '{giving_up}'"
+        )
+    if newer := keys(NEWER):
+        steps.append(
+            f"{_named(newer)}: overwritten since; '{typed('reprocess', *newer[:_MOST_NAMED])}' first, which gives the "
+            f"newer version a manifest of its own, and this again at once"
+        )
+    if unknown := keys(UNKNOWN):
+        steps.append(
+            f"{_named(unknown)}: overwritten since, and the ledger has forgotten the file; "
+            f"'{typed('backfill', '--prefix', unknown[0])}' first, which enters the newer version"
+        )
+    told = "; ".join(steps)
+    return (
+        f"Manifest {manifest_id} cannot be written again without losing rows, nothing was done. {told}. Then the same "
+        f"command again."
+    )
+
+
+def _named(keys: Sequence[str]) -> str:
+    told = ", ".join(repr(key) for key in keys[:_MOST_NAMED])
+    return f"{told} and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else told
 
 
 def named(pairs: Sequence[tuple[str, str]], most: int = 3) -> str:

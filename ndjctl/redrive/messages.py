@@ -46,7 +46,12 @@ class Letter:
         return sum(each.size_bytes for each in self.objects)
 
     def is_chosen(self, choice: Choice) -> bool:
+        """Whether it is an event and is asked for."""
         return self.is_event and any(choice.takes(self.why, each.date) for each in self.objects)
+
+    def is_listed(self, choice: Choice) -> bool:
+        """Whether it announces no file and is asked for: it has no date."""
+        return not self.is_event and choice.date is None and choice.takes_reason(self.why)
 
 
 def letters_of(messages: Sequence[Mapping[str, Any]], tracking: Tracking) -> list[Letter]:

@@ -45,11 +45,12 @@ class Facts(NamedTuple):
 class Moved(NamedTuple):
     """What became of one file. what: MOVED, to pending; GONE, there is no object to convert; REFUSED, it is as before,
     `why` says for what reason; CHANGED, somebody else moved it meanwhile; SETTLED, there was nothing to convert, and
-    the ledger says so now."""
+    the ledger says so now. size_bytes: of the object that was entered."""
 
     entry: Entry
     what: str
     why: str = ""
+    size_bytes: int = 0
 
 
 def head(s3: Any, bucket: str, key: str) -> Facts | None:
@@ -108,7 +109,7 @@ class Mover:
                 Attr.SEQUENCER: entry.superseded_by_sequencer if facts.etag == entry.superseded_by else "",
             }
         is_done = self._write(entry, change, LEFT_BY_A_RUN, is_closed)
-        return Moved(entry, MOVED) if is_done else _changed(entry)
+        return Moved(entry, MOVED, size_bytes=facts.size_bytes) if is_done else _changed(entry)
 
     def settle(self, entry: Entry, is_closed: str) -> Moved:
         """Of a file whose converted version is the one that is there (again): no newer one is known any more."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from lambda_handler.dynamo import ABSENT, file_key, key_request, put_request, size_mb, update_request
 from ndjctl.contracts import (
+    FAILED,
     MANIFESTED,
     OPEN_MANIFESTS_PARTITION,
     READY,
@@ -24,12 +25,15 @@ from ndjctl.contracts import (
 )
 from ndjctl.errors import WorkFailed
 from ndjctl.glue_runs import attempts_of
+from ndjctl.items import Item
 from ndjctl.redrive.manifest import Included, Reopening
 from ndjctl.redrive.moves import transact
-from ndjctl.redrive.tracking import Item, Tracking
+from ndjctl.redrive.tracking import Tracking
 
 _WITH_THE_MANIFEST = 90
-"""Files that become `manifested` in the very transaction that opens the manifest; DynamoDB takes 100 actions."""
+"""Files that are changed in the very transaction that opens the manifest; DynamoDB takes 100 actions."""
+
+LOST = "its object is gone; its rows were given up when the Parquet of its manifest was written again"
 
 _KEPT = (
     Attr.DATE,
@@ -60,7 +64,9 @@ class Reopener:
         self._check_lock(found.manifest_id)
         now = self.clock()
         actions = [*self._opening(found, now), self._unlocked(found.manifest_id)]
-        files = [self._manifested(found, each, now) for each in found.included]
+        lost = {Attr.STATUS: FAILED, Attr.ERROR: LOST}
+        files = [self._changed(found, each, lost, now) for each in found.given_up]
+        files += [self._changed(found, each, {Attr.STATUS: MANIFESTED}, now) for each in found.included]
         if not transact(self.tracking.dynamodb, [*actions, *files[:_WITH_THE_MANIFEST]], self.sleep):
             raise WorkFailed(
                 f"Manifest {found.manifest_id}, one of its files or its parts changed hands meanwhile: nothing was "
@@ -93,9 +99,9 @@ class Reopener:
             actions.append({"Delete": key_request(self.tracking.table, closed_key, as_read)})
         return actions
 
-    def _manifested(self, found: Reopening, each: Included, now: datetime) -> dict[str, Any]:
+    def _changed(self, found: Reopening, each: Included, status: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         change = {
-            Attr.STATUS: MANIFESTED,
+            **status,
             Attr.UPDATED_AT: iso_utc(now),
             Attr.TTL: int((now + timedelta(days=TTL_DAYS)).timestamp()),
         }

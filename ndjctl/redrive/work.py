@@ -22,19 +22,24 @@ Progress = Callable[[int], None]
 @dataclass
 class Candidate:
     """A file that may be moved. why: it is where it is. replaces: for its item. is_closed: a manifest that must not be
-    open when it is moved, if any."""
+    open when it is moved, if any. found_bytes: of the object as it is now, None where it was not looked at."""
 
     entry: Entry
     why: str = ""
     replaces: str = ""
     is_closed: str = ""
+    found_bytes: int | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what would be converted; as recorded, where the object was not looked at."""
+        return self.entry.size_bytes if self.found_bytes is None else self.found_bytes
 
 
 @dataclass
 class Preview:
-    """What would be moved, by what the ledger says now. size_bytes: as recorded, which is the older version's where
-    there is a newer one. refused: what was asked for and cannot be moved, with the reasons. waiting: files that a sweep
-    sees to, which are none of these."""
+    """What would be moved, by what the ledger says now. size_bytes: of what would be converted. refused: what was asked
+    for and cannot be moved, with the reasons. waiting: files that a sweep sees to, which are none of these."""
 
     files: int = 0
     size_bytes: int = 0
@@ -45,7 +50,7 @@ class Preview:
 
     def add(self, candidate: Candidate) -> None:
         self.files += 1
-        self.size_bytes += candidate.entry.size_bytes
+        self.size_bytes += candidate.size_bytes
         self.reasons.add(candidate.why)
         if len(self.examples) < EXAMPLES:
             self.examples.append(candidate)
@@ -53,7 +58,7 @@ class Preview:
 
 @dataclass
 class Outcome:
-    """moved: files. size_bytes: of those, by what the ledger said. left: the others, with the reasons."""
+    """moved: files. size_bytes: of those, as their objects are now. left: the others, with the reasons."""
 
     moved: int = 0
     size_bytes: int = 0
@@ -67,7 +72,7 @@ class Outcome:
     def add(self, moved: Moved) -> None:
         if moved.what == MOVED:
             self.moved += 1
-            self.size_bytes += moved.entry.size_bytes
+            self.size_bytes += moved.size_bytes
         else:
             self.left.append(moved)
 

@@ -24,6 +24,7 @@ DAY = "2026-11-23"
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 NAMES = Names(ACCOUNT)
+_INDEX_KEYS = ((Attr.STATUS, "HASH"), (Attr.UPLOAD_TIME, "RANGE"))
 
 
 def now() -> datetime:
@@ -49,15 +50,25 @@ class Operations:
     monkeypatch: pytest.MonkeyPatch
     dynamodb: Any = field(default_factory=lambda: boto3.client("dynamodb", REGION))
     s3: Any = field(default_factory=lambda: boto3.client("s3", REGION))
+    sqs: Any = field(default_factory=lambda: boto3.client("sqs", REGION))
 
     def deploy(self) -> None:
         keys = ((Attr.DATE_PREFIX, "HASH"), (Attr.FILE_KEY, "RANGE"))
         self.dynamodb.create_table(
             TableName=NAMES.tracking_table,
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in (*keys, *_INDEX_KEYS)],
             BillingMode="PAY_PER_REQUEST",
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": contracts.STATUS_INDEX,
+                    "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in _INDEX_KEYS],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
         )
+        for queue in (NAMES.queue, NAMES.dead_letter_queue):
+            self.sqs.create_queue(QueueName=queue)
         for bucket in NAMES.buckets:
             self.s3.create_bucket(Bucket=bucket)
 

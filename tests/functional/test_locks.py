@@ -14,6 +14,7 @@ from lambda_handler.config import settings_from
 from lambda_handler.lock import Lock as HeldLock
 from lambda_handler.lock import held
 from lambda_handler.services import Invocation, Services
+from ndjctl.aws import Cloud
 from ndjctl.contracts import LOCKS_PARTITION, TTL_DAYS, Attr, Env
 from ndjctl.locks import Locks
 from tests.functional.operations_world import DAY, NAMES, GlueStub, Operations, now
@@ -113,7 +114,7 @@ def test_a_broken_lock_is_free_and_its_fence_goes_on(deployed: Operations, take:
     assert f"locks break --env dev {DAY}" in listed.out
     answer = deployed("locks", "break", DAY)
     assert (answer.code, answer.err) == (0, "")
-    assert f"The lock {DAY} of request-1 is broken (its lease is over); its fence is 2 now." in answer.out
+    assert f"The lock {DAY} was taken from request-1 (its lease is over); its fence is 2 now." in answer.out
     assert deployed.get(LOCKS_PARTITION, f"{DAY}#") == {
         Attr.DATE_PREFIX: LOCKS_PARTITION,
         Attr.FILE_KEY: f"{DAY}#",
@@ -176,6 +177,35 @@ def test_what_is_no_lock(operations: Operations) -> None:
     answer = operations("locks", "break", "2026-13-01")
     assert answer.code == 2
     assert "takes YYYY-MM-DD, '2026-13-01' is not that" in answer.err
+
+
+def test_rewrite_locks_go_by_the_beginning_of_the_manifests_id(deployed: Operations) -> None:
+    ids = ("20261123T100000000Z-0123abcd", "20261123T100000000Z-0123abce")
+    answer = deployed("locks", "break", "rewrite-nonsense")
+    assert (answer.code, answer.out) == (2, "")
+    assert "No manifest has an id that begins with 'nonsense'" in answer.err
+    assert deployed("locks", "break", "rewrite-").code == 2
+    deployed.manifest(ids[0], "done")
+    nobody = deployed("locks", "break", "rewrite-20261123", "--json")
+    assert (nobody.code, nobody.document["lock"], nobody.document["held"]) == (0, f"rewrite-{ids[0]}", False)
+    glue, real = GlueStub({RUN: ("RUNNING", None)}, now()), Cloud.client
+    deployed.monkeypatch.setattr(Cloud, "client", lambda self, name: glue if name == "glue" else real(self, name))
+    deployed.lock(f"rewrite-{ids[0]}", holder=RUN)
+    held = deployed("locks", "break", "rewrite-20261123", "--json")
+    assert (held.code, held.document["lock"], held.document["held"]) == (1, f"rewrite-{ids[0]}", True)
+    deployed.lock(f"rewrite-{ids[1]}", holder=RUN)
+    several = deployed("locks", "break", "rewrite-20261123")
+    assert several.code == 2
+    assert "More than one lock has a name that begins with 'rewrite-20261123'" in several.err
+    assert deployed("locks", "break", f"rewrite-{ids[1]}", "--json").document["lock"] == f"rewrite-{ids[1]}"
+
+
+def test_the_list_fits_a_terminal(deployed: Operations, take: Take) -> None:
+    take(age_s=100)
+    deployed.lock("rewrite-20261123T100000000Z-0123abcd", holder="jr_1", expires_at=1)
+    lines = deployed("locks").out.splitlines()
+    assert max(map(len, lines[:1] + lines[1::2])) <= 80
+    assert "  fence 1; held by request-1, its lease is not over" in lines
 
 
 def test_every_page_is_read(deployed: Operations) -> None:

@@ -210,6 +210,55 @@ def test_rows_of_an_older_version_stay_until_the_new_one_is_done(world: World) -
     assert world.found() == []
 
 
+def test_rows_of_a_file_on_its_way_are_counted_apart(world: World) -> None:
+    world.set_file(B, **{Attr.BATCH_ID: None, Attr.REPLACES: IDS[0], Attr.STATUS: PENDING})
+    result = world.reconcile(grace_s=7200)
+    day = result.findings.days[DAY]
+    assert result.ok and (day.in_flight, day.waiting) == (1, 1)
+    assert (day.lines, day.rows, day.bad_lines) == (19, 17, 2)
+    assert (day.moving_rows, day.moving_bad_lines) == (5, 1)
+
+
+def remedies(world: World) -> list[tuple[str, str, str, str]]:
+    """(first command, hint, second command, examples) of every finding."""
+    return [
+        (
+            " ".join(each.remedy.words),
+            each.remedy.hint,
+            " ".join(each.remedy.then),
+            "; ".join(example.why for example in each.examples),
+        )
+        for each in world.reconcile().findings.kept
+        if each.kind == "missing"
+    ]
+
+
+def test_a_part_that_is_gone_and_an_input_too(world: World) -> None:
+    world.s3.delete_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[0], 1))
+    world.s3.delete_object(Bucket=world.names.input_bucket, Key=A)
+    ((words, hint, then, whys),) = remedies(world)
+    assert (words, then) == ("", f"reprocess --manifest {IDS[0]}")
+    assert "put each object back with the same content" in hint
+    assert whys.startswith("its object is gone; the part is not there")
+    etag = world.put_input(A, b'{"new":1}\n')
+    world.set_file(A, **{Attr.SUPERSEDED_BY: etag})
+    ((words, hint, then, whys),) = remedies(world)
+    assert (words, hint, then) == (f"reprocess {A}", "", f"reprocess --manifest {IDS[0]}")
+    assert whys.startswith("its object was overwritten after it was converted")
+    # The file that another manifest has now is no input of this one any more.
+    world.set_file(A, **{Attr.BATCH_ID: None, Attr.STATUS: PENDING, Attr.REPLACES: IDS[0]})
+    assert [each[:3] for each in remedies(world)] == [(f"reprocess --manifest {IDS[0]}", "", "")]
+
+
+def test_nothing_of_its_manifest_is_there_and_its_object_is_gone(world: World) -> None:
+    key = f"in/{DAY}-x.ndjson"
+    world.put_file(key, status=COMPLETED, **{Attr.BATCH_ID: IDS[6], Attr.ROWS: 3, Attr.LINES: 3})
+    world.s3.delete_object(Bucket=world.names.input_bucket, Key=key)
+    ((words, hint, then, why),) = remedies(world)
+    assert (words, then) == ("", f"reprocess --manifest {IDS[6]}")
+    assert "put each object back" in hint and why.endswith("and its object is gone")
+
+
 def test_quarantined_lines_that_are_gone_or_too_many(world: World) -> None:
     key = world.put_bad_lines(IDS[0], 0, [A])
     assert world.found() == [("missing", 1, f"reprocess --manifest {IDS[0]}")]

@@ -97,6 +97,23 @@ def test_only_what_is_chosen_goes_back(world: RedriveWorld, choice: Choice, keys
     assert world.bodies(world.dlq_url) == sorted(body for key, body in everything.items() if key not in keys)
 
 
+def test_what_does_not_match_is_counted_and_not_said_to_stay(world: RedriveWorld) -> None:
+    for body in (event("2026-11-22-a.ndjson"), event("b.ndjson"), "no JSON", "{}"):
+        world.send_dead(body)
+
+    def counts(choice: Choice) -> tuple[int, int, int, int]:
+        found = dead(world, choice).look(nothing)
+        assert len(found.garbage) == found.garbage_count
+        return found.seen, found.chosen, found.garbage_count, found.not_chosen
+
+    assert counts(EVERYTHING) == (4, 2, 2, 0)
+    assert counts(Choice(date=DAY)) == (4, 1, 0, 3)
+    assert counts(Choice(reason="not JSON")) == (4, 0, 1, 3)
+    assert counts(Choice(reason="nothing like it")) == (4, 0, 0, 4)
+    outcome = move(dead(world, Choice(reason="nothing like it")))
+    assert (outcome.messages, outcome.passed, outcome.garbage) == (0, 4, [])
+
+
 class Death(BaseException): ...
 
 

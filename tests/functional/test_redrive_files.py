@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ from ndjctl import contracts
 from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, PENDING, PROCESSING, Attr, part_key
 from ndjctl.errors import UsageError
 from ndjctl.redrive.choice import Choice
-from ndjctl.redrive.files import FailedFiles, NamedFiles, StuckFiles, SupersededFiles, dates_of
+from ndjctl.redrive.files import FailedFiles, StuckFiles
+from ndjctl.redrive.newer import NamedFiles, SupersededFiles, dates_of, sized
 from ndjctl.redrive.pacing import Pacer
 from ndjctl.redrive.tracking import Entry, Tracking
 from ndjctl.redrive.work import Outcome, Preview, look, move_all
@@ -27,6 +29,10 @@ def world() -> Iterator[RedriveWorld]:
 
 
 def nothing(_count: int) -> None: ...
+
+
+def typed(*words: str) -> str:
+    return " ".join(("ndjctl", *words, "--env", "dev"))
 
 
 def seen(files: Any) -> Preview:
@@ -289,33 +295,57 @@ def test_files_by_their_keys_and_why_not(world: RedriveWorld) -> None:
     world.put_object("2025-01-31-dated.ndjson", b'{"a":333}\n')
     keys = ["newer", "same", "gone", "failed", "under", "2025-01-31-dated", "nowhere"]
     named = [f"s3://{NAMES.input_bucket}/newer.ndjson", *(f"{key}.ndjson" for key in keys)]
-    files = NamedFiles(world.tracking, world.mover, named, None, NOW)
+    files = NamedFiles(world.tracking, world.mover, named, None, NOW, typed)
     assert seen(files).files == 2
     told = {each.entry.key.removesuffix(".ndjson"): each.why for each in files.refused}
     assert told == {
         "same": "its rows are of the version that is there: nothing to do; if they are damaged, "
-        "'ndjctl reprocess --manifest m1' writes them again",
+        "'ndjctl reprocess --manifest m1 --env dev' writes them again",
         "gone": "the object is no longer there; its rows stay as they are",
-        "failed": "it is failed: 'ndjctl redrive failed' enters it again",
+        "failed": f"it is failed: 'ndjctl redrive failed --date {DAY} --env dev' enters it again",
         "under": "it is processing: it is on its way already",
         "nowhere": "the ledger has no such file (it remembers a file for 7 days)",
     }
     assert moved(files).moved == 2
     assert world.item("2025-01-31-dated.ndjson", "2025-01-31")[Attr.STATUS] == PENDING
     with pytest.raises(UsageError, match=r"'readme\.txt' is no key of a file"):
-        seen(NamedFiles(world.tracking, world.mover, ["readme.txt"], None, NOW))
+        seen(NamedFiles(world.tracking, world.mover, ["readme.txt"], None, NOW, typed))
+
+
+def test_a_uri_of_another_bucket_is_no_file_of_this_environment(world: RedriveWorld) -> None:
+    for uri, problem in (
+        ("s3://elsewhere/a.ndjson", f"is not in this environment's input bucket, which is s3://{NAMES.input_bucket}/"),
+        ("s3://a.ndjson", "is not s3://bucket/key"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(problem)):
+            seen(NamedFiles(world.tracking, world.mover, [uri], None, NOW, typed))
+
+
+def test_what_is_previewed_is_the_newer_version(world: RedriveWorld) -> None:
+    for key in ("newer.ndjson", "back.ndjson", "gone.ndjson"):
+        completed(world, key, **{Attr.SUPERSEDED_BY: "e2"})
+    world.put_object("newer.ndjson", b'{"a":4444444444}\n')
+    world.s3.delete_object(Bucket=NAMES.input_bucket, Key="gone.ndjson")
+    files = SupersededFiles(world.tracking, world.mover, [DAY])
+    gone: list[Any] = []
+    preview = look(sized(world.mover, files.pages(), gone), Preview(), nothing)
+    assert (preview.files, preview.size_bytes) == (2, 17)
+    assert {each.entry.key: each.size_bytes for each in preview.examples} == {"newer.ndjson": 17, "back.ndjson": 0}
+    assert [(each.entry.key, each.what) for each in gone] == [("gone.ndjson", "gone")]
+    outcome = moved(files)
+    assert (outcome.moved, outcome.size_bytes) == (1, 17)
 
 
 def test_a_key_under_two_dates_needs_one(world: RedriveWorld) -> None:
     completed(world, "a.ndjson")
     completed(world, "a.ndjson", "2026-11-21")
     world.put_object("a.ndjson", b'{"a":333}\n')
-    files = NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW)
+    files = NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW, typed)
     assert seen(files).files == 0
     assert [each.why for each in files.refused] == [
         "the ledger has it under several dates (2026-11-23, 2026-11-21): say --date"
     ]
-    files = NamedFiles(world.tracking, world.mover, ["a.ndjson"], "2026-11-21", NOW)
+    files = NamedFiles(world.tracking, world.mover, ["a.ndjson"], "2026-11-21", NOW, typed)
     assert moved(files).moved == 1
     assert (world.item("a.ndjson")[Attr.STATUS], world.item("a.ndjson", "2026-11-21")[Attr.STATUS]) == (
         COMPLETED,
@@ -327,7 +357,7 @@ def test_a_file_of_an_open_manifest_waits(world: RedriveWorld) -> None:
     completed(world, "a.ndjson")
     world.put_object("a.ndjson", b'{"a":333}\n')
     world.open_manifest("m1")
-    files = NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW)
+    files = NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW, typed)
     outcome = moved(files)
     assert [(each.what, each.why) for each in outcome.left] == [
         ("refused", "its manifest m1 is open: wait until that is done")
@@ -351,7 +381,7 @@ def test_the_converted_version_put_back_is_no_longer_superseded(world: RedriveWo
         completed(world, key, **{Attr.SUPERSEDED_BY: "e2", Attr.SUPERSEDED_SEQUENCER: "05"})
     rows = world.item("a.ndjson")
     for files in (
-        NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW),
+        NamedFiles(world.tracking, world.mover, ["a.ndjson"], None, NOW, typed),
         SupersededFiles(world.tracking, world.mover, [DAY]),
     ):
         outcome = moved(files)

@@ -11,8 +11,8 @@ import pytest
 from ndjctl import contracts
 from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, OPEN_MANIFESTS_PARTITION, PENDING, READY, Attr, ManifestFile
 from ndjctl.errors import UsageError, WorkFailed
-from ndjctl.redrive.manifest import Finder
-from ndjctl.redrive.reopen import Reopener
+from ndjctl.redrive.manifest import Finder, refusal
+from ndjctl.redrive.reopen import LOST, Reopener
 from tests.redrive_world import DAY, NAMES, RedriveWorld, redrive_world
 
 ID = "20261123T100000000Z-0123abcd"
@@ -133,13 +133,45 @@ def test_what_could_not_be_converted_again_refuses_it(world: RedriveWorld) -> No
     world.s3.delete_object(Bucket=NAMES.input_bucket, Key=files[0].key)
     world.put_object(files[1].key, b"newer\n")
     found = finder(world).look(ID)
-    assert found.refused == [
-        ("0.ndjson", "the object is no longer there: its rows could not be written again"),
-        (
-            "1.ndjson",
-            "the object is a newer version: 'ndjctl reprocess' with its key gives it a manifest of its own first",
-        ),
-    ]
+    assert found.refused == [("0.ndjson", "gone"), ("1.ndjson", "newer")]
+    told = refusal(ID, found.refused, lambda *words: " ".join(("ndjctl", *words)))
+    assert "'0.ndjson': the object is gone; put it back" in told
+    assert f"'ndjctl reprocess --manifest {ID} --accept-loss'" in told
+    assert "'1.ndjson': overwritten since; 'ndjctl reprocess 1.ndjson' first" in told
+    assert told.endswith("Then the same command again.")
+
+
+def test_the_loss_of_what_is_gone_can_be_accepted(world: RedriveWorld) -> None:
+    files = finished(world)
+    world.s3.delete_object(Bucket=NAMES.input_bucket, Key=files[0].key)
+    found = finder(world).look(ID, accepts_loss=True)
+    assert [each.file.key for each in found.given_up] == ["0.ndjson"]
+    assert (len(found.included), found.refused) == (2, [])
+    reopener(world).reopen(found)
+    assert world.statuses() == {"0.ndjson": FAILED, "1.ndjson": MANIFESTED, "2.ndjson": MANIFESTED}
+    item = world.item("0.ndjson")
+    assert (item[Attr.BATCH_ID], item[Attr.ERROR]) == (ID, LOST)
+    # What was overwritten has a way of its own, and is no loss to accept.
+    world.put_object(files[1].key, b"newer\n")
+    world.dynamodb.delete_item(
+        TableName=NAMES.tracking_table,
+        Key={
+            Attr.DATE_PREFIX: {"S": OPEN_MANIFESTS_PARTITION},
+            Attr.FILE_KEY: {"S": contracts.manifest_item_key(ID)},
+        },
+    )
+    world.closed_manifest(ID)
+    assert [each.key for each in finder(world).look(ID, accepts_loss=True).refused] == ["1.ndjson"]
+
+
+def test_nothing_is_given_up_that_came_back_meanwhile_or_moved_on(world: RedriveWorld) -> None:
+    files = finished(world)
+    world.s3.delete_object(Bucket=NAMES.input_bucket, Key=files[0].key)
+    found = finder(world).look(ID, accepts_loss=True)
+    world.track(files[0], PENDING, **{Attr.REPLACES: ID})
+    with pytest.raises(WorkFailed, match="changed hands meanwhile: nothing was done"):
+        reopener(world).reopen(found)
+    assert world.statuses()["0.ndjson"] == PENDING
 
 
 @pytest.mark.parametrize(
@@ -174,9 +206,10 @@ def test_a_manifest_that_the_ledger_has_forgotten(world: RedriveWorld) -> None:
     found = finder(world).look("forgotten")
     assert [each.file.key for each in found.included] == ["0.ndjson", "1.ndjson"]
     assert found.left_out == [("3.ndjson", "neither the ledger nor the run's report says that it was converted")]
-    assert found.refused == [
-        ("2.ndjson", "the object is another version, and the ledger has forgotten what became of the file")
-    ]
+    assert found.refused == [("2.ndjson", "unknown")]
+    assert "'ndjctl backfill --prefix 2.ndjson' first" in refusal(
+        "forgotten", found.refused, lambda *words: " ".join(("ndjctl", *words))
+    )
     world.s3.put_object(Bucket=NAMES.input_bucket, Key=files[2].key, Body=b'{"a":1}\n')
     reopener(world).reopen(finder(world).look("forgotten"))
     item = open_item(world, "forgotten")

@@ -16,8 +16,10 @@ from ndjctl.reconcile.findings import MISSING, ORPHANED, Example, Findings, Reme
 from ndjctl.reconcile.join import Pair, named_date, pairs, possible_dates
 from ndjctl.reconcile.parts import _line_heads
 from ndjctl.reconcile.records import FileItem
+from ndjctl.reconcile.remedies import rewriting
 from ndjctl.reconcile.scope import Scope, scope_of
 from ndjctl.reconcile.streams import Cursor, Listed, grouped, ordered_map
+from ndjctl.reconcile.verdicts import Expected, judge_output
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=timezone.utc)
 DATES = ["2026-03-12", "2026-03-13", "2026-03-14", "2026-03-15", "2026-05-01"]
@@ -163,6 +165,43 @@ def test_scopes() -> None:
     assert since.dates == ("2026-03-12", "2026-03-13", "2026-03-14")
     assert since.wants(listed("x", NOW)) and not since.wants(listed("x", NOW - timedelta(days=3)))
     assert not scope_of("2026-01-31", None, NOW).wants(listed("x", NOW))
+
+
+counts = st.integers(0, 5)
+sources = st.sampled_from([f"s3://b/{name}.ndjson" for name in "abcd"])
+at_rest = st.builds(lambda rows, bad: Expected(rows + bad, rows, bad), counts, counts)
+expectations = st.one_of(
+    at_rest,
+    st.builds(Expected, counts, counts, counts),
+    st.builds(Expected, counts, counts, counts, is_open=st.just(True)),
+)
+
+
+@given(st.dictionaries(sources, expectations), st.dictionaries(sources, counts), st.dictionaries(sources, counts))
+def test_lines_are_rows_and_bad_lines_of_files_at_rest_unless_there_is_a_finding(
+    expected: dict[str, Expected], rows: dict[str, int], bad_lines: dict[str, int]
+) -> None:
+    for uri, wanted in expected.items():  # or hardly any mixture would be without findings
+        if not wanted.is_open and uri not in rows:
+            rows[uri], bad_lines[uri] = wanted.rows, wanted.bad_lines
+    judged = judge_output(expected, Counter(rows), Counter(bad_lines), (), ())
+    if not judged.problems:
+        assert judged.lines == judged.rows + judged.bad_lines
+    assert judged.rows + judged.moving_rows == sum(rows.values())
+    assert judged.bad_lines + judged.moving_bad_lines == sum(bad_lines.values())
+    is_moving = {uri for uri, wanted in expected.items() if wanted.is_open}
+    assert judged.moving_rows == sum(count for uri, count in rows.items() if uri in is_moving)
+
+
+def test_what_writes_an_output_again() -> None:
+    again = ("reprocess", "--manifest", "m")
+    assert rewriting("m", "d", False, ()) == Remedy(again)
+    assert rewriting("m", "d", False, ["a", "b"]) == Remedy(("reprocess", "a", "b"), then=again)
+    assert rewriting("m", "d", False, ["a"] * 6).words == ("reprocess", "--superseded", "--date", "d")
+    gone = rewriting("m", "d", True, ["a"])
+    assert (gone.words, gone.then, gone.otherwise) == (("reprocess", "a"), again, (*again, "--accept-loss"))
+    assert "put each object back with the same content" in gone.hint
+    assert rewriting("m", "d", True, ()).words == ()
 
 
 def test_findings_are_counted_without_end_and_kept_up_to_a_limit() -> None:
