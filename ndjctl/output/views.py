@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED
-from ndjctl.deploy.changes import Change
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
-from ndjctl.profiles import LoadedProfile
-from ndjctl.run import FileOutcome, RunResult
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+
+    from ndjctl.deploy.changes import Change
+    from ndjctl.profiles import LoadedProfile
+    from ndjctl.run import FileOutcome, RunResult
 
 LISTED_FILES = 10
 """Files of a kind that the console names; --json has them all."""
