@@ -60,7 +60,7 @@ def reconciled_view(result: Reconciled, env: str, seconds: float, partial_age_s:
 
 
 def _is_anything(day: DayCounts) -> bool:
-    return bool(day.files or day.parts or day.found)
+    return bool(day.files or day.parts or day.open_manifests or day.found)
 
 
 def _total(days: Any) -> DayCounts:
@@ -85,6 +85,7 @@ _COUNTS = (
     "bad_lines",
     "moving_rows",
     "moving_bad_lines",
+    "open_manifests",
     "parts",
 )
 
@@ -178,6 +179,7 @@ def _table(days: dict[str, DayCounts], totals: DayCounts) -> Table:
         "bad_lines": "bad lines",
         "moving_rows": "rows on the way",
         "moving_bad_lines": "bad lines on the way",
+        "open_manifests": "open manifests",
     }
     # A column of nothing but zeros tells nothing; the ones that everybody looks for stay.
     always = ("files", "completed", "lines", "rows")
@@ -214,7 +216,7 @@ def _steps(remedy: Remedy, typed: Typed) -> list[tuple[str, str]]:
         # A run of what goes first may have to read the parts that are written again then.
         steps.append(("then, at once" if remedy.words else "then", typed(*remedy.then)))
     if remedy.otherwise:
-        steps.append(("or, to give those rows up", typed(*remedy.otherwise)))
+        steps.append(("or, to give up all rows of the files that are gone", typed(*remedy.otherwise)))
     return steps
 
 
@@ -222,8 +224,10 @@ def _listed(examples: Sequence[Example], count: int) -> list[RenderableType]:
     from rich.text import Text
 
     lines: list[RenderableType] = [Text(one_line(f"  {example.subject}: {example.why}")) for example in examples]
-    if count > len(examples):
-        lines.append(Text(f"  and {count - len(examples):,} more", style="dim"))
+    # What is wrong with one thing may take several lines.
+    more = count - len({example.subject for example in examples})
+    if more > 0:
+        lines.append(Text(f"  and {more:,} more", style="dim"))
     return lines
 
 
@@ -235,14 +239,16 @@ def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
         return Text(f"NOT PROVEN  {kinds}", style="bold red")
     first, last = result.scope.dates[0], result.scope.dates[-1]
     when = first if first == last else f"{first} to {last}"
-    if not totals.files and not totals.parts:
+    if not totals.files and not totals.parts and not totals.open_manifests:
         return Text(f"Nothing is there of {when}: no file, no output.")
     at_rest = totals.completed + totals.quarantined + totals.failed + totals.by_report
     sum_text = f"{counted(totals.lines, 'line')} = {counted(totals.rows, 'row')} + {totals.bad_lines:,} quarantined"
     counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}"
     if totals.moving_rows:
         counts += f"; {counted(totals.moving_rows, 'row')} more of files on the way, or of their older versions"
-    if result.in_flight:
+    if totals.open_manifests:
+        counts += f"; nothing of {counted(totals.open_manifests, 'manifest')} that a run may still write"
+    if result.in_flight or totals.open_manifests:
         text = f"IN ORDER SO FAR  {counted(totals.in_flight, 'file')} on the way, {at_rest:,} at rest: {counts}"
         return Text(text, style="bold yellow")
     return Text(

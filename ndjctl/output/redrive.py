@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ndjctl.redrive.choice import Reasons
-    from ndjctl.redrive.manifest import Reopening
+    from ndjctl.redrive.manifest import Included, Reopening
     from ndjctl.redrive.moves import Moved
     from ndjctl.redrive.work import Candidate, Outcome, Preview
 
@@ -115,6 +115,11 @@ def _refused(left: Sequence[Moved]) -> list[RenderableType]:
     return lines
 
 
+def _given_up(each: Included) -> str:
+    rows = "its rows" if each.rows is None else f"its {counted(each.rows, 'row')}, of the converted version,"
+    return f"{rows} will be gone, those that can be read today too"
+
+
 def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, next_: str | None) -> View:
     document = {
         "kind": "manifest",
@@ -126,7 +131,7 @@ def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, n
         "bytes": found.size_bytes,
         "estimate": cost.to_dict(),
         "left_out": [{"key": key, "reason": why} for key, why in found.left_out],
-        "given_up": [each.file.key for each in found.given_up],
+        "given_up": [{"key": each.file.key, "rows": each.rows} for each in found.given_up],
         "done": is_done,
         "next": next_,
     }
@@ -150,7 +155,8 @@ def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, n
         add_cost(facts, cost)
         lines: list[RenderableType] = [facts]
         for each in found.given_up[:LISTED]:
-            lines.append(Text(one_line(f"  given up: {each.file.key}: its object is gone"), style="red"))
+            told = f"  given up: {each.file.key}: its object is gone; {_given_up(each)}"
+            lines.append(Text(one_line(told), style="red"))
         if len(found.given_up) > LISTED:
             lines.append(Text(f"  given up: and {len(found.given_up) - LISTED:,} more (see --json)", style="red"))
         for key, why in found.left_out[:LISTED]:

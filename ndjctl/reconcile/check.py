@@ -139,6 +139,7 @@ def _take(output: Output, findings: Findings, s3: Any, readers: ThreadPoolExecut
     day.moving_rows += judged.moving_rows
     day.moving_bad_lines += judged.moving_bad_lines
     day.parts += output.parts
+    day.open_manifests += output.is_open
     # Whose examples are not kept, its inputs need no look either.
     inputs = output.inputs if judged.problems and not findings.is_full else {}
     lost, newer, is_gone = look_at_inputs(s3, readers, inputs)

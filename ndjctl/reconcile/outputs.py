@@ -58,7 +58,8 @@ class Orphan:
 
 @dataclass
 class Output:
-    """What was found of one manifest. stands_still: why it is open although all its files are at rest, or None. inputs:
+    """What was found of one manifest. is_open: a run may still write or replace its parts, so none of them is counted.
+    stands_still: why it is open although all its files are at rest, or None. parts: that were counted. inputs:
     where there are problems, the ETags of the versions that it was made of, by URI, without those that are another
     manifest's now or failed."""
 
@@ -66,6 +67,7 @@ class Output:
     manifest_id: str
     judged: Judged = field(default_factory=Judged)
     orphans: list[Orphan] = field(default_factory=list)
+    is_open: bool = False
     stands_still: str | None = None
     parts: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
@@ -171,6 +173,7 @@ class Outputs:
         elif item is None:
             self._unknown(output, seen)
         elif item.is_open:
+            output.is_open, output.parts = True, 0
             output.stands_still = None if self._only_orphans else self._why_open(item)
         else:
             items = self._items(seen.date, item.files)

@@ -47,6 +47,11 @@ class Included:
     file: ManifestFile
     entry: Entry | None
 
+    @property
+    def rows(self) -> int | None:
+        """That it had when it was converted; None where the ledger has forgotten it."""
+        return None if self.entry is None else self.entry.rows
+
 
 GONE = "gone"
 NEWER = "newer"

@@ -28,6 +28,9 @@ from ndjctl.redrive.tracking import Entry, Tracking
 
 _CONFLICT_ROUNDS = 6
 
+LOST = "its object is gone; its rows were given up when the Parquet of its manifest was written again"
+"""Reason of a file whose loss was accepted."""
+
 MOVED = "moved"
 GONE = "gone"
 REFUSED = "refused"
@@ -89,6 +92,8 @@ class Mover:
         facts = self.facts(entry)
         if facts is None:
             why = f"{self.uri(entry)}: it is no longer there"
+            if entry.error == LOST:
+                return Moved(entry, GONE, LOST)  # that it was accepted must not be forgotten
             change = {Attr.STATUS: FAILED, Attr.ERROR: why, **_replacing(replaces)}
             is_done = self._write(entry, change, (), is_closed)
             return Moved(entry, GONE, why) if is_done else _changed(entry)

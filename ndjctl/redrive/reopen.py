@@ -27,13 +27,11 @@ from ndjctl.errors import WorkFailed
 from ndjctl.glue_runs import attempts_of
 from ndjctl.items import Item
 from ndjctl.redrive.manifest import Included, Reopening
-from ndjctl.redrive.moves import transact
+from ndjctl.redrive.moves import LOST, transact
 from ndjctl.redrive.tracking import Tracking
 
 _WITH_THE_MANIFEST = 90
 """Files that are changed in the very transaction that opens the manifest; DynamoDB takes 100 actions."""
-
-LOST = "its object is gone; its rows were given up when the Parquet of its manifest was written again"
 
 _KEPT = (
     Attr.DATE,

@@ -35,6 +35,7 @@ class Entry:
     completed_at: str
     sequencer: str = ""
     superseded_by_sequencer: str = ""
+    rows: int = 0
 
 
 def entry_of(item: Item) -> Entry:
@@ -57,6 +58,7 @@ def entry_of(item: Item) -> Entry:
         completed_at=text(Attr.COMPLETED_AT),
         sequencer=text(Attr.SEQUENCER),
         superseded_by_sequencer=text(Attr.SUPERSEDED_SEQUENCER),
+        rows=int(item.get(Attr.ROWS) or 0),
     )
 
 

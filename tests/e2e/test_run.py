@@ -87,6 +87,7 @@ def test_real_files_come_back_value_by_value_and_a_second_run_changes_nothing(
     assert len(head["rows"]) == 3
 
 
+@pytest.mark.slow
 def test_both_files_in_one_manifest(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
     result = tool.run(DATA / "tweets.ndjson", DATA / "github_events.ndjson")
     assert (result["files"], result["lines_in"], result["rows_out"], result["lost"]) == (2, 130, 130, 0)
@@ -99,6 +100,7 @@ def test_both_files_in_one_manifest(tool: Tool, embedded: Cloud, tmp_path: Path)
     check(DATA / "github_events.ndjson", rows)
 
 
+@pytest.mark.slow
 def test_compressed_files_come_back_like_any_other(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -238,6 +240,7 @@ def test_interrupted_the_pipeline_goes_on(tool: Tool, tmp_path: Path) -> None:
     assert tool.run(path)["rows_out"] == 1
 
 
+@pytest.mark.slow
 def test_several_at_once_in_a_new_environment(tool: Tool, tmp_path: Path) -> None:
     own = Tool(tmp_path / "data", tool.home, "")
     for name in ("a", "b"):

@@ -200,7 +200,7 @@ def test_an_input_that_is_gone_refuses_it_and_what_can_be_done_works(operations:
     assert "put it back with the same content" in refused.err
     assert f"reprocess --manifest {ID} --accept-loss --env dev'" in refused.err
     given_up = operations("reprocess", "--manifest", ID, "--accept-loss", "--json").document
-    assert (given_up["given_up"], given_up["files"]) == ([KEY], 0)
+    assert ([each["key"] for each in given_up["given_up"]], given_up["files"]) == ([KEY], 0)
     put(operations)  # with the same content
     assert operations("reprocess", "--manifest", ID, "--json", "--yes").document["done"] is True
 

@@ -142,6 +142,31 @@ def test_a_manifest_that_is_open_although_its_files_are_done(world: World) -> No
     assert world.found() == [("stuck", 1, "sweep")]
 
 
+def test_nothing_is_proven_while_a_manifest_is_open_even_if_its_files_are_at_rest(world: World) -> None:
+    """As when the loss of the last file of a damaged manifest was accepted: old parts are there until a run ends."""
+    from ndjctl.output.reconcile import reconciled_view
+
+    def screen() -> str:
+        from rich.console import Console
+
+        result = world.reconcile(grace_s=7200)
+        assert result.ok and result.in_flight == 0
+        console = Console(width=400)
+        with console.capture() as capture:
+            console.print(reconciled_view(result, "dev", 1.0, 600, lambda *words: " ".join(words)).render())
+        return capture.get()
+
+    assert "PROVEN" in screen()
+    world.drop_manifest(IDS[1])
+    world.put_manifest(IDS[1], [C], **{Attr.STATE: READY})
+    world.set_file(C, **{Attr.STATUS: FAILED})
+    day = world.reconcile(grace_s=7200).findings.days[DAY]
+    assert (day.open_manifests, day.failed, day.rows, day.parts) == (1, 1, 15, 2)
+    told = screen()
+    assert "PROVEN" not in told and "IN ORDER SO FAR" in told
+    assert "nothing of 1 manifest that a run may still write" in told
+
+
 def test_a_part_that_is_gone(world: World) -> None:
     world.s3.delete_object(Bucket=world.names.output_bucket, Key=part_key(DAY, IDS[0], 1))
     assert world.found() == [("missing", 3, f"reprocess --manifest {IDS[0]}")]

@@ -12,7 +12,8 @@ from ndjctl import contracts
 from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, OPEN_MANIFESTS_PARTITION, PENDING, READY, Attr, ManifestFile
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.redrive.manifest import Finder, refusal
-from ndjctl.redrive.reopen import LOST, Reopener
+from ndjctl.redrive.moves import GONE, LOST
+from ndjctl.redrive.reopen import Reopener
 from tests.redrive_world import DAY, NAMES, RedriveWorld, redrive_world
 
 ID = "20261123T100000000Z-0123abcd"
@@ -151,6 +152,10 @@ def test_the_loss_of_what_is_gone_can_be_accepted(world: RedriveWorld) -> None:
     assert world.statuses() == {"0.ndjson": FAILED, "1.ndjson": MANIFESTED, "2.ndjson": MANIFESTED}
     item = world.item("0.ndjson")
     assert (item[Attr.BATCH_ID], item[Attr.ERROR]) == (ID, LOST)
+    # That it was accepted stays known, however often it is tried again.
+    (entry,) = world.tracking.entries([(DAY, "0.ndjson")]).values()
+    assert world.mover.redrive(entry, "").what == GONE
+    assert world.item("0.ndjson")[Attr.ERROR] == LOST
     # What was overwritten has a way of its own, and is no loss to accept.
     world.put_object(files[1].key, b"newer\n")
     world.dynamodb.delete_item(
