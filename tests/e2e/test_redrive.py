@@ -58,6 +58,7 @@ def statuses(cloud: Cloud, *keys: str) -> dict[str, str]:
     return {key: record.status for (_, key), record in ledger.get((DAY, key) for key in keys).items()}
 
 
+@pytest.mark.slow
 def test_failed_and_stuck_files(typed: Any, embedded: Cloud) -> None:
     gone, odd = "gone.txt", "[bold]odd\n.txt"  # no .ndjson behind: no event, so that nobody else enters them
     track(embedded, "a.txt", FAILED, error="no memory")

@@ -54,6 +54,7 @@ def numbers(cloud: Cloud, folder: Path) -> dict[str, list[int]]:
     return {name: sorted(values) for name, values in found.items()}
 
 
+@pytest.mark.slow
 def test_exactly_the_new_rows_and_a_lost_part_comes_back(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
