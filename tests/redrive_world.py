@@ -20,12 +20,14 @@ from ndjctl import contracts
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, STATUS_INDEX, Attr, Manifest, ManifestFile, Names, SizeWindow
 from ndjctl.ledger import Ledger
 from ndjctl.redrive.choice import Choice
+from ndjctl.redrive.dlq import DeadLetters
 from ndjctl.redrive.moves import Mover
 from ndjctl.redrive.tracking import Tracking
 
 DAY = "2026-11-23"
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=timezone.utc)
 NAMES = Names("123456789012")
+EVERYTHING = Choice()
 
 
 @dataclass
@@ -136,6 +138,15 @@ class RedriveWorld:
         return sqs_backends[NAMES.account_id]["us-east-1"].get_queue(url.rsplit("/", 1)[-1])
 
 
+def nothing(_count: int) -> None:
+    """Progress that nobody is told of."""
+
+
+def dead(world: RedriveWorld, choice: Choice = EVERYTHING, sqs: Any = None) -> DeadLetters:
+    """sqs: instead of the world's own client."""
+    return DeadLetters(sqs or world.sqs, world.dlq_url, world.queue_url, world.tracking, choice)
+
+
 def event(*keys: str, size: int = 8, etag: str = "e", at: str = f"{DAY}T11:00:00.000Z") -> str:
     """The body of a message about new objects."""
     records = [
@@ -151,9 +162,6 @@ def event(*keys: str, size: int = 8, etag: str = "e", at: str = f"{DAY}T11:00:00
         for key in keys
     ]
     return json.dumps({"Records": records})
-
-
-EVERYTHING = Choice()
 
 
 @lru_cache

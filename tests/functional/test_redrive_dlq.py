@@ -12,7 +12,7 @@ from ndjctl.contracts import COMPLETED, PENDING, Attr
 from ndjctl.redrive.choice import Choice
 from ndjctl.redrive.dlq import DeadLetters
 from ndjctl.redrive.pacing import Pacer
-from tests.redrive_world import DAY, EVERYTHING, NAMES, RedriveWorld, event, redrive_world
+from tests.redrive_world import DAY, EVERYTHING, NAMES, RedriveWorld, dead, event, nothing, redrive_world
 
 NEVER = "never entered in the ledger: the function failed on it each time (its log says why)"
 
@@ -26,13 +26,6 @@ def world() -> Iterator[RedriveWorld]:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ndjctl.redrive.dlq._WAIT_S", 0)
-
-
-def nothing(_count: int) -> None: ...
-
-
-def dead(world: RedriveWorld, choice: Choice = EVERYTHING, sqs: Any = None) -> DeadLetters:
-    return DeadLetters(sqs or world.sqs, world.dlq_url, world.queue_url, world.tracking, choice)
 
 
 def move(letters: DeadLetters, rate: float | None = None) -> Any:

@@ -14,7 +14,7 @@ from ndjctl.redrive.choice import Choice
 from ndjctl.redrive.dlq import DeadLetters
 from ndjctl.redrive.garbage import Deleted, Saved, delete_garbage
 from tests.functional.test_redrive_dlq import Death, Dying
-from tests.redrive_world import EVERYTHING, RedriveWorld, event, redrive_world
+from tests.redrive_world import EVERYTHING, RedriveWorld, dead, event, nothing, redrive_world
 
 GARBAGE = ["no JSON", "{}", "\x1b[31m[bold]\nü", '{"Event": "s3:TestEvent"}']
 
@@ -32,13 +32,6 @@ def world() -> Iterator[RedriveWorld]:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ndjctl.redrive.dlq._WAIT_S", 0)
-
-
-def nothing(_count: int) -> None: ...
-
-
-def dead(world: RedriveWorld, choice: Choice = EVERYTHING, sqs: Any = None) -> DeadLetters:
-    return DeadLetters(sqs or world.sqs, world.dlq_url, world.queue_url, world.tracking, choice)
 
 
 def ids(world: RedriveWorld, choice: Choice = EVERYTHING) -> list[str]:
