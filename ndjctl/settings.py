@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ndjctl.contracts import SizeWindow
 
+_VARIABLE = "names of environment variables, with * for any characters"
+_EMAIL = "an e-mail address"
+_KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$"
+_KEY_WORDS = "the ARN of a key, arn:aws:kms:<region>:<account>:key/<id> (an alias is none)"
+_POLICY_ARN = r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+$"
+_POLICY_WORDS = "the ARN of a managed policy"
+
+# What PutRetentionPolicy takes (CloudWatch Logs API reference).
+LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
 WorkerType = Literal["G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X"]
 
 # Source: AWS Glue developer guide, "Worker types". G.1X has 16 GB and G.2X 32 GB (DESIGN, contradiction 2).
@@ -66,19 +78,85 @@ class Lock(Section):
 
 
 class Function(Section):
-    """The Lambda. Limits are those of the service."""
+    """The Lambda. Limits are those of the service. keep_variables: names of environment variables of others, with * for
+    any characters, that `deploy` leaves in place; it removes what is neither named here nor its own."""
 
-    runtime: Literal["python3.10", "python3.11", "python3.12", "python3.13"]
+    runtime: Literal["python3.10", "python3.11", "python3.12", "python3.13", "python3.14"]
     memory_mb: Annotated[int, Field(ge=128, le=10_240)]
     timeout_s: Annotated[int, Field(ge=1, le=900)]
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)]
     batch_size: Annotated[int, Field(ge=1, le=10_000)]
     batch_window_s: Annotated[int, Field(ge=0, le=300)]
+    keep_variables: list[Annotated[str, Field(pattern=r"^[A-Za-z_*][A-Za-z0-9_*]*$", description=_VARIABLE)]] = []
 
     @model_validator(mode="after")
     def _large_batches_need_a_window(self) -> Function:
         if self.batch_size > 10 and self.batch_window_s < 1:
             raise ValueError("a batch_size above 10 needs a batch_window_s of at least 1 (a rule of SQS mappings)")
+        return self
+
+
+class Queue(Section):
+    """The queue of file events. visibility_timeout_s: left out, six times the function's timeout and the batch window,
+    which is AWS's rule for queues that feed a function. max_receives: deliveries before a message is a dead letter."""
+
+    visibility_timeout_s: Annotated[int, Field(ge=0, le=43_200)] | None = None
+    max_receives: Annotated[int, Field(ge=1, le=1000)] = 5
+    retention_days: Annotated[float, Field(ge=0.01, le=14)] = 4
+    dead_letter_retention_days: Annotated[float, Field(ge=0.01, le=14)] = 14
+
+
+class Tables(Section):
+    """The ledger's tables. point_in_time_recovery: a copy of any moment of the last 35 days can be restored."""
+
+    point_in_time_recovery: bool = True
+    deletion_protection: bool = False
+
+
+class Retention(Section):
+    """After how many days S3 and CloudWatch delete what may go. Left out (null), it stays for ever. Input, Parquet and
+    run reports are never deleted by a rule: reports say which inputs are converted."""
+
+    manifests_days: Annotated[int, Field(ge=8, le=36_500)] | None = 365
+    quarantine_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    spark_events_days: Annotated[int, Field(ge=1, le=36_500)] | None = 30
+    temporary_days: Annotated[int, Field(ge=1, le=36_500)] = 7
+    unfinished_uploads_days: Annotated[int, Field(ge=1, le=365)] = 7
+    logs_days: LogDays | None = 30
+
+
+class Alarms(Section):
+    """What raises an alarm, and where it is told. email: gets a message to confirm, and then each alarm. Ages in
+    seconds; the promise is 30 minutes from upload to Parquet."""
+
+    enabled: bool = True
+    email: Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$", description=_EMAIL)] | None = None
+    oldest_message_age_s: Annotated[int, Field(ge=60)] = 900
+    oldest_pending_age_s: Annotated[int, Field(ge=60)] = 1_500
+
+
+class Security(Section):
+    """What the account's rules ask for. kms_key_arn: a key of yours that encrypts buckets, queues, tables, topic and log
+    group; left out, AWS's own keys do. permissions_boundary_arn: of both roles."""
+
+    kms_key_arn: Annotated[str, Field(pattern=_KEY_ARN, description=_KEY_WORDS)] | None = None
+    permissions_boundary_arn: Annotated[str, Field(pattern=_POLICY_ARN, description=_POLICY_WORDS)] | None = None
+
+
+class Network(Section):
+    """Subnets of your VPC for the function and the job; left out, they run in AWS's own network. subnets: subnet id ->
+    its availability zone, which a Glue connection has to name."""
+
+    subnets: dict[str, str] = {}
+    security_group_ids: list[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$", description="ids such as sg-0a1b2c")]] = []
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Network:
+        if bool(self.subnets) != bool(self.security_group_ids):
+            raise ValueError("subnets and security_group_ids are given together or not at all")
+        for subnet, zone in self.subnets.items():
+            if not re.fullmatch(r"subnet-[0-9a-f]+", subnet) or not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", zone):
+                raise ValueError(f"a subnet is an id and its zone, such as subnet-0a1b2c: us-east-1a, not {subnet}: {zone}")
         return self
 
 
@@ -92,7 +170,7 @@ class Job(Section):
     completed; left out, no number is too many. MB of 2**20."""
 
     glue_version: Literal["4.0", "5.0", "5.1", "6.0"]
-    command: Literal["glueetl"]
+    command: Literal["glueetl", "gluestreaming"]
     worker_type: WorkerType
     workers: Annotated[int, Field(ge=2, le=299)]
     max_concurrent_runs: Annotated[int, Field(ge=1, le=1000)]
@@ -126,11 +204,14 @@ class Job(Section):
 
 
 class Load(Section):
-    """What the environment is built for. Checked against the size rule; the base of estimates. MB of 2**20."""
+    """What the environment is built for. Checked against the size rule and the capacity; the base of estimates. MB of
+    2**20. mb_per_s_per_vcpu: of input that one vCPU of a worker converts, from your own runs; left out, the figure
+    measured with `make bench-pipeline`."""
 
     files_per_day: Annotated[int, Field(ge=0)]
     min_file_size_mb: Annotated[float, Field(ge=0)]
     max_file_size_mb: Annotated[float, Field(ge=0)]
+    mb_per_s_per_vcpu: Annotated[float, Field(gt=0, le=10_000)] | None = None
 
 
 class Embedded(Section):
@@ -162,6 +243,13 @@ class Profile(Section):
     function: Function
     job: Job
     load: Load
+    queue: Queue = Queue()
+    tables: Tables = Tables()
+    retention: Retention = Retention()
+    alarms: Alarms = Alarms()
+    security: Security = Security()
+    network: Network = Network()
+    tags: dict[str, str] = {}
     embedded: Embedded = Embedded()
 
 
