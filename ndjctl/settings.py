@@ -136,8 +136,8 @@ class Alarms(Section):
 
 
 class Security(Section):
-    """What the account's rules ask for. kms_key_arn: a key of yours that encrypts buckets, queues, tables, topic and log
-    group; left out, AWS's own keys do. permissions_boundary_arn: of both roles."""
+    """What the account's rules ask for. kms_key_arn: a key of yours that encrypts buckets, queues, tables, topic and
+    log group; left out, AWS's own keys do. permissions_boundary_arn: of both roles."""
 
     kms_key_arn: Annotated[str, Field(pattern=_KEY_ARN, description=_KEY_WORDS)] | None = None
     permissions_boundary_arn: Annotated[str, Field(pattern=_POLICY_ARN, description=_POLICY_WORDS)] | None = None
@@ -156,7 +156,7 @@ class Network(Section):
             raise ValueError("subnets and security_group_ids are given together or not at all")
         for subnet, zone in self.subnets.items():
             if not re.fullmatch(r"subnet-[0-9a-f]+", subnet) or not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", zone):
-                raise ValueError(f"a subnet is an id and its zone, such as subnet-0a1b2c: us-east-1a, not {subnet}: {zone}")
+                raise ValueError(f"a subnet is an id and its zone (subnet-0a1b2c: us-east-1a), not {subnet}: {zone}")
         return self
 
 
