@@ -1,11 +1,12 @@
-"""The models of S3, DynamoDB and Glue behind real HTTP, so that a process of its own can use real clients on them: what
-that process needs is then its own, and not that of a mock inside it."""
+"""The models of S3, DynamoDB, Glue and CloudWatch behind real HTTP, so that a process of its own can use real clients
+on them: what that process needs is then its own, and not that of a mock inside it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -44,8 +45,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         prefix, operation = self.headers["X-Amz-Target"].split(".")
-        service: Any = self.model.glue if prefix == "AWSGlue" else self.model.dynamodb
+        services = {"AWSGlue": self.model.glue, "GraniteServiceVersion20100801": self.model.cloudwatch}
+        service: Any = services.get(prefix, self.model.dynamodb)
         request = json.loads(self._body())
+        for datum in request.get("MetricData", []):
+            datum["Timestamp"] = datetime.fromtimestamp(datum["Timestamp"], timezone.utc)
+            datum["Value"] = float(datum["Value"])
         for name in ("ClientRequestToken",):
             request.pop(name, None)
         if "ExclusiveStartKey" in request:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from ndjctl.embedded.cloud import EmbeddedCloud
 
 app = typer.Typer(no_args_is_help=True, help="The embedded cloud on this machine.")
+
+DEFAULT_ACCOUNT = "000000000000"
+"""The account that `--env local` acts in."""
+
+AccountOption = Annotated[
+    str, typer.Option("--account", help="Account to act in: any 12 digits; it need not be there yet.", metavar="ID")
+]
 
 
 def start(invocation: Invocation) -> None:
@@ -54,6 +62,25 @@ def reset(
     invocation.out.show(status_view(cloud.status()))
 
 
+def env(
+    invocation: Invocation,
+    account: AccountOption = DEFAULT_ACCOUNT,
+) -> None:
+    """Print shell lines that point --env prod, the aws CLI and boto3 at the embedded cloud; start it if needed.
+
+    For eval "$(ndjctl local env --account 111122223333)": what that shell runs from then on acts in that account of the
+    embedded cloud. Accounts, regions and their limits are apart, as on AWS.
+    """
+    from ndjctl.embedded.shell import checked_account, client_variables
+    from ndjctl.output.cloud import variables_view
+
+    account_id = checked_account(account)
+    status = _cloud(invocation).ensure_started(invocation.out.note)
+    region = invocation.loaded.profile.region
+    variables = client_variables(str(status.endpoint_url), account_id, region, os.environ)
+    invocation.out.show(variables_view(variables))
+
+
 def _cloud(invocation: Invocation) -> EmbeddedCloud:
     from ndjctl.embedded.provider import embedded_cloud
 
@@ -65,5 +92,5 @@ def _cloud(invocation: Invocation) -> EmbeddedCloud:
     return embedded_cloud(profile, invocation.data_dir)
 
 
-for function in (start, stop, status, reset):
+for function in (start, stop, status, reset, env):
     command(app, function.__name__)(function)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ndjctl.embedded import quotas
+
 REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 ACCESS_KEY = "test"
@@ -20,11 +22,20 @@ MARKER = "NDJ_EMBEDDED_CLOUD"
 """Environment variable that every process of the embedded cloud carries: which part of which data directory it is of.
 It tells them from all others even where a process id has been given to somebody else, as after a restart."""
 
+CHECKSUM_SETTINGS = {
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+}
+"""Without them, uploads of pyarrow and boto3 are chunked with trailers, which ministack takes at 9 MB/s."""
+
 SPARK_THREADS = "NDJ_SPARK_THREADS"
 PARALLEL_RUNS = "NDJ_GLUE_PARALLEL_RUNS"
 JOB_PYTHON = "NDJ_GLUE_PYTHON"
 """The interpreter that runs the jobs' scripts, where it is not the tool's own: to try a job on the Python and the
 packages of the Glue version it is meant for. It needs pyspark and whatever the script imports."""
+
+CALL_LOG = "NDJ_CALL_LOG"
+"""A file that gets a line for every AWS request: see ndjctl.embedded.call_log."""
 
 _KEPT = (
     "PATH",
@@ -42,6 +53,8 @@ _KEPT = (
     SPARK_THREADS,
     PARALLEL_RUNS,
     JOB_PYTHON,
+    CALL_LOG,
+    *quotas.VARIABLES,
     MARKER,
 )
 
@@ -55,6 +68,9 @@ def base_environment(environ: Mapping[str, str], tmp_dir: Path) -> dict[str, str
     """What every process of the embedded cloud starts from. Times are UTC and text is UTF-8, as on AWS."""
     result = {name: environ[name] for name in _KEPT if name in environ}
     result.setdefault("PATH", os.defpath)
+    if result.get(CALL_LOG):
+        # The processes run in another directory than their starter.
+        result[CALL_LOG] = os.path.abspath(Path(result[CALL_LOG]).expanduser())  # noqa: PTH100
     result["TMPDIR"] = str(tmp_dir)
     result["TZ"] = "UTC"
     result["PYTHONUNBUFFERED"] = "1"
@@ -64,19 +80,22 @@ def base_environment(environ: Mapping[str, str], tmp_dir: Path) -> dict[str, str
     return result
 
 
-def aws_environment() -> dict[str, str]:
+def access_key(account_id: str) -> str:
+    """The access key id whose requests are those of an account: the account's own 12 digits."""
+    return ACCESS_KEY if account_id == ACCOUNT_ID else account_id
+
+
+def aws_environment(account_id: str = ACCOUNT_ID, region: str = REGION) -> dict[str, str]:
     """Credentials, region and client settings that every AWS client inside the embedded cloud needs."""
     return {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": access_key(account_id),
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # Without these two, uploads of pyarrow and boto3 are chunked with trailers, which ministack takes at 9 MB/s.
-        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
-        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+        **CHECKSUM_SETTINGS,
     }
 
 
@@ -103,6 +122,8 @@ def services_environment(
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
+        # ministack's own figure comes from the memory of the machine.
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(quotas.lambda_concurrency(environ)),
         "LOG_LEVEL": "WARNING",
         # ministack never looks for Docker when the socket it is told of does not exist.
         "DOCKER_HOST": f"unix://{data_dir / 'no-docker.sock'}",

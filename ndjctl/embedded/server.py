@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ndjctl.embedded import snapshots
+from ndjctl.embedded.environment import CALL_LOG
 from ndjctl.embedded.gate import gated
+from ndjctl.embedded.hooks import hooked
 from ndjctl.embedded.processes import hold_lock, kill_members
-from ndjctl.embedded.ranges import RangedReads
-from ndjctl.embedded.storage import GuardedStorage
 
 MODULE = "ndjctl.embedded.server"
 LOCK_NAME = "services.lock"
@@ -50,11 +49,10 @@ async def _serve(data_dir: Path, descriptor: int) -> None:
     from hypercorn.config import Config
     from ministack import app as ministack
     from ministack.core import persistence
-    from ministack.services import s3
 
     loop = asyncio.get_running_loop()
-    GuardedStorage(s3, lambda: shutil.disk_usage(data_dir).free, data_dir).install()
-    RangedReads(s3).install()
+    application = hooked(ministack, data_dir)
+    os.environ.pop(CALL_LOG, None)  # of no concern to the functions, which inherit the rest
     saver = snapshots.Snapshots(
         ministack._build_persistence_save_dict,
         persistence.save_all,
@@ -86,7 +84,7 @@ async def _serve(data_dir: Path, descriptor: int) -> None:
     config.loglevel = "WARNING"
     thread.start()
     saver.touched()
-    await serve(gated(ministack.app, saver.touched), config, shutdown_trigger=shutdown)
+    await serve(gated(application, saver.touched), config, shutdown_trigger=shutdown)
     _leave(0 if last and not last[-1].failed else 1)
 
 

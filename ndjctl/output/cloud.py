@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ndjctl.embedded.cloud import CloudStatus
+from ndjctl.embedded.shell import ClientVariables
 from ndjctl.output.base import View, one_line
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def status_view(status: CloudStatus) -> View:
         return Group(facts)
 
     return View(document, render)
+
+
+def variables_view(variables: ClientVariables) -> View:
+    """Lines for a shell to evaluate."""
+    document = {"account_id": variables.account_id, "set": variables.set, "unset": list(variables.unset)}
+    lines = variables.shell_lines()
+    return View(document, lambda: lines, verbatim=lines)
 
 
 def _headline(running: bool, states: set[str]) -> Text:

@@ -245,6 +245,89 @@ def test_tags(glue: Any, name: str) -> None:
     assert glue.get_tags(ResourceArn=arn)["Tags"] == {"b": "2"}
 
 
+NETWORK: dict[str, Any] = {
+    "Name": "into-the-vpc",
+    "ConnectionType": "NETWORK",
+    "ConnectionProperties": {},
+    "PhysicalConnectionRequirements": {
+        "SubnetId": "subnet-1",
+        "SecurityGroupIdList": ["sg-1", "sg-2"],
+        "AvailabilityZone": "us-east-1a",
+    },
+}
+
+
+def test_connection_comes_back_as_given(glue: Any, name: str) -> None:
+    assert refused(glue.get_connection, Name=name)[0] == "EntityNotFoundException"
+    given = {**NETWORK, "Name": name, "Description": "d é"}
+    assert glue.create_connection(ConnectionInput=given, Tags={"t": "1"})["CreateConnectionStatus"] == "READY"
+    shown = glue.get_connection(Name=name)["Connection"]
+    assert {key: shown[key] for key in given} == given
+    assert (shown["Status"], shown["CreationTime"]) == ("READY", shown["LastUpdatedTime"])
+    assert refused(glue.create_connection, ConnectionInput=given)[0] == "AlreadyExistsException"
+
+    # An update replaces all of it, and keeps the tags.
+    changed = {**NETWORK, "Name": name, "PhysicalConnectionRequirements": {"SubnetId": "subnet-2"}}
+    glue.update_connection(Name=name, ConnectionInput=changed)
+    shown = glue.get_connection(Name=name)["Connection"]
+    assert "Description" not in shown and shown["PhysicalConnectionRequirements"] == {"SubnetId": "subnet-2"}
+    assert shown["LastUpdatedTime"] > shown["CreationTime"]
+    arn = f"arn:aws:glue:us-east-1:000000000000:connection/{name}"
+    assert glue.get_tags(ResourceArn=arn)["Tags"] == {"t": "1"}
+    glue.tag_resource(ResourceArn=arn, TagsToAdd={"u": "2"})
+    glue.untag_resource(ResourceArn=arn, TagsToRemove=["t"])
+    assert glue.get_tags(ResourceArn=arn)["Tags"] == {"u": "2"}
+
+    glue.delete_connection(ConnectionName=name)
+    assert refused(glue.delete_connection, ConnectionName=name)[0] == "EntityNotFoundException"
+    assert refused(glue.update_connection, Name=name, ConnectionInput=changed)[0] == "EntityNotFoundException"
+
+
+def test_connections_are_listed_page_by_page(glue: Any, name: str) -> None:
+    names = [f"{name}-{number}" for number in range(3)]
+    for each in names:
+        glue.create_connection(ConnectionInput={**NETWORK, "Name": each, "MatchCriteria": [each]})
+    pages = list(glue.get_paginator("get_connections").paginate(PaginationConfig={"PageSize": 2}))
+    assert [each["Name"] for page in pages for each in page["ConnectionList"]] == names and len(pages) == 2
+    only = glue.get_connections(Filter={"MatchCriteria": [names[1]], "ConnectionType": "NETWORK"})["ConnectionList"]
+    assert [each["Name"] for each in only] == [names[1]]
+    assert glue.get_connections(Filter={"ConnectionType": "JDBC"})["ConnectionList"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "mentions"),
+    [
+        ({"ConnectionType": "JDBC"}, "InvalidInputException", "NETWORK"),
+        ({"ConnectionType": "TUNNEL"}, "ValidationException", "enum"),
+        ({"PhysicalConnectionRequirements": {}}, "InvalidInputException", "SubnetId"),
+        ({"PhysicalConnectionRequirements": {"Subnet": "s"}}, "ValidationException", "Subnet"),
+        ({"ConnectionProperties": None}, "ValidationException", "ConnectionProperties"),
+        ({"Name": ""}, "ValidationException", "Name"),
+    ],
+)
+def test_bad_connection_is_refused(port: int, change: dict[str, Any], code: str, mentions: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    body = json.dumps({"ConnectionInput": {**NETWORK, **change}})
+    connection.request("POST", "/", body, {"X-Amz-Target": "AWSGlue.CreateConnection"})
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    assert (response.status, answer["__type"]) == (400, code), answer
+    assert mentions in answer["message"]
+
+
+def test_a_job_is_not_started_without_its_connection(glue: Any, name: str) -> None:
+    connections = {"Connections": [name]}
+    glue.create_job(Name=name, **JOB, Connections=connections)
+    code, message = refused(glue.start_job_run, JobName=name)
+    assert code == "EntityNotFoundException" and name in message
+    assert glue.get_job_runs(JobName=name)["JobRuns"] == []
+    glue.create_connection(ConnectionInput={**NETWORK, "Name": name})
+    assert glue.start_job_run(JobName=name)["JobRunId"]
+    assert glue.get_job(JobName=name)["Job"]["Connections"] == connections
+    update = {"Role": JOB["Role"], "Command": JOB["Command"], "Connections": {"Connections": []}}
+    assert refused(glue.update_job, JobName=name, JobUpdate=update)[0] == "InvalidInputException"
+
+
 def finished(glue: Any, job: str, run_id: str, within_s: float = 15.0) -> dict[str, Any]:
     deadline = time.monotonic() + within_s
     while True:

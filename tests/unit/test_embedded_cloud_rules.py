@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.embedded import environment, keeping
+from ndjctl.embedded import callers, environment, keeping, quotas
 from ndjctl.embedded.gate import gated, may_change_state, why_refused
 from ndjctl.embedded.ranges import LEAST_BYTES, RangedReads
 from ndjctl.embedded.record import CloudRecord, PartRecord, read_record, write_record
@@ -86,7 +86,35 @@ def test_processes_inherit_only_what_is_listed(tmp_path: Path) -> None:
     )
     assert {name for name in user if variables.get(name) == user[name]} == {"PATH", "HOME"}
     assert variables["AWS_SECRET_ACCESS_KEY"] == "test" and variables["BIND_HOST"] == "127.0.0.1"
+    assert variables["LAMBDA_ACCOUNT_CONCURRENCY"] == "1000"
     assert not {"AWS_PROFILE", "JAVA_TOOL_OPTIONS", "https_proxy", "AUTH"} & variables.keys()
+
+
+@pytest.mark.parametrize(
+    ("environ", "limits"),
+    [
+        ({}, quotas.Limits(200, 1000, 1000)),
+        ({"NDJ_GLUE_MAX_RUNS_PER_ACCOUNT": "3", "NDJ_GLUE_MAX_DPUS": "7"}, quotas.Limits(3, 1000, 7)),
+        ({"NDJ_GLUE_MAX_RUNS_PER_JOB": "0", "NDJ_GLUE_MAX_DPUS": "-1"}, quotas.Limits()),
+        ({"NDJ_GLUE_MAX_RUNS_PER_JOB": "ten", "NDJ_GLUE_MAX_DPUS": "1.5"}, quotas.Limits()),
+    ],
+)
+def test_limits_are_those_of_a_new_account_unless_set(environ: dict[str, str], limits: quotas.Limits) -> None:
+    assert quotas.limits_of(environ) == limits
+    assert set(quotas.limits_of(environ).by_code()) == {q.code for q in quotas.QUOTAS if q.service == "glue"}
+    assert quotas.lambda_concurrency({**environ, "NDJ_LAMBDA_CONCURRENCY": "12"}) == 12
+
+
+@given(
+    caller=st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=3).map(lambda d: {"kind": "k", **d}),
+    junk=st.text(max_size=30),
+)
+def test_a_session_token_names_its_caller(caller: dict[str, str], junk: str) -> None:
+    token = callers.session_token(caller)
+    assert callers.caller_of(token) == caller
+    assert token.isascii() and token.isprintable() and " " not in token
+    assert callers.caller_of(junk) == callers.OTHER
+    assert callers.caller_of(f"ndj.{junk}") == callers.OTHER
 
 
 ports = st.integers(1, 65535)
@@ -220,6 +248,14 @@ def test_the_guard_fits_the_pinned_ministack() -> None:
     for name in ("def _read_body(bucket_name", "def _object_disk_path(", "slice_body = body[start : end + 1]"):
         assert name in s3, name
     app = (root / "app.py").read_text("utf-8")
+    for place, name in (
+        (app, "SERVICE_HANDLERS = {"),
+        ((root / "core" / "lambda_runtime.py").read_text("utf-8"), "def execution_credentials(config: dict)"),
+        ((root / "services" / "lambda_svc.py").read_text("utf-8"), "_ACCOUNT_CONCURRENCY_CAP = "),
+        ((root / "services" / "eventbridge.py").read_text("utf-8"), "def _put_events(data, allow_aws_source=False)"),
+        ((root / "core" / "responses.py").read_text("utf-8"), "def request_scope(account_id: str, region: str)"),
+    ):
+        assert name in place, name
     assert "def _build_persistence_save_dict(" in app and "save_all(_build_persistence_save_dict())" in app
 
 

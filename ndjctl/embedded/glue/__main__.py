@@ -13,13 +13,16 @@ import threading
 import time
 from pathlib import Path
 
+from ndjctl.embedded.call_log import opened_log
 from ndjctl.embedded.glue.driver import Clients
+from ndjctl.embedded.glue.notices import Notices, over_http
 from ndjctl.embedded.glue.operations import Operations
 from ndjctl.embedded.glue.server import GlueServer
 from ndjctl.embedded.glue.store import Store
 from ndjctl.embedded.glue.supervisor import Supervisor, parallel_runs
 from ndjctl.embedded.glue.validation import RequestValidator
 from ndjctl.embedded.processes import PortTaken, hold_lock, listen
+from ndjctl.embedded.quotas import limits_of
 from ndjctl.embedded.status import endpoint_url
 
 LOCK_NAME = "glue.lock"
@@ -55,21 +58,28 @@ def main(arguments: list[str] | None = None) -> None:
     listener.set_inheritable(False)
 
     store = Store(options.data_dir / "glue" / "glue.sqlite3")
+    notices = Notices(store, over_http(options.aws_endpoint))
     supervisor = Supervisor(
         store,
         runs_dir,
         dict(os.environ),
         Clients(options.aws_endpoint),
         endpoint_url(listener.getsockname()[1]),
+        notices.wake,
         parallel=parallel_runs(os.environ),
         minute_s=options.minute_seconds,
     )
     lost = supervisor.recover()
-    operations = Operations(store, supervisor, RequestValidator(), time.time)
-    server = GlueServer(listener, operations, lambda: {"status": "running", "pid": os.getpid(), "runs_lost": lost})
+    limits = limits_of(os.environ)
+    operations = Operations(store, supervisor, RequestValidator(), limits, time.time)
+    report = {"status": "running", "pid": os.getpid(), "runs_lost": lost, "limits": limits.by_code()}
+    server = GlueServer(listener, operations, lambda: report, opened_log(os.environ))
     supervisor.start()
+    notices.start()
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     asked_to_end.wait()
+    # A function that is told of a run now would be ended halfway: it is told after the next start.
+    notices.close()
     server.shutdown()
     supervisor.close()
     store.close()

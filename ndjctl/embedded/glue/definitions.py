@@ -39,6 +39,8 @@ def complete_definition(given: Mapping[str, Any]) -> dict[str, Any]:
         raise GlueError(INVALID_INPUT, f"MaxRetries is {retries}, and must be between 0 and 10")
     if "Timeout" not in definition:
         definition["Timeout"] = 480 if version is not None and float(version) >= 5 else 2880
+    if definition.get("Connections", {}).get("Connections", ["one"]) == []:
+        raise GlueError(INVALID_INPUT, "Connections list should not be null or empty.")
     refuse_queuing(definition)
     definition.update(capacity(definition))
     return definition

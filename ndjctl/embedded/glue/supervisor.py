@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ndjctl.embedded.environment import PARALLEL_RUNS
 from ndjctl.embedded.glue import workspace
 from ndjctl.embedded.glue.driver import Clients, Driver, end_processes
+from ndjctl.embedded.glue.notices import detail
 from ndjctl.embedded.glue.store import (
     FAILED,
     RUNNING,
@@ -50,7 +52,8 @@ def parallel_runs(environ: Mapping[str, str]) -> int:
 
 
 class Supervisor:
-    """runs_dir: where the runs' directories are. minute_s: seconds in a minute of Timeout. clock: epoch seconds."""
+    """runs_dir: where the runs' directories are. tell: called when there is a new notice in the store. minute_s:
+    seconds in a minute of Timeout. clock: epoch seconds."""
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Supervisor:
         environ: Mapping[str, str],
         clients: Clients,
         glue_endpoint_url: str,
+        tell: Callable[[], None],
         *,
         parallel: int,
         minute_s: float = 60.0,
@@ -69,6 +73,7 @@ class Supervisor:
         self._environ = environ
         self._clients = clients
         self._glue_endpoint_url = glue_endpoint_url
+        self._tell = tell
         self._parallel = parallel
         self._minute_s = minute_s
         self._clock = clock
@@ -104,9 +109,8 @@ class Supervisor:
         now = self._clock()
         with self._lock:
             begun = run_id in self._conducted
-            if not begun and self._store.move_run(
-                run_id, (STARTING,), STOPPED, {"LastModifiedOn": now, "CompletedOn": now}
-            ):
+            if not begun and self._end(run_id, (STARTING,), STOPPED, {"LastModifiedOn": now, "CompletedOn": now}):
+                self._tell()
                 return True
         return self._store.move_run(run_id, UNFINISHED, STOPPING, {"LastModifiedOn": now})
 
@@ -217,7 +221,7 @@ class Supervisor:
         if message is not None:
             changes["ErrorMessage"] = message
         with self._store.together():
-            if not self._store.move_run(run.id, origins, state, changes):
+            if not self._end(run.id, origins, state, changes):
                 return
             attempt = run.document["Attempt"] + 1
             # Glue tries a run that failed again, and not one that was stopped or ran out of time.
@@ -230,4 +234,14 @@ class Supervisor:
                     "LastModifiedOn": now,
                 }
                 next_id = f"{run.plan['first_run_id']}_attempt_{attempt}"
-                self._store.add_run(next_id, run.job_name, document, run.plan)
+                self._store.add_run(run.scope, next_id, run.job_name, document, run.plan)
+        self._tell()
+
+    def _end(self, run_id: str, origins: tuple[str, ...], state: str, changes: dict[str, Any]) -> bool:
+        """Moves a run to its last state, and notes with it what EventBridge is to be told."""
+        with self._store.together():
+            run = self._store.run(run_id)
+            if run is None or not self._store.move_run(run_id, origins, state, changes):
+                return False
+            self._store.add_notice(run_id, detail(run.job_name, run_id, state, changes.get("ErrorMessage")))
+            return True
