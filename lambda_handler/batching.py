@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -33,6 +33,10 @@ class PendingFile:
     file: ManifestFile
     date: str
     upload_time: str  # ISO, UTC
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.date, self.file.key
 
     @property
     def item_bytes(self) -> int:
@@ -103,8 +107,13 @@ def limits_of(inv: Invocation) -> Limits:
     return Limits(inv.settings.max_files_per_manifest, inv.settings.max_batch_bytes)
 
 
+def age_s(upload_time: str, now: datetime) -> float:
+    """Seconds since then; 0 for a moment to come, which clocks that differ make of a moment ago. Raises ValueError."""
+    return max(0.0, (now - parse_iso_utc(upload_time)).total_seconds())
+
+
 def is_aged(inv: Invocation, upload_time: str, now: datetime) -> bool:
-    return (now - parse_iso_utc(upload_time)).total_seconds() > inv.settings.max_partial_age_s
+    return age_s(upload_time, now) > inv.settings.max_partial_age_s
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,17 @@ class Pending:
     @property
     def count(self) -> int:
         return sum(len(files) for files in self.by_date.values())
+
+    def oldest(self, settled: Set[tuple[str, str]]) -> str | None:
+        """upload_time of the oldest file but for the `settled`, (date, key) of those known to be pending no more; None
+        when there is none. When all that were read are settled and others were left out, it is that of the last one
+        read: the others came no earlier."""
+        files_of_dates = self.by_date.values()
+        left = (next((each for each in files if each.place not in settled), None) for files in files_of_dates)
+        times = [file.upload_time for file in left if file is not None]
+        if times or self.complete:
+            return min(times, default=None)
+        return max((files[-1].upload_time for files in files_of_dates), default=None)
 
 
 def read_pending(inv: Invocation, most: int) -> Pending:

@@ -65,10 +65,11 @@ def _build_date(
         rest = files[len(head.files) :]
         still_pending = confirmed(inv, head.files)
         if still_pending != list(head.files):
+            report.settled |= {each.place for each in head.files} - {each.place for each in still_pending}
             files = [*still_pending, *rest]
             continue
         manifest_id = build(inv, lock, [each.file for each in head.files])
         if manifest_id is not None:
-            report.created(manifest_id, len(head.files))
+            report.created(manifest_id, [each.place for each in head.files])
         files = rest
         count -= 1

@@ -35,6 +35,8 @@ class Settings:
     max_lock_wait_s: float
     max_attempts: int
     log_level: str
+    stack: str = ""
+    """What the function's CloudWatch metrics are told apart by; empty for one that publishes none."""
     max_waiting_manifests: int = 100
     """Manifests that may wait for a run before no more are built. Twice the most concurrent runs of a preset (50): all
     slots can free between two sweeps and be filled at once. Beyond that a file is better off pending, where it still
@@ -110,6 +112,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         max_attempts=read.count(Env.MAX_ATTEMPTS, 3),
         max_waiting_manifests=read.count(Env.MAX_WAITING_MANIFESTS, Settings.max_waiting_manifests),
         log_level=read.text(Env.LOG_LEVEL, "INFO").upper(),
+        stack=read.text(Env.STACK, ""),
     )
     if settings.log_level not in LOG_LEVELS:
         read.problems.append(f"{Env.LOG_LEVEL}={settings.log_level!r} is none of {', '.join(LOG_LEVELS)}")

@@ -23,6 +23,8 @@ from ndjctl.contracts import (
     AT_REST,
     DONE,
     FAILED,
+    FAILED_RUNS,
+    GIVEN_UP_MANIFESTS,
     READY,
     RUNNING,
     STARTED,
@@ -101,12 +103,14 @@ def _try_again(inv: Invocation, item: Item, error: str, report: Report) -> None:
     if int(item[Attr.ATTEMPT]) < inv.settings.max_attempts:
         left = (Attr.START_REQUESTED_AT, Attr.REFUSALS, Attr.REFUSED_AT)
         if update_open(inv, manifest_id, {Attr.STATE: READY, Attr.ERROR: error}, as_read, left):
+            inv.signals.add(FAILED_RUNS)
             inv.log.warning("run_will_be_retried", manifest_id=manifest_id, run_id=item[Attr.RUN_ID], why=error)
             report.repaired(manifest_id, READY)
         return
     # Said before it is done: no run may take it from here on, and a death half-way leaves no manifest that looks done.
     given_up = {Attr.ERROR: error, Attr.GIVEN_UP_AT: inv.now_iso()}
     if update_open(inv, manifest_id, given_up, as_read):
+        inv.signals.add(FAILED_RUNS)
         _give_up(inv, {**item, **given_up}, report)
 
 
@@ -133,6 +137,7 @@ def _give_up(inv: Invocation, item: Item, report: Report) -> None:
     # Read again: only what failed is entered anew, and the files above have failed since.
     _enter_superseded(inv, item, file_states(inv, item))
     if close(inv, item, ABANDONED):
+        inv.signals.add(GIVEN_UP_MANIFESTS)
         inv.log.error("manifest_abandoned", error, manifest_id=manifest_id, run_id=item.get(Attr.RUN_ID, ""))
         report.failed(manifest_id, error, given_up=True)
         report.repaired(manifest_id, ABANDONED)

@@ -57,6 +57,7 @@ def dispatch(event: Any, context: Any, services: Services) -> dict[str, Any]:
         raise
     finally:
         inv.counters.flush(inv)
+        inv.signals.publish(inv)
 
 
 def _route(event: Any, inv: Invocation) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ndjctl.contracts import ABANDONED, DONE, READY, STARTED
@@ -14,6 +15,8 @@ class Report:
 
     def __init__(self) -> None:
         self.pending = 0
+        self.settled: set[tuple[str, str]] = set()
+        """(date, key) of files that the index showed as pending and that are not, or no longer."""
         self.cut_short = False
         self._states: dict[str, str] = {}
         self._created: list[str] = []
@@ -25,13 +28,15 @@ class Report:
         self._states[manifest_id] = state
 
     @property
-    def has_created(self) -> bool:
-        return bool(self._created)
+    def created_count(self) -> int:
+        return len(self._created)
 
-    def created(self, manifest_id: str, files: int) -> None:
+    def created(self, manifest_id: str, places: Collection[tuple[str, str]]) -> None:
+        """places: (date, key) of its files."""
         self._created.append(manifest_id)
         self._states[manifest_id] = READY
-        self.pending = max(0, self.pending - files)
+        self.pending = max(0, self.pending - len(places))
+        self.settled.update(places)
 
     def started(self, manifest_id: str, run_id: str) -> None:
         self._started.append({"manifest_id": manifest_id, "run_id": run_id})

@@ -65,9 +65,11 @@ _MAYBE_ACCEPTED = {"InternalServiceException", "OperationTimeoutException", "Int
 
 @dataclass(frozen=True)
 class Queue:
-    """waiting: manifests that have no run yet. has_room: whether Glue would take another, as far as is known."""
+    """The open manifests once those that could be have been started. waiting: that have no run yet. running: that have
+    one. has_room: whether Glue would take another, as far as is known."""
 
     waiting: int
+    running: int
     has_room: bool
 
 
@@ -85,9 +87,10 @@ def count_waiting(inv: Invocation) -> int:
 def start_waiting(inv: Invocation, report: Report, at_once: bool = False) -> Queue:
     """Starts READY manifests, oldest first, until there is no room. at_once: those too that were refused a moment ago.
     Never raises for one manifest."""
-    waiting, unanswered, has_room = 0, 0, True
+    waiting, running, unanswered, has_room = 0, 0, 0, True
     for item in open_manifests(inv):
         if item[Attr.STATE] not in _WAITING:
+            running += 1
             continue
         waiting += 1
         if item[Attr.STATE] != READY or Attr.GIVEN_UP_AT in item or not has_room:
@@ -101,10 +104,11 @@ def start_waiting(inv: Invocation, report: Report, at_once: bool = False) -> Que
             inv.log.error("start_failed", error, manifest_id=manifest_id_of(item))
             report.failed(manifest_id_of(item), f"{type(error).__name__}: {error}", given_up=False)
             start = _Start.NO_ANSWER
-        waiting -= start is _Start.STARTED
+        if start is _Start.STARTED:
+            waiting, running = waiting - 1, running + 1
         unanswered += start is _Start.NO_ANSWER
         has_room = start is not _Start.NO_ROOM and unanswered < _MOST_UNANSWERED
-    return Queue(waiting, has_room)
+    return Queue(waiting, running, has_room)
 
 
 def _start(inv: Invocation, item: Item, report: Report, at_once: bool) -> _Start:

@@ -13,14 +13,23 @@ from typing import Any
 from lambda_handler.config import Settings
 from lambda_handler.log import Log, write_stdout
 from lambda_handler.metrics import Counters
+from lambda_handler.signals import Signals
 from ndjctl.contracts import TTL_DAYS, iso_utc
 
 STOP_MARGIN_S = 10.0
 """With less time left than this, no new piece of work is begun."""
 
 
-_READ_TIMEOUT_S = {"dynamodb": 5, "glue": 20, "s3": 60}
-"""How long one request may take: a table answers in milliseconds, a copy of a part in seconds."""
+_READ_TIMEOUT_S = {"dynamodb": 5, "glue": 20, "s3": 60, "cloudwatch": 2}
+"""How long one request may take: a table answers in milliseconds, a copy of a part in seconds. What CloudWatch
+is told is not worth waiting for: with both attempts and a pause it takes less than STOP_MARGIN_S."""
+_CONNECT_TIMEOUT_S = {"cloudwatch": 1}
+_ATTEMPTS = {
+    # StartJobRun is not idempotent: a retry inside the client would turn "maybe accepted" into "surely refused".
+    "glue": 1,
+    # The second is for a connection that broke while the function was frozen.
+    "cloudwatch": 2,
+}
 
 
 def make_client(service: str) -> Any:
@@ -29,13 +38,11 @@ def make_client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    # StartJobRun is not idempotent: a retry inside the client would turn "maybe accepted" into "surely refused".
-    attempts = 1 if service == "glue" else 4
     return boto3.client(
         service,
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS.get(service, 4)},
+            connect_timeout=_CONNECT_TIMEOUT_S.get(service, 3),
             read_timeout=_READ_TIMEOUT_S.get(service, 20),
         ),
     )
@@ -65,15 +72,21 @@ class Services:
     def glue(self) -> Any:
         return self.make_client("glue")
 
+    @cached_property
+    def cloudwatch(self) -> Any:
+        return self.make_client("cloudwatch")
+
 
 @dataclass
 class Invocation:
-    """One invocation: its request id, the time it has left (seconds), its log and its counters."""
+    """One invocation: its request id, the time it has left (seconds), its log, its counters, and what it has for
+    CloudWatch."""
 
     services: Services
     request_id: str
     remaining_s: Callable[[], float]
     counters: Counters = field(default_factory=Counters)
+    signals: Signals = field(default_factory=Signals)
     given_s: float = field(init=False)
     """Seconds that it had at its beginning."""
 

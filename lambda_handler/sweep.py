@@ -4,18 +4,27 @@ it that events ask for at once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from lambda_handler.batching import read_pending
+from lambda_handler.batching import Pending, age_s, read_pending
 from lambda_handler.builder import build_due, is_anything_due
 from lambda_handler.dynamo import Item
 from lambda_handler.ends import follow, follow_run
 from lambda_handler.lock import held
 from lambda_handler.manifests import finish, manifest_id_of, open_manifests, read_open
 from lambda_handler.report import Report
-from lambda_handler.runs import count_waiting, start_waiting
+from lambda_handler.runs import Queue, count_waiting, start_waiting
 from lambda_handler.services import Invocation
-from ndjctl.contracts import ABANDONED, CLAIMING, READY, Attr
+from ndjctl.contracts import (
+    ABANDONED,
+    CLAIMING,
+    OLDEST_PENDING_AGE,
+    READY,
+    RUNNING_MANIFESTS,
+    WAITING_MANIFESTS,
+    Attr,
+)
 
 _PENDING_PER_SWEEP = 20_000
 """Pending files that one sweep looks at, the oldest: three hours' peak, some 10 MB. They are the first to be built, so
@@ -39,9 +48,12 @@ def sweep(inv: Invocation, flush: bool = False, flush_date: str | None = None) -
             report.failed(manifest_id_of(item), f"{type(error).__name__}: {error}", given_up=False)
     queue = start_waiting(inv, report, at_once=flush)
     takes_any = frozenset[str]() if not flush else None if flush_date is None else frozenset({flush_date})
-    _build_due(inv, inv.settings.max_waiting_manifests - queue.waiting, takes_any, report)
-    if report.has_created and queue.has_room:
-        start_waiting(inv, report, at_once=flush)
+    pending = _build_due(inv, inv.settings.max_waiting_manifests - queue.waiting, takes_any, report)
+    if report.created_count and queue.has_room:
+        queue = start_waiting(inv, report, at_once=flush)
+    else:
+        queue = replace(queue, waiting=queue.waiting + report.created_count)
+    _measure(inv, queue, pending, report)
     outcome = report.as_dict()
     inv.log.info(
         "sweep_done", **{name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
@@ -70,18 +82,33 @@ def _repair(inv: Invocation, summary: Item, report: Report) -> None:
         report.repaired(manifest_id, READY if finish(inv, lock, item) else ABANDONED)
 
 
-def _build_due(inv: Invocation, room: int, takes_any: frozenset[str] | None, report: Report) -> None:
+def _measure(inv: Invocation, queue: Queue, pending: Pending | None, report: Report) -> None:
+    """What is so at the end of the sweep, from what it has read and done: it costs no read of its own."""
+    now = inv.now()
+    values = {WAITING_MANIFESTS: float(queue.waiting), RUNNING_MANIFESTS: float(queue.running)}
+    if pending is not None:
+        oldest = pending.oldest(report.settled)
+        try:
+            values[OLDEST_PENDING_AGE] = 0.0 if oldest is None else age_s(oldest, now)
+        except ValueError as error:
+            inv.log.warning("pending_age_unknown", why=str(error))
+    inv.signals.observe(now, values)
+
+
+def _build_due(inv: Invocation, room: int, takes_any: frozenset[str] | None, report: Report) -> Pending | None:
+    """What was pending before anything was built; None when that could not be read."""
     try:
         # Without room only the first page is read, to tell whether anything is pending.
         pending = read_pending(inv, _PENDING_PER_SWEEP if room > 0 else 1)
     except Exception as error:
         inv.log.error("pending_not_read", error)
         report.cut_short = True
-        return
+        return None
     report.pending = pending.count
     report.cut_short |= not pending.complete
     if room > 0:
         build_due(inv, pending, room, report, takes_any)
+    return pending
 
 
 def build_after_messages(inv: Invocation) -> None:
@@ -95,7 +122,7 @@ def build_after_messages(inv: Invocation) -> None:
     room = inv.settings.max_waiting_manifests - count_waiting(inv)
     report = Report()
     build_due(inv, pending, room, report)
-    if report.has_created:
+    if report.created_count:
         start_waiting(inv, report)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -195,6 +196,39 @@ class ModelDynamoDB:
     def _project(item: Item, request: Item) -> Item:
         names = [request["ExpressionAttributeNames"][each] for each in request["ProjectionExpression"].split(", ")]
         return copy.deepcopy({name: item[name] for name in names if name in item})
+
+
+class ModelCloudWatch:
+    """Takes what CloudWatch would take. calls: (namespace, {(metric, dimensions): its datum}) of each call. on_call:
+    told of each of them."""
+
+    UNITS = ("Seconds", "Count")
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[tuple[str, tuple[str, ...]], Item]]] = []
+        self.refuse_with: Exception | None = None
+        self.on_call: Callable[[str, list[Item]], None] = lambda namespace, data: None
+
+    def put_metric_data(self, Namespace: str, MetricData: list[Item]) -> Item:
+        if self.refuse_with:
+            raise self.refuse_with
+        assert re.fullmatch(r"[A-Za-z0-9._/#:-]{1,255}", Namespace) and not Namespace.startswith(("AWS/", ":"))
+        data = {}
+        for datum in MetricData:
+            assert set(datum) == {"MetricName", "Dimensions", "Timestamp", "Value", "Unit"}
+            assert datum["Timestamp"].tzinfo is not None and datum["Unit"] in self.UNITS
+            assert isinstance(datum["Value"], float) and math.isfinite(datum["Value"])
+            dimensions = tuple(f"{each['Name']}={each['Value']}" for each in datum["Dimensions"])
+            assert all(1 <= len(each["Value"]) <= 1024 and each["Value"].isascii() for each in datum["Dimensions"])
+            data[datum["MetricName"], dimensions] = datum
+        assert len(data) == len(MetricData) > 0, "one metric appears twice in one call"
+        self.calls.append((Namespace, data))
+        self.on_call(Namespace, MetricData)
+        return {}
+
+    def values(self) -> list[dict[str, float]]:
+        """{metric: value} of each call."""
+        return [{name: datum["Value"] for (name, _), datum in data.items()} for _, data in self.calls]
 
 
 class ModelS3:

@@ -35,7 +35,7 @@ from ndjctl.contracts import (
     lock_item_key,
     split_s3_uri,
 )
-from tests.lambda_model import ModelDynamoDB, ModelS3, client_error
+from tests.lambda_model import ModelCloudWatch, ModelDynamoDB, ModelS3, client_error
 
 DAY = "2026-03-14"
 _numbers = itertools.count(1)
@@ -154,6 +154,7 @@ class World:
             "max_lock_wait_s": 10.0,
             "max_attempts": 2,
             "log_level": "DEBUG",
+            "stack": f"stack-{number}",
             "page_items": 2,
         }
         self.settings = Settings(**{**settings, **changes})
@@ -164,16 +165,19 @@ class World:
         self._events = itertools.count(1)
         self.s3: Any
         self.dynamodb: Any
+        self.cloudwatch: Any
         if moto:
             self._use_moto()
         else:
             keys = {self.settings.tracking_table: (Attr.DATE_PREFIX, Attr.FILE_KEY)}
             self.dynamodb = ModelDynamoDB({**keys, self.settings.metrics_table: ("metric_date", "metric_type")})
             self.s3 = ModelS3()
+            self.cloudwatch = ModelCloudWatch()
 
     def _use_moto(self) -> None:
         self.s3 = boto3.client("s3", region_name="us-east-1")
         self.dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+        self.cloudwatch = boto3.client("cloudwatch", region_name="us-east-1")
         settings = self.settings
         for bucket in (
             self.input,
@@ -230,7 +234,7 @@ class World:
         }
 
     def services(self, plan: Plan) -> Services:
-        real = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue}
+        real = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "cloudwatch": self.cloudwatch}
         return Services(
             self.settings,
             make_client=lambda service: Tap(service, real[service], plan),

@@ -23,6 +23,7 @@ class Env:
     MAX_ATTEMPTS = "MAX_ATTEMPTS"
     MAX_WAITING_MANIFESTS = "MAX_WAITING_MANIFESTS"
     LOG_LEVEL = "LOG_LEVEL"
+    STACK = "STACK"  # Names.stack: what its CloudWatch metrics are told apart by; without it none is published
 
 
 class JobArg:

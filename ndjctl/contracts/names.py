@@ -35,6 +35,30 @@ class Names:
         return self._named("ndjson-parquet-sqs-manifest-builder")
 
     @property
+    def live_function(self) -> str:
+        """The function's name as Invoke takes it, with the alias of the version that is live."""
+        return f"{self.function}:{FUNCTION_ALIAS}"
+
+    @property
+    def function_log_group(self) -> str:
+        return f"/aws/lambda/{self.function}"
+
+    @property
+    def alarm_topic(self) -> str:
+        return self._named("ndjson-parquet-sqs-alarms")
+
+    def alarm(self, about: str) -> str:
+        return f"{self.stack}-{about}"
+
+    @property
+    def dashboard(self) -> str:
+        return self.stack
+
+    def connection(self, subnet_id: str) -> str:
+        """The Glue connection through which the job's workers are in a subnet."""
+        return f"{self.stack}-{subnet_id}"
+
+    @property
     def job(self) -> str:
         return self._named("ndjson-parquet-sqs-streaming-processor")
 
@@ -97,6 +121,9 @@ STATUS_INDEX = "status-index"
 """GSI of the tracking table: hash key `status`, range key `upload_time`. Only file items carry `status`."""
 
 LAMBDA_HANDLER = "lambda_handler.handler.handle"
+FUNCTION_ALIAS = "live"
+"""The alias of the function that everything invokes: it points at one published version."""
+FUNCTION_ZIP = "function.zip"
 GLUE_SCRIPT = "glue_batch_job.py"
 GLUE_LIBRARY = "glue_job.zip"
 

@@ -1,20 +1,38 @@
-"""The function as a process of its own, from its zip and with real clients: what it takes to start, and its memory."""
+"""The function as a process of its own, from its zip and with real clients: what it takes to start, its memory, and
+what it does when CloudWatch does not answer."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambda_handler.dynamo import to_item
+from lambda_handler.services import STOP_MARGIN_S
 from ndjctl.bundles import lambda_bundle
-from ndjctl.contracts import MIB, OPEN_MANIFESTS_PARTITION, PENDING, READY, RUNNING, Attr, Env, iso_utc, s3_uri
+from ndjctl.contracts import (
+    METRICS,
+    MIB,
+    OPEN_MANIFESTS_PARTITION,
+    PENDING,
+    READY,
+    RUNNING,
+    Attr,
+    Env,
+    iso_utc,
+    s3_uri,
+)
 from tests.aws_wire import served
+from tests.lambda_model import client_error
 from tests.lambda_world import DAY, World
 
 MOST_START_S = 0.3
@@ -92,7 +110,7 @@ def test_it_starts_and_answers_in_under_300_ms(function_zip: Path) -> None:
 
 
 def invoke(world: World, event: Any, function_zip: Path, **more: str) -> dict[str, Any]:
-    """{"answer": what the function returned, "peak_bytes": of its process}."""
+    """{"answer": what the function returned, "peak_bytes": of its process, "log": its lines}."""
     with served(world) as url:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, str(function_zip)],
@@ -106,7 +124,7 @@ def invoke(world: World, event: Any, function_zip: Path, **more: str) -> dict[st
         )
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     found: dict[str, Any] = json.loads(done.stderr.splitlines()[-1])
-    return found
+    return {**found, "log": [json.loads(line) for line in done.stdout.splitlines()]}
 
 
 def world_of(**changes: Any) -> World:
@@ -162,3 +180,55 @@ def test_a_sweep_over_a_thousand_open_manifests_and_twenty_thousand_pending_file
     assert answer["open"] == 1010 and len(answer["manifests_created"]) == 10 and not answer["failed"]
     assert [item[Attr.STATE] for item in world.manifests() if item[Attr.STATE] != RUNNING] == [READY] * 10
     assert found["peak_bytes"] < MOST_MEMORY_BYTES, f"{found['peak_bytes'] / MIB:.0f} MiB"
+
+
+# --- CloudWatch
+
+SWEEP = {"detail-type": "Scheduled Event"}
+ENDPOINT = "AWS_ENDPOINT_URL_CLOUDWATCH"
+
+
+def test_a_sweep_publishes_by_a_real_client(function_zip: Path) -> None:
+    world = world_of()
+    put_pending(world, 3)
+    invoke(world, SWEEP, function_zip, **{Env.STACK: "s"})
+    ((_, data),) = world.cloudwatch.calls
+    assert set(data) == {(metric.name, ("Stack=s",)) for metric in METRICS}
+
+
+@contextmanager
+def endpoint(kind: str) -> Iterator[str]:
+    """Where nothing listens; or where what listens takes the connection and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if kind == "silent":
+            listener.listen(16)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def swept(world: World, function_zip: Path, **more: str) -> tuple[float, dict[str, Any]]:
+    began_s = time.monotonic()
+    found = invoke(world, SWEEP, function_zip, **{Env.STACK: "s"}, **more)
+    return time.monotonic() - began_s, found
+
+
+@pytest.mark.parametrize("kind", ["refusing", "silent"])
+def test_an_endpoint_that_does_not_answer_costs_a_few_seconds_and_a_warning(function_zip: Path, kind: str) -> None:
+    usual_s, usual = swept(world_of(), function_zip)
+    with endpoint(kind) as url:
+        taken_s, found = swept(world_of(), function_zip, **{ENDPOINT: url})
+    assert found["answer"] == usual["answer"]
+    (warning,) = [line for line in found["log"] if line["level"] in ("WARNING", "ERROR")]
+    assert warning["event"] == "metrics_not_published" and warning["level"] == "WARNING"
+    # Two attempts of 2 s and a pause of up to 1, on a machine that does other things too.
+    assert taken_s - usual_s < STOP_MARGIN_S
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_a_refusal_costs_a_warning(function_zip: Path, code: str) -> None:
+    world = world_of()
+    world.cloudwatch.refuse_with = client_error(code, "PutMetricData")
+    _, found = swept(world, function_zip)
+    assert found["answer"]["done"]
+    (warning,) = [line for line in found["log"] if line["level"] in ("WARNING", "ERROR")]
+    assert warning["event"] == "metrics_not_published" and code in warning["why"]

@@ -83,7 +83,8 @@ class Scheduler:
 
 
 class Process:
-    """name: for the record of what happened. deadline_s: when it is killed, whatever it does; None for never."""
+    """name: for the record of what happened. began_s: when it was started. deadline_s: when it is killed, whatever it
+    does; None for never."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class Process:
     ) -> None:
         self.scheduler, self.number, self.name = scheduler, number, name
         self.ended = ended
+        self.began_s = scheduler.now_s
         self.calls = 0
         self.deadline_s: float | None = None
         self.is_dead = False

@@ -18,7 +18,7 @@ Record = Callable[[Process, str, str], None]
 
 
 class Client:
-    """service: s3, dynamodb or glue. model: what does the work. process: whose call it is."""
+    """service: s3, dynamodb, glue or cloudwatch. model: what does the work. process: whose call it is."""
 
     def __init__(
         self, service: str, model: Any, scheduler: Scheduler, process: Process, chosen: Faults, record: Record

@@ -30,6 +30,7 @@ from lambda_handler.config import settings_from
 from lambda_handler.handler import dispatch
 from lambda_handler.services import Services
 from ndjctl.contracts import MIB, Attr, Env, iso_utc
+from tests.lambda_model import ModelCloudWatch
 from tests.simulator.actors import SerialPool
 from tests.simulator.compact import CompactDynamoDB
 from tests.simulator.dynamo import Billed
@@ -64,6 +65,7 @@ ENVIRONMENT = {
     Env.SIZE_TOLERANCE_PERCENT: "20",
     Env.MAX_FILE_SIZE_MB: "4700",
     Env.LOG_LEVEL: "INFO",
+    Env.STACK: "ndjson-parquet-sqs",
 }
 """The profile prod."""
 
@@ -117,7 +119,12 @@ class Day:
         self._who = "function"
         self._came = 0
         self._after(SWEEP_EVERY_S, self._sweep)
-        functions = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue}
+        functions = {
+            "s3": self.s3,
+            "dynamodb": self.dynamodb,
+            "glue": self.glue,
+            "cloudwatch": ModelCloudWatch(),
+        }
         clients = {name: _Counted(self, name, model) for name, model in functions.items()}
         self._job_clients = [_Counted(self, name, functions[name], "job") for name in ("s3", "dynamodb")]
         entropy = random.Random(self.load.seed)

@@ -114,8 +114,14 @@ _THROTTLES = {
     "dynamodb": ("ProvisionedThroughputExceededException", "ThrottlingException"),
     "s3": ("SlowDown",),
     "glue": ("ThrottlingException",),
+    "cloudwatch": ("ThrottlingException",),
 }
-_ERRORS = {"dynamodb": "InternalServerError", "s3": "InternalError", "glue": "InternalServiceException"}
+_ERRORS = {
+    "dynamodb": "InternalServerError",
+    "s3": "InternalError",
+    "glue": "InternalServiceException",
+    "cloudwatch": "InternalServiceFault",
+}
 _WRITES = ("put", "update", "delete", "transact", "create", "complete", "upload", "copy", "abort", "start")
 
 

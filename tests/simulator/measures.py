@@ -14,7 +14,7 @@ _IMPORTED = """
 import resource, sys
 import lambda_handler.handler
 from lambda_handler.services import make_client
-clients = [make_client(name) for name in ("s3", "dynamodb", "glue")]
+clients = [make_client(name) for name in ("s3", "dynamodb", "glue", "cloudwatch")]
 scale = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
 """

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import lambda_handler.handler  # all of the function's modules
 from glue_job import driver
 from glue_job.report import file_results
-from lambda_handler import batching, dynamo, lock, manifests, versions
+from lambda_handler import batching, dynamo, lock, manifests, sweep, versions
 from ndjctl.contracts import COMPLETED, FAILED, lock_item_key
 from tests.simulator.expressions import placeholders
 
@@ -147,6 +147,15 @@ def _rewritten(module: ModuleType, name: str, change: Callable[[list[ast.stmt]],
     return made[name]
 
 
+def waiting_counted_before_the_build() -> list[Change]:
+    return [(sweep, "replace", lambda queue, **_: queue)]
+
+
+def files_of_new_manifests_taken_for_pending() -> list[Change]:
+    original = batching.Pending.oldest
+    return [(batching.Pending, "oldest", lambda self, settled: original(self, frozenset()))]
+
+
 PLANTED: dict[str, Callable[[], list[Change]]] = {
     "the claim's condition removed": claim_without_condition,
     "the lock's fence ignored": fence_ignored,
@@ -156,6 +165,8 @@ PLANTED: dict[str, Callable[[], list[Change]]] = {
     "only the first page of keys read": first_page_of_keys_only,
     "the run started before the manifest is written": run_before_manifest,
     "statuses set before the outputs are checked": statuses_before_check,
+    "the manifests that wait counted before the build": waiting_counted_before_the_build,
+    "files of a new manifest taken for pending": files_of_new_manifests_taken_for_pending,
 }
 
 

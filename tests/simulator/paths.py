@@ -11,6 +11,7 @@ from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED, Attr
 from tests.simulator import scenes
 from tests.simulator.faults import DEATH_AFTER, DEATH_BEFORE, SLOW_BEFORE, Fault, Planned
 from tests.simulator.invariants import Violation, check_at_rest, watch
+from tests.simulator.published import check_published, watch_published
 from tests.simulator.stories import bring_to_rest
 from tests.simulator.world import World
 
@@ -42,6 +43,7 @@ def play(
     if meanwhile_s is not None:
         plan.meanwhile = lambda: world.scheduler.after(meanwhile_s, lambda: scenes.come_between(world))
     watch(world)
+    watch_published(world)
     try:
         path.make(world)
         scenes.let_pass(world, 0.0)
@@ -50,6 +52,7 @@ def play(
         world.keep_sweeping()
         bring_to_rest(world)
         check_at_rest(world)
+        check_published(world)
         found = Counter(item[Attr.STATUS] for item in world.file_items())
         if path.statuses is not None and meanwhile_s is None and found != path.statuses:
             raise Violation(f"I1: at rest {dict(found)}, and not {path.statuses}")

@@ -1,7 +1,8 @@
 """What AWS charges for the control path, us-east-1, in US dollars; and how long a call takes a function of 1,024 MB.
 
-Prices: the public price lists of DynamoDB (on demand), Lambda (x86), SQS (standard) and S3 (standard). Latencies are
-assumptions, said here and printed with the result: what AWS's own dashboards show for a function in the same region.
+Prices: the public price lists of DynamoDB (on demand), Lambda (x86), SQS (standard), S3 (standard) and CloudWatch
+(custom metrics, without the ten that are free). Latencies are assumptions, said here and printed with the result: what
+AWS's own dashboards show for a function in the same region.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ LAMBDA_REQUEST = 0.20 / 1e6
 SQS_REQUEST = 0.40 / 1e6
 S3_PUT = 0.005 / 1e3  # PUT, COPY, POST, LIST
 S3_GET = 0.0004 / 1e3
+CLOUDWATCH_PUT = 0.01 / 1e3
+CLOUDWATCH_METRIC = 0.30 / (730 * 3600)  # a second
 
 LATENCY_S = {
     "dynamodb.get_item": 0.005,
@@ -27,6 +30,7 @@ LATENCY_S = {
     "glue.start_job_run": 0.400,
     "glue.get_job_run": 0.080,
     "glue.get_job_runs": 0.150,
+    "cloudwatch.put_metric_data": 0.030,
 }
 CLIENT_CPU_S = 0.0015
 """What boto3 itself computes for a call: signing, JSON, the answer. The models have none of that."""

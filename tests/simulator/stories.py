@@ -11,6 +11,7 @@ from ndjctl.contracts import COMPLETED, Attr, Env
 from tests.simulator.data import Content, content_of, sized
 from tests.simulator.faults import Rates, SeededFaults
 from tests.simulator.invariants import Violation, check_at_rest, judge_sweep, open_versions, watch
+from tests.simulator.published import check_published, watch_published
 from tests.simulator.world import ENVIRONMENT, INPUT, LOCK_TTL_S, World
 
 _UPLOADS_S = 600.0
@@ -31,6 +32,7 @@ def run_seed(seed: int, verbose: bool = False) -> World:
     world.glue.max_retries = chance.choice((0, 0, 1))
     _weaken(world, rates, chance)
     watch(world)
+    watch_published(world)
     try:
         _plan_files(world, chance)
         world.keep_sweeping()
@@ -42,6 +44,7 @@ def run_seed(seed: int, verbose: bool = False) -> World:
         fresh = [_upload_fresh(world, number) for number in range(int(ENVIRONMENT[Env.MAX_FILES_PER_MANIFEST]))]
         bring_to_rest(world)
         check_at_rest(world)
+        check_published(world)
         _check_fresh(world, fresh)
     except Violation as violation:
         raise Violation(f"seed {seed}: {violation}") from violation

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ndjctl.contracts import METRICS
 from tests.simulator import prices
 from tests.simulator.dynamo import Billed
 
@@ -73,6 +74,7 @@ class Tally:
             "Lambda requests": self.invocations * prices.LAMBDA_REQUEST,
             "SQS requests": (calls["sqs"] + idle_polls) * prices.SQS_REQUEST,
             "S3 requests": prices.s3_price(s3),
+            "CloudWatch": calls["cloudwatch"] * prices.CLOUDWATCH_PUT + len(METRICS) * prices.CLOUDWATCH_METRIC * day_s,
         }
 
     def cut(self, came: int, done: int, now_s: float) -> None:

@@ -11,7 +11,8 @@ from tests.simulator.day import Day, Load, simulate
 from tests.simulator.measures import Peak, imported_bytes
 from tests.simulator.tally import Slice
 
-MOST_PER_FILE = {"dynamodb": 4.0, "glue": 0.2, "s3": 0.04, "sqs": 1.7}
+MOST_PER_FILE = {"dynamodb": 4.0, "glue": 0.2, "s3": 0.04, "sqs": 1.7, "cloudwatch": 0.02}
+"""CloudWatch: one call a minute, whatever the load; here no fewer than 50 files come in one."""
 MOST_READ_UNITS, MOST_WRITE_UNITS = 2.0, 13.0
 REAL_SIZES = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from lambda_handler.dynamo import from_item
 from lambda_handler.handler import dispatch
 from lambda_handler.services import Services
 from ndjctl.contracts import AT_REST, MIB, OPEN_MANIFESTS_PARTITION, Attr, Env, iso_utc
+from tests.lambda_model import ModelCloudWatch
 from tests.simulator.actors import Process, Scheduler
 from tests.simulator.client import Client
 from tests.simulator.data import NORMAL_BYTES, Content, History
@@ -53,6 +55,7 @@ ENVIRONMENT = {
     Env.MAX_LOCK_WAIT_SECONDS: "5",
     Env.MAX_ATTEMPTS: "3",
     Env.LOG_LEVEL: "ERROR",
+    Env.STACK: "sim",
 }
 
 
@@ -80,7 +83,8 @@ class World:
         self.runs = JobRuns(self)
         self.glue = Glue(self.clock, self.runs.accepted)
         self.queue = Queue(visibility_s=400.0, max_receipts=3)
-        self.models = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue}
+        self.cloudwatch = ModelCloudWatch()
+        self.models = {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "cloudwatch": self.cloudwatch}
         level = {Env.LOG_LEVEL: "DEBUG"} if verbose else {}
         settings = settings_from({**ENVIRONMENT, **level, **environment})
         self.settings = dataclasses.replace(settings, page_items=2)
@@ -90,6 +94,10 @@ class World:
         self.histories: dict[str, History] = {}
         self.pending_since_s: dict[tuple[str, str], float] = {}
         self.on_sweep: Callable[[float, Any], None] = lambda began_s, answer: None
+        self.told: dict[str, dict[str, float]] = {}
+        """What each process told CloudWatch: values by metric."""
+        self.told_exactly: Counter[str] = Counter()
+        """Tellings that were compared with the ledger, value by value."""
         self.sweeping = False
         self._numbers: dict[str, int] = {}
         self._entropy = random.Random(chance.random())

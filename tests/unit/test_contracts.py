@@ -10,26 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndjctl import contracts as c
+from tests.reference import names_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
 
 def test_names_are_the_references() -> None:
     names = c.Names("123456789012")
-    assert names.stack == "ndjson-parquet-sqs"
-    assert names.tracking_table == "ndjson-parquet-sqs-file-tracking"
-    assert names.metrics_table == "ndjson-parquet-sqs-metrics"
-    assert names.function == "ndjson-parquet-sqs-manifest-builder"
-    assert names.job == "ndjson-parquet-sqs-streaming-processor"
-    assert names.queue == "ndjson-parquet-sqs-file-events"
-    assert names.dead_letter_queue == "ndjson-parquet-sqs-file-events-dlq"
-    assert names.buckets == (
-        "ndjson-input-sqs-123456789012",
-        "ndjson-manifests-123456789012",
-        "ndjson-output-sqs-123456789012",
-        "ndjson-quarantine-123456789012",
-        "aws-glue-scripts-123456789012",
-    )
+    expected = names_of("123456789012")
+    assert {attribute: getattr(names, attribute) for attribute in expected} == expected
+    assert list(names.buckets) == [name for attribute, name in expected.items() if attribute.endswith("_bucket")]
 
 
 def test_a_suffix_keeps_every_name_apart() -> None:

@@ -40,7 +40,7 @@ def test_settings_have_the_documented_defaults_and_units() -> None:
     assert settings.max_batch_bytes == 512 * MIB
     assert (settings.size_window.min_bytes, settings.size_window.max_bytes) == (2800 * MIB, 4700 * MIB)
     assert (settings.max_partial_age_s, settings.lock_ttl_s, settings.max_lock_wait_s) == (600, 300, 10)
-    assert (settings.max_attempts, settings.log_level) == (3, "INFO")
+    assert (settings.max_attempts, settings.log_level, settings.stack) == (3, "INFO", "")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ assert "boto3" not in sys.modules, "boto3 is imported before a client is needed"
 from lambda_handler.services import make_client
 import os
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
-for service in ("s3", "dynamodb", "glue"):
+for service in ("s3", "dynamodb", "glue", "cloudwatch"):
     make_client(service)
 """
     done = subprocess.run(
@@ -166,7 +166,7 @@ def _log_calls() -> list[tuple[str, ast.Call]]:
 
 def test_every_log_line_says_which_file_manifest_message_or_date_it_is_of() -> None:
     whole = {"invocation_failed", "configuration_unusable", "sweep_done", "pending_not_read", "messages_taken"}
-    whole |= {"files_stay_pending", "batching_failed"}
+    whole |= {"files_stay_pending", "batching_failed", "metrics_not_published", "pending_age_unknown"}
     subjects = {"file_key", "manifest_id", "message_id", "run_id", "date"}
     calls = _log_calls()
     assert len(calls) > 30
