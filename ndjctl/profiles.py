@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -71,6 +71,14 @@ def load_profile(
         )
     overrides = (*([f"preset {preset}"] if preset else []), *assignments)
     return LoadedProfile(profile, source, overrides)
+
+
+def checked_profile(values: Mapping[str, Any], source: str, overrides: tuple[str, ...]) -> LoadedProfile:
+    """The profile that a document of settings is. Raises UsageError, naming `source`, where it is none."""
+    try:
+        return LoadedProfile(Profile.model_validate(values), source, overrides)
+    except ValidationError as error:
+        raise UsageError(_explain(error, source, {})) from error
 
 
 def available(profile_dir: Path | None, working_dir: Path) -> list[str]:
@@ -193,12 +201,31 @@ def _explain(error: ValidationError, source: str, origin: Mapping[str, str]) -> 
 def _rule(problem: Any, location: list[str]) -> str:
     """What is allowed: in words where the setting has them, since a pattern is none."""
     if problem["type"] == "string_pattern_mismatch":
-        model = _model_at(location[:-1])
-        words = model.model_fields[location[-1]].description
+        words = _description(location)
         if words:
             return f"it takes {words}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return message[0].lower() + message[1:]
+
+
+def _description(location: list[str]) -> str | None:
+    """The words of a setting, also for what is inside one that is a map or a list."""
+    model: type[BaseModel] = Profile
+    for part in location:
+        field = model.model_fields[part]
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return field.description or _item_description(field.annotation)
+        model = field.annotation
+    return None
+
+
+def _item_description(annotation: Any) -> str | None:
+    """The words of the entries of a list."""
+    for inner in get_args(annotation):
+        for extra in getattr(inner, "__metadata__", ()):
+            if getattr(extra, "description", None):
+                return str(extra.description)
+    return None
 
 
 def _fields_at(location: Iterable[str]) -> list[str]:

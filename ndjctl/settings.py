@@ -20,6 +20,9 @@ _POLICY_WORDS = "the ARN of a managed policy"
 LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
+LARGEST_OBJECT_MB = 50 * 2**20
+"""S3 stores objects of up to 50 TB (Amazon S3 user guide, "Uploading objects")."""
+
 WorkerType = Literal["G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X"]
 
 # Source: AWS Glue developer guide, "Worker types". G.1X has 16 GB and G.2X 32 GB (DESIGN, contradiction 2).
@@ -38,7 +41,7 @@ DPUS_PER_WORKER: dict[str, float] = {
 class Section(BaseModel):
     """Base of every section: nothing that is not named here, nothing changed after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Batching(Section):
@@ -54,10 +57,10 @@ class Batching(Section):
 class SizeRule(Section):
     """Which sizes are normal: expected +- tolerance; a minimum or maximum that is given wins over it. MB of 2**20."""
 
-    expected_file_size_mb: Annotated[float, Field(gt=0)]
+    expected_file_size_mb: Annotated[float, Field(gt=0, le=LARGEST_OBJECT_MB)]
     size_tolerance_percent: Annotated[float, Field(ge=0, le=100)]
-    min_file_size_mb: Annotated[float, Field(ge=0)] | None = None
-    max_file_size_mb: Annotated[float, Field(gt=0)] | None = None
+    min_file_size_mb: Annotated[float, Field(ge=0, le=LARGEST_OBJECT_MB)] | None = None
+    max_file_size_mb: Annotated[float, Field(gt=0, le=LARGEST_OBJECT_MB)] | None = None
 
     @property
     def window(self) -> SizeWindow:
@@ -205,13 +208,14 @@ class Job(Section):
 
 class Load(Section):
     """What the environment is built for. Checked against the size rule and the capacity; the base of estimates. MB of
-    2**20. mb_per_s_per_vcpu: of input that one vCPU of a worker converts, from your own runs; left out, the figure
-    measured with `make bench-pipeline`."""
+    2**20. peak_files_per_hour: left out, or less than that, an even day's hour. mb_per_s_per_vcpu: of input that one
+    vCPU of a worker converts, from your own runs; left out, the figure measured with `make bench-pipeline`."""
 
-    files_per_day: Annotated[int, Field(ge=0)]
-    min_file_size_mb: Annotated[float, Field(ge=0)]
-    max_file_size_mb: Annotated[float, Field(ge=0)]
-    mb_per_s_per_vcpu: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    files_per_day: Annotated[int, Field(ge=0, le=10**9)]
+    peak_files_per_hour: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    min_file_size_mb: Annotated[float, Field(ge=0, le=LARGEST_OBJECT_MB)]
+    max_file_size_mb: Annotated[float, Field(ge=0, le=LARGEST_OBJECT_MB)]
+    mb_per_s_per_vcpu: Annotated[float, Field(ge=0.01, le=10_000)] | None = None
 
 
 class Embedded(Section):
@@ -221,17 +225,24 @@ class Embedded(Section):
     glue_port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
+# What every service that is used here takes (AWS Resource Groups Tagging API, "Tag naming limits").
+_TAG_TEXT = r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$"
+_TAG_WORDS = "letters, digits, blanks and _ . : / = + - @"
+_TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=_TAG_TEXT)]
+_TagValue = Annotated[str, Field(max_length=256, pattern=_TAG_TEXT)]
 _SUFFIX = r"^$|^[a-z0-9][a-z0-9-]{0,14}$"
 
 
 class Profile(Section):
-    """All settings of one environment."""
+    """All settings of one environment. protected: whether its name has to be typed before it is changed; left out, that
+    of `prod` has to be."""
 
     environment: Annotated[
         str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="1 to 31 lower-case letters, digits and -")
     ]
     cloud: Literal["embedded", "aws"]
     auto_deploy: bool = False
+    protected: bool | None = None
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region such as us-east-1")]
     suffix: Annotated[
         str, Field(pattern=_SUFFIX, description="up to 15 lower-case letters, digits and -, or nothing")
@@ -249,8 +260,24 @@ class Profile(Section):
     alarms: Alarms = Alarms()
     security: Security = Security()
     network: Network = Network()
-    tags: dict[str, str] = {}
+    tags: Annotated[dict[_TagKey, _TagValue], Field(description=_TAG_WORDS)] = {}
     embedded: Embedded = Embedded()
+
+    @property
+    def needed_visibility_s(self) -> int:
+        """Seconds that a message has to stay invisible: six times the function's timeout and the batch window, as AWS
+        says for queues that feed a function."""
+        return 6 * self.function.timeout_s + self.function.batch_window_s
+
+    @property
+    def visibility_s(self) -> int:
+        """Seconds that a message will stay invisible."""
+        given = self.queue.visibility_timeout_s
+        return self.needed_visibility_s if given is None else given
+
+    @property
+    def asks_for_its_name(self) -> bool:
+        return self.environment == "prod" if self.protected is None else self.protected
 
 
 # Files per manifest, largest batch in GB, concurrent runs, workers of G.2X, and the files a day each is meant for.
@@ -280,21 +307,3 @@ PRESETS: dict[str, dict[str, str | int]] = {
         "load.files_per_day": 338_000,
     },
 }
-
-
-def contradictions(profile: Profile) -> list[str]:
-    """What in a valid profile works against itself, one sentence each; empty when nothing does."""
-    found = []
-    window = profile.size_rule.window
-    for name in ("min_file_size_mb", "max_file_size_mb"):
-        size_mb = getattr(profile.load, name)
-        verdict = window.verdict(round(size_mb * 1024 * 1024))
-        if verdict:
-            found.append(
-                f"load.{name} is {size_mb:g} MB, and size_rule would quarantine such a file as {verdict} "
-                f"(it takes {window.min_bytes / 2**20:g} to {window.max_bytes / 2**20:g} MB): "
-                f"set size_rule.{name} or correct the load"
-            )
-    if profile.load.min_file_size_mb > profile.load.max_file_size_mb:
-        found.append("load.min_file_size_mb is above load.max_file_size_mb: swap them")
-    return found

@@ -10,7 +10,9 @@ import pytest
 from ndjctl.contracts import MIB
 from ndjctl.errors import UsageError
 from ndjctl.profiles import BUILT_IN, available, load_profile, setting_paths
-from ndjctl.settings import PRESETS, Profile, contradictions
+from ndjctl.settings import PRESETS, Profile
+from tests import reference
+from tests.reference import expected
 
 NOWHERE = Path("/nonexistent")
 
@@ -19,65 +21,23 @@ def load(env: str, **options: object) -> Profile:
     return load_profile(env, working_dir=NOWHERE, **options).profile  # type: ignore[arg-type]
 
 
-SPARK_CONF = {
-    "spark.sql.files.maxPartitionBytes": "512MB",
-    "spark.sql.shuffle.partitions": "200",
-    "spark.default.parallelism": "200",
-    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
-    "spark.kryoserializer.buffer.max": "512m",
-}
-
-# DESIGN's table of reference settings: (setting, dev, prod).
-REFERENCE: list[tuple[str, object, object]] = [
-    ("log_level", "DEBUG", "INFO"),
-    ("batching.max_files_per_manifest", 50, 100),
-    ("batching.max_batch_size_gb", 200, 500),
-    ("size_rule.expected_file_size_mb", 10, 3500),
-    ("size_rule.size_tolerance_percent", 50, 20),
-    ("function.memory_mb", 512, 1024),
-    ("function.timeout_s", 300, 300),
-    ("function.reserved_concurrency", 5, 10),
-    ("lock.ttl_s", 300, 300),
-    ("lock.max_wait_s", 10, 10),
-    ("job.glue_version", "4.0", "4.0"),
-    ("job.command", "glueetl", "glueetl"),
-    ("job.worker_type", "G.1X", "G.2X"),
-    ("job.workers", 10, 20),
-    ("job.max_concurrent_runs", 5, 30),
-    ("job.timeout_min", 60, 120),
-    ("job.max_retries", 1, 2),
-    ("job.metrics", True, True),
-    ("job.spark_ui", True, True),
-    ("job.job_insights", True, True),
-    ("job.auto_scaling", False, True),
-    ("job.continuous_log", False, True),
-    ("job.spark_conf", SPARK_CONF, SPARK_CONF),
-    ("region", "us-east-1", "us-east-1"),
-]
+def value_at(profile: Profile, path: str) -> object:
+    value: object = profile
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
 
 
-@pytest.mark.parametrize(("path", "dev", "prod"), REFERENCE)
-def test_the_reference_table(path: str, dev: object, prod: object) -> None:
-    for env, expected in (("dev", dev), ("prod", prod)):
-        value: object = load(env)
-        for part in path.split("."):
-            value = getattr(value, part)
-        assert value == expected, f"{env}: {path}"
-
-
-@pytest.mark.parametrize(
-    ("preset", "files", "gb", "runs", "workers", "files_per_day"),
-    [("light", 100, 400, 20, 15, 50_000), ("medium", 100, 500, 30, 20, 150_000), ("heavy", 100, 500, 50, 20, 338_000)],
-)
-def test_presets(preset: str, files: int, gb: int, runs: int, workers: int, files_per_day: int) -> None:
-    profile = load("prod", preset=preset)
-    assert profile.batching.max_files_per_manifest == files
-    assert profile.batching.max_batch_size_gb == gb
-    assert (profile.job.max_concurrent_runs, profile.job.workers, profile.job.worker_type) == (runs, workers, "G.2X")
-    assert profile.load.files_per_day == files_per_day
+@pytest.mark.parametrize("preset", [None, *PRESETS])
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_the_reference_tables(env: str, preset: str | None) -> None:
+    profile = load(env, preset=preset)
+    settings = expected(env, preset)
+    assert {path: value_at(profile, path) for path in settings} == settings
 
 
 def test_every_preset_sets_settings_that_exist() -> None:
+    assert set(PRESETS) == set(reference.PRESETS)
     for preset in PRESETS.values():
         assert set(preset) <= set(setting_paths())
 
@@ -98,19 +58,6 @@ def test_dpus_count_the_worker_type() -> None:
 def test_the_stated_files_pass_the_size_rule(env: str, sizes_bytes: list[int]) -> None:
     window = load(env).size_rule.window
     assert {size: window.verdict(size) for size in sizes_bytes} == dict.fromkeys(sizes_bytes)
-
-
-@pytest.mark.parametrize("env", ["local", "dev", "prod"])
-def test_the_profiles_do_not_contradict_themselves(env: str) -> None:
-    assert contradictions(load(env)) == []
-
-
-@pytest.mark.parametrize(("env", "field"), [("dev", "min_file_size_mb"), ("prod", "max_file_size_mb")])
-def test_the_rule_without_its_exception_is_reported(env: str, field: str) -> None:
-    found = contradictions(load(env, assignments=[f"size_rule.{field}=null"]))
-    assert len(found) == 1
-    assert f"load.{field}" in found[0]
-    assert f"size_rule.{field}" in found[0]
 
 
 def _refused(env: str, **options: object) -> str:
@@ -175,6 +122,25 @@ def test_a_broken_file_is_told_in_one_sentence(tmp_path: Path, text: str, why: s
     assert why in message
     assert str(tmp_path / "dev.yaml") in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("tags.a{b=x", "tags.a{b"),
+        ("tags.team=x$y", "tags.team is 'x$y': it takes letters, digits, blanks"),
+        ("function.keep_variables=[A-B]", "function.keep_variables is 'A-B': it takes names of environment variables"),
+        ("network.security_group_ids=[x]", "network.security_group_ids is 'x': it takes ids such as sg-"),
+        ("security.kms_key_arn=alias/x", "security.kms_key_arn is 'alias/x': it takes the ARN of a key"),
+        ("network.subnets.subnet-1=us-east-1a", "subnets and security_group_ids are given together or not at all"),
+        ("alarms.email=nobody", "alarms.email is 'nobody': it takes an e-mail address"),
+        ("retention.logs_days=4", "retention.logs_days is 4"),
+    ],
+)
+def test_a_value_that_aws_would_not_take_is_told_in_words(assignment: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load("dev", assignments=[assignment])
+    assert told in str(caught.value)
 
 
 def test_a_profile_of_another_name_is_refused(tmp_path: Path) -> None:
