@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from ndjctl.contracts import GLUE_LIBRARY, GLUE_SCRIPT
+from ndjctl.contracts import FUNCTION_ZIP, GLUE_LIBRARY, GLUE_SCRIPT
 
 # Zip cannot tell times before 1980; one fixed time keeps the bytes a function of the sources alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -29,10 +29,30 @@ class Bundle:
             total.update(self.files[name])
         return total.hexdigest()
 
+    @property
+    def index(self) -> BundleIndex:
+        return BundleIndex(self.digest, {name: hashlib.sha256(body).hexdigest() for name, body in self.files.items()})
+
+
+@dataclass(frozen=True)
+class BundleIndex:
+    """What a bundle holds, without the bytes. digest: that of the bundle. sha256: name of a file -> hex SHA-256."""
+
+    digest: str
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Which code an environment runs: the function's bundle and the job's."""
+
+    function: BundleIndex
+    job: BundleIndex
+
 
 def lambda_bundle() -> Bundle:
     """One file, function.zip: the handler's package and the contracts."""
-    return Bundle({"function.zip": _zip(_sources("lambda_handler") | _shared_sources())})
+    return Bundle({FUNCTION_ZIP: _zip(_sources("lambda_handler") | _shared_sources())})
 
 
 def glue_bundle() -> Bundle:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from ndjctl.contracts import STATUS_INDEX, Names
+from ndjctl.contracts import METRIC_NAMESPACE, STATUS_INDEX
+from ndjctl.deploy.arns import Arns
+from ndjctl.settings import Network, Security
 
 VERSION = "2012-10-17"
+NO_SECURITY = Security()
+NO_NETWORK = Network()
 
 LEDGER_ACTIONS = [
     "dynamodb:GetItem",
@@ -20,45 +24,7 @@ LEDGER_ACTIONS = [
 ]
 
 
-@dataclass(frozen=True)
-class Arns:
-    """ARNs of one environment's resources."""
-
-    region: str
-    names: Names
-
-    def _regional(self, service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{self.region}:{self.names.account_id}:{resource}"
-
-    def role(self, name: str) -> str:
-        return f"arn:aws:iam::{self.names.account_id}:role/{name}"
-
-    def queue(self, name: str) -> str:
-        return self._regional("sqs", name)
-
-    def table(self, name: str) -> str:
-        return self._regional("dynamodb", f"table/{name}")
-
-    def function(self) -> str:
-        return self._regional("lambda", f"function:{self.names.function}")
-
-    def job(self) -> str:
-        return self._regional("glue", f"job/{self.names.job}")
-
-    def rule(self, name: str) -> str:
-        return self._regional("events", f"rule/{name}")
-
-    def log_group(self, group: str) -> str:
-        return self._regional("logs", f"log-group:{group}")
-
-    def bucket(self, name: str) -> str:
-        return f"arn:aws:s3:::{name}"
-
-    def objects(self, name: str) -> str:
-        return f"arn:aws:s3:::{name}/*"
-
-
-def to_json(document: dict[str, Any]) -> str:
+def to_json(document: Mapping[str, Any]) -> str:
     """One spelling of a document, so that equal documents compare equal as text."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
@@ -86,7 +52,7 @@ def queue_policy(arns: Arns) -> dict[str, Any]:
     )
 
 
-def function_policy(arns: Arns) -> dict[str, Any]:
+def function_policy(arns: Arns, security: Security = NO_SECURITY, network: Network = NO_NETWORK) -> dict[str, Any]:
     """What the manifest builder does, and nothing else."""
     names = arns.names
     return _document(
@@ -129,11 +95,14 @@ def function_policy(arns: Arns) -> dict[str, Any]:
             ],
         ),
         _allow("Runs", ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns"], [arns.job()]),
-        _logs(arns, f"/aws/lambda/{names.function}"),
+        _metrics(),
+        _logs(arns, names.function_log_group),
+        *_key(security),
+        *([_function_network()] if network.subnets else []),
     )
 
 
-def job_policy(arns: Arns) -> dict[str, Any]:
+def job_policy(arns: Arns, security: Security = NO_SECURITY, network: Network = NO_NETWORK) -> dict[str, Any]:
     """What the conversion job does, and nothing else."""
     names = arns.names
     return _document(
@@ -165,7 +134,92 @@ def job_policy(arns: Arns) -> dict[str, Any]:
         ),
         _allow("Runs", ["glue:GetJobRun"], [arns.job()]),
         _logs(arns, "/aws-glue/jobs/*"),
+        *_key(security),
+        *(_job_network(arns, network) if network.subnets else []),
     )
+
+
+def tls_only_policy(arns: Arns, bucket: str) -> dict[str, Any]:
+    """Nobody reads or writes a bucket without encryption on the way."""
+    return _document(
+        {
+            "Sid": "NdjctlTlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arns.bucket(bucket), arns.objects(bucket)],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def topic_policy(arns: Arns, topic: str) -> dict[str, Any]:
+    """Only alarms of this account may publish."""
+    return _document(
+        {
+            "Sid": "AlarmsPublish",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": arns.topic(topic),
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": arns.alarm(f"{arns.names.stack}-*")},
+                "StringEquals": {"aws:SourceAccount": arns.names.account_id},
+            },
+        }
+    )
+
+
+def _metrics() -> dict[str, Any]:
+    """PutMetricData takes no resource; the namespace is what can be named."""
+    return _allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]) | {
+        "Condition": {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}
+    }
+
+
+def _key(security: Security) -> list[dict[str, Any]]:
+    if security.kms_key_arn is None:
+        return []
+    return [_allow("Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [security.kms_key_arn])]
+
+
+def _function_network() -> dict[str, Any]:
+    """As AWSLambdaVPCAccessExecutionRole has it: Lambda asks for all of these, and for every resource, when a function
+    with a VPC is made (Lambda developer guide, "Giving Lambda functions access to resources in a VPC")."""
+    actions = [
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    return _allow("Network", actions, ["*"])
+
+
+def _job_network(arns: Arns, network: Network) -> list[dict[str, Any]]:
+    """What Glue does with the role to place its workers in a subnet (Glue developer guide, AWSGlueServiceRole)."""
+    places = [
+        *(arns.ec2("subnet", subnet) for subnet in network.subnets),
+        *(arns.ec2("security-group", group) for group in network.security_group_ids),
+        arns.network_interfaces(),
+    ]
+    looks = [
+        "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcAttribute",
+    ]
+    connections = [arns.connection(arns.names.connection(subnet)) for subnet in network.subnets]
+    return [
+        _allow("Connections", ["glue:GetConnection"], [arns.catalog(), *connections]),
+        _allow("NetworkLooks", looks, ["*"]),  # EC2 allows no resource to be named for its Describe calls
+        _allow("Network", ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"], places),
+        _allow("NetworkTags", ["ec2:CreateTags", "ec2:DeleteTags"], [arns.network_interfaces()])
+        | {"Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}}},
+    ]
 
 
 def _logs(arns: Arns, group: str) -> dict[str, Any]:

@@ -11,20 +11,58 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from ndjctl.bundles import Bundle
+from ndjctl.bundles import Bundle, Code
 from ndjctl.contracts import Names
 from ndjctl.deploy import policies
-from ndjctl.deploy.changes import differing
-from ndjctl.deploy.desired import DesiredState, desired_state
+from ndjctl.deploy.arns import Arns
+from ndjctl.deploy.desired import desired_state
+from ndjctl.deploy.documents import plain
+from ndjctl.deploy.kinds.registry import KINDS
+from ndjctl.deploy.model import ABSENT, ENVIRONMENT_TAG, Resource
+from ndjctl.deploy.planner import ordered
 from ndjctl.profiles import load_profile
 
 NAMES = Names("123456789012")
-BUNDLE = Bundle({"glue_batch_job.py": b"script", "glue_job.zip": b"library"})
+JOB = Bundle({"glue_batch_job.py": b"script", "glue_job.zip": b"library"})
+CODE = Code(Bundle({"function.zip": b"function"}).index, JOB.index)
+EVERYTHING = (
+    "security.kms_key_arn=arn:aws:kms:us-east-1:123456789012:key/1234abcd",
+    "security.permissions_boundary_arn=arn:aws:iam::123456789012:policy/boundary",
+    "network.subnets.subnet-0a1b2c=us-east-1a",
+    "network.security_group_ids=[sg-0a1b2c]",
+    "alarms.email=operators@example.com",
+    "retention.quarantine_days=90",
+    "tags.team=data",
+)
 
 
-def desired(env: str, *assignments: str, names: Names = NAMES) -> DesiredState:
+class Desired(dict[str, Resource]):
+    """Resources by id, and the parts of some that tests ask for often."""
+
+    @property
+    def function(self) -> Any:
+        return self[f"function/{self.names.function}"].fields
+
+    @property
+    def job(self) -> Any:
+        return self[f"job/{self.names.job}"].fields
+
+    @property
+    def queue(self) -> Any:
+        return self[f"queue/{self.names.queue}"].fields
+
+    names = NAMES
+
+
+def desired(env: str, *assignments: str, names: Names = NAMES) -> Desired:
     profile = load_profile(env, working_dir=Path("/nonexistent"), assignments=assignments).profile
-    return desired_state(profile, names, BUNDLE)
+    found = Desired((resource.id, resource) for resource in desired_state(profile, names, CODE))
+    found.names = names
+    return found
+
+
+FUNCTION_POLICY = policies.function_policy(Arns("us-east-1", NAMES))
+JOB_POLICY = policies.job_policy(Arns("us-east-1", NAMES))
 
 
 def test_the_functions_environment_holds_the_references_variables() -> None:
@@ -55,7 +93,7 @@ def test_the_functions_environment_holds_the_references_variables() -> None:
 
 
 def test_the_function_may_delete_output_and_nothing_that_is_not_made_from_the_input() -> None:
-    statements = {each["Sid"]: each for each in desired("prod").function_policy["Statement"]}
+    statements = {each["Sid"]: each for each in FUNCTION_POLICY["Statement"]}
     deleting = [each for each in statements.values() if "s3:DeleteObject" in each["Action"]]
     (only,) = deleting
     assert [resource.removeprefix("arn:aws:s3:::") for resource in only["Resource"]] == [
@@ -72,16 +110,16 @@ def test_glues_switches_are_present_or_absent() -> None:
         for switch in ("--enable-metrics", "--enable-spark-ui", "--enable-job-insights"):
             assert arguments[switch] == "true"
     assert (dev["--enable-auto-scaling"], prod["--enable-auto-scaling"]) == ("false", "true")
-    assert "--enable-continuous-cloudwatch-log" not in dev
+    assert dev["--enable-continuous-cloudwatch-log"] is ABSENT
     assert prod["--enable-continuous-cloudwatch-log"] == "true"
-    assert "--enable-metrics" not in desired("dev", "job.metrics=false").job["DefaultArguments"]
+    assert desired("dev", "job.metrics=false").job["DefaultArguments"]["--enable-metrics"] is ABSENT
 
 
 def test_the_job_is_told_what_it_plans_by() -> None:
     prod = desired("prod").job["DefaultArguments"]
     assert prod["--TASK_SLOTS"] == "152"  # 19 workers of G.2X with 8 vCPUs each, and the driver's
     assert (prod["--PART_SIZE_MB"], prod["--MAX_LINE_MB"]) == ("256", "64")
-    assert not {"--MAX_BAD_LINES", "--MAX_BAD_PERCENT"} & set(prod)
+    assert prod["--MAX_BAD_LINES"] is prod["--MAX_BAD_PERCENT"] is ABSENT
     limited = desired("prod", "job.max_bad_lines=0", "job.max_bad_percent=0.5", "job.worker_type=G.025X")
     arguments = limited.job["DefaultArguments"]
     assert (arguments["--MAX_BAD_LINES"], arguments["--MAX_BAD_PERCENT"]) == ("0", "0.5")
@@ -97,13 +135,13 @@ def test_spark_settings_travel_as_one_argument() -> None:
 @pytest.mark.parametrize(("reserved", "batches"), [(1, 2), (2, 2), (3, 2), (5, 4), (10, 9)])
 def test_the_queue_leaves_one_invocation_to_the_sweep_and_the_tool(reserved: int, batches: int) -> None:
     state = desired("prod", f"function.reserved_concurrency={reserved}")
-    assert state.mapping["ScalingConfig"] == {"MaximumConcurrency": batches}
+    assert state[f"mapping/{NAMES.function}"].fields["ScalingConfig"] == {"MaximumConcurrency": batches}
 
 
 def test_the_queue_outlives_the_functions_retries() -> None:
     state = desired("prod")
-    assert int(state.queue_attributes["VisibilityTimeout"]) >= 6 * 300 + 5
-    redrive = json.loads(state.queue_attributes["RedrivePolicy"])
+    assert int(state.queue["VisibilityTimeout"]) >= 6 * 300 + 5
+    redrive = state.queue["RedrivePolicy"]
     assert redrive["maxReceiveCount"] >= 5
     assert redrive["deadLetterTargetArn"].endswith(":ndjson-parquet-sqs-file-events-dlq")
 
@@ -111,12 +149,10 @@ def test_the_queue_outlives_the_functions_retries() -> None:
 @pytest.mark.parametrize("env", ["local", "dev", "prod"])
 def test_aws_takes_the_requests(env: str) -> None:
     """Against the services' own models, as botocore has them."""
-    state = desired(env)
-    _valid("glue", "CreateJob", {"Name": NAMES.job, **state.job})
-    _valid("glue", "UpdateJob", {"JobName": NAMES.job, "JobUpdate": state.job})
-    _valid("lambda", "CreateFunction", {**state.function, "Code": {"ZipFile": b"x"}})
-    _valid("lambda", "CreateEventSourceMapping", {"FunctionName": "f", "EventSourceArn": "a", **state.mapping})
-    _valid("sqs", "CreateQueue", {"QueueName": NAMES.queue, "Attributes": state.queue_attributes})
+    state = desired(env, *EVERYTHING)
+    job = {key: value for key, value in plain(state.job).items() if key != "Tags"}
+    _valid("glue", "CreateJob", {"Name": NAMES.job, **job})
+    _valid("glue", "UpdateJob", {"JobName": NAMES.job, "JobUpdate": job})
 
 
 def _valid(service: str, operation: str, request: dict[str, Any]) -> None:
@@ -125,31 +161,90 @@ def _valid(service: str, operation: str, request: dict[str, Any]) -> None:
     assert not report.has_errors(), report.generate_report()
 
 
-@pytest.mark.parametrize("document", [desired("prod").function_policy, desired("prod").job_policy])
+@pytest.mark.parametrize("document", [FUNCTION_POLICY, JOB_POLICY])
 def test_no_permission_is_for_everything(document: dict[str, Any]) -> None:
     for statement in document["Statement"]:
         assert all(not action.endswith("*") for action in statement["Action"]), statement
-        assert all(resource.startswith("arn:aws:") and resource != "*" for resource in statement["Resource"])
+        if statement["Resource"] == ["*"]:  # where the service allows no resource to be named
+            assert statement["Action"] == ["cloudwatch:PutMetricData"]
+            assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": "ndjctl"}
+        else:
+            assert all(resource.startswith("arn:aws:") for resource in statement["Resource"])
 
 
 def test_only_the_input_bucket_may_fill_the_queue() -> None:
-    statement = policies.queue_policy(policies.Arns("us-east-1", NAMES))["Statement"][0]
+    statement = policies.queue_policy(Arns("us-east-1", NAMES))["Statement"][0]
     assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == "arn:aws:s3:::ndjson-input-sqs-123456789012"
     assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "123456789012"
 
 
 def test_two_environments_of_one_account_share_nothing() -> None:
-    def names_in(state: DesiredState) -> set[str]:
-        text = json.dumps([state.function, state.job, state.queue_attributes, state.job_policy, state.function_policy])
-        return {word for word in text.replace("/", '"').replace(":", '"').split('"') if word.startswith("ndjson-")}
+    def names_in(state: Desired) -> set[str]:
+        text = json.dumps([[resource.id, plain(resource.fields)] for resource in state.values()])
+        words = set(text.replace("/", '"').replace(":", '"').split('"'))
+        return {word for word in words if word.startswith(("ndjson-", "aws-glue-scripts"))}
 
-    plain, other = names_in(desired("dev")), names_in(desired("dev", names=Names("123456789012", "blue")))
-    assert plain
-    assert not plain & other
+    plain_names, other = names_in(desired("dev")), names_in(desired("dev", names=Names("123456789012", "blue")))
+    assert len(plain_names) > 15
+    assert not plain_names & other
 
 
-def test_only_what_we_own_is_compared() -> None:
-    assert differing({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 2, "theirs": 3}, "theirs": 4}) == []
-    assert differing({"a": 1, "b": {"c": 2}}, {"a": 2, "b": {}}) == ["a", "b.c"]
-    assert differing({"p": '{"x":1,"y":2}'}, {"p": '{ "y": 2, "x": 1 }'}) == []
-    assert differing({"p": '{"x":1}'}, {"p": "{broken"}) == ["p"]
+def test_every_resource_has_a_kind_and_a_name_of_its_own() -> None:
+    for env in ("local", "dev", "prod"):
+        profile = load_profile(env, working_dir=Path("/nonexistent"), assignments=EVERYTHING).profile
+        resources = desired_state(profile, NAMES, CODE)
+        assert len({resource.id for resource in resources}) == len(resources)
+        assert {resource.kind for resource in resources} == set(KINDS)
+        assert len(ordered(resources)) == len(resources)
+
+
+def test_everything_that_takes_tags_says_whose_it_is() -> None:
+    untagged = {"alias", "artifact", "connection", "dashboard", "mapping", "notification", "permission", "subscription"}
+    for resource in desired("prod", *EVERYTHING).values():
+        if resource.kind in untagged:
+            assert "Tags" not in resource.fields
+        else:
+            assert resource.fields["Tags"][ENVIRONMENT_TAG] == "prod"
+            assert resource.fields["Tags"]["team"] == "data"
+
+
+def test_the_profiles_tags_cannot_forge_an_owner() -> None:
+    state = desired("dev", "tags.ndjctl:environment=prod")
+    assert state.function["Tags"][ENVIRONMENT_TAG] == "dev"
+
+
+def test_without_alarms_they_go() -> None:
+    state = desired("prod", "alarms.enabled=false")
+    gone = {resource.kind for resource in state.values() if not resource.wanted}
+    assert gone == {"topic", "alarm"}
+    assert all(resource.wanted for resource in desired("prod").values())
+
+
+def test_everything_optional_is_in_its_place() -> None:
+    state = desired("prod", *EVERYTHING)
+    key = EVERYTHING[0].partition("=")[2]
+    text = {id_: json.dumps(plain(resource.fields)) for id_, resource in state.items()}
+    encrypted = {resource.kind for id_, resource in state.items() if key in text[id_]}
+    assert encrypted == {"bucket", "queue", "table", "role", "log-group", "topic", "function", "alias"}
+    bounded = {id_ for id_ in text if "policy/boundary" in text[id_]}
+    assert bounded == {f"role/{NAMES.job_role}", f"role/{NAMES.function_role}"}
+    assert state.function["VpcConfig"] == {"SubnetIds": ["subnet-0a1b2c"], "SecurityGroupIds": ["sg-0a1b2c"]}
+    assert state.job["Connections"] == {"Connections": [NAMES.connection("subnet-0a1b2c")]}
+    assert f"subscription/{NAMES.alarm_topic}:operators@example.com" in state
+    quarantine = state[f"bucket/{NAMES.quarantine_bucket}"].fields["Lifecycle"]["ndjctl-quarantine"]
+    assert quarantine["Expiration"] == {"Days": 90}
+
+
+def test_nothing_of_the_input_the_parquet_or_the_reports_ever_expires() -> None:
+    for env in ("local", "dev", "prod"):
+        state = desired(env, "retention.quarantine_days=1", "retention.manifests_days=8")
+        for bucket in NAMES.buckets:
+            for rule in state[f"bucket/{bucket}"].fields["Lifecycle"].values():
+                if rule is ABSENT or "Expiration" not in rule:
+                    continue
+                assert bucket in (NAMES.manifest_bucket, NAMES.quarantine_bucket)
+                assert bucket == NAMES.quarantine_bucket or rule["Prefix"] in (
+                    "manifests/",
+                    "glue-temp/",
+                    "spark-events/",
+                )

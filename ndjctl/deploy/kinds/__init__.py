@@ -1,0 +1,1 @@
+"""How each kind of resource is read, made, changed and removed."""
