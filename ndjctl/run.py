@@ -112,7 +112,7 @@ def run(
     records = watch(
         ledger,
         list(watched),
-        Flusher(cloud.client("lambda"), names.function),
+        Flusher(cloud.client("lambda"), names.live_function),
         clock=clock,
         sleep=sleep,
         timeout_s=timeout_s,

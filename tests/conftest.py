@@ -11,8 +11,10 @@ import pytest
 from hypothesis import settings
 
 from ndjctl.aws import Cloud
+from ndjctl.embedded.environment import CALL_LOG
 from ndjctl.embedded.provider import cloud_of, embedded_cloud
 from ndjctl.profiles import load_profile
+from tests.deploy_world import quieten
 
 # How long an example takes says more of who else is on the machine than of the code.
 settings.register_profile("ndjctl", deadline=None)
@@ -41,6 +43,7 @@ def cloud_dir(tmp_path_factory: pytest.TempPathFactory, path_without_java: str) 
     """The tool's data folder of this session, with the embedded cloud running in it."""
     os.environ["PATH"] = path_without_java
     folder = tmp_path_factory.mktemp("ndjctl")
+    os.environ[CALL_LOG] = str(folder / "calls.jsonl")
     profile = load_profile("local", working_dir=folder).profile
     cloud = embedded_cloud(profile, folder)
     cloud.ensure_started(lambda _text: None)
@@ -49,8 +52,14 @@ def cloud_dir(tmp_path_factory: pytest.TempPathFactory, path_without_java: str) 
 
 
 @pytest.fixture
-def embedded(cloud_dir: Path, request: pytest.FixtureRequest) -> Cloud:
-    """The embedded cloud under names of this test's own."""
+def embedded(cloud_dir: Path, request: pytest.FixtureRequest) -> Iterator[Cloud]:
+    """The embedded cloud under names of this test's own. What was deployed is quiet afterwards: the sweeps of
+    a hundred tests would keep a core busy."""
     suffix = f"t{abs(hash(request.node.nodeid)) % 10**9}"
     profile = load_profile("local", working_dir=cloud_dir, assignments=[f"suffix={suffix}"]).profile
-    return cloud_of(embedded_cloud(profile, cloud_dir).status(), profile)
+    yield cloud_of(embedded_cloud(profile, cloud_dir).status(), profile)
+    status = embedded_cloud(profile, cloud_dir).status()
+    if not status.running:
+        return
+    cloud = cloud_of(status, profile)  # a test may have stopped and started it
+    quieten(cloud)

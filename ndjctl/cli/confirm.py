@@ -21,14 +21,23 @@ def only_looks(invocation: Invocation, yes: bool) -> bool:
     return invocation.options.json and not yes
 
 
+def confirm_name(name: str, otherwise: str) -> None:
+    """Raises UsageError unless `name` is typed. Where nobody can answer, it is not."""
+    if _answer(f"Type the environment's name ({name}) to go on: ") != name:
+        raise UsageError(f"{otherwise}: type {name!r}, or say --yes.")
+
+
 def confirm(question: str, otherwise: str) -> None:
     """Raises UsageError unless the answer is yes. Where nobody can answer, the answer is no. otherwise: what is said
     then, such as 'Nothing was deleted'."""
+    if _answer(f"{question} [y/N]: ").lower() not in ("y", "yes"):
+        raise UsageError(f"{otherwise}: answer 'y', or say --yes.")
+
+
+def _answer(prompt: str) -> str:
     from ndjctl.output.base import one_line
 
     if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write(f"{one_line(question)} [y/N]: ")
+        sys.stderr.write(one_line(prompt))
         sys.stderr.flush()
-    answer = sys.stdin.readline() if sys.stdin is not None else ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise UsageError(f"{otherwise}: answer 'y', or say --yes.")
+    return sys.stdin.readline().strip() if sys.stdin is not None else ""

@@ -104,6 +104,13 @@ class Invocation:
             assignments=self.options.assignments,
         )
 
+    def use_profile(self, env: str, settings: dict[str, Any], source: str, overrides: tuple[str, ...]) -> None:
+        """Takes the environment from a document of settings instead of a file. Raises UsageError where it is none."""
+        from ndjctl.profiles import checked_profile
+
+        self.env = env
+        self.loaded = checked_profile(settings, source, overrides)
+
     @cached_property
     def data_dir(self) -> Path:
         """Where the tool keeps its own data. Raises UsageError when it cannot be made."""

@@ -15,6 +15,9 @@ from ndjctl.cli import (
     config,
     convert,
     deploy,
+    destroy,
+    export,
+    history,
     local,
     locks,
     manifests,
@@ -49,6 +52,8 @@ app = typer.Typer(
 )
 run.register(app)
 deploy.register(app)
+history.register(app)
+destroy.register(app)
 convert.register(app)
 app.add_typer(manifests.app, name="manifests")
 app.add_typer(locks.app, name="locks")
@@ -60,6 +65,7 @@ backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
+app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ndjctl.cli.deploy import apply
+from ndjctl.cli.deploying import apply_quietly
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.errors import EXIT_FAILED, UsageError
 
@@ -54,7 +54,7 @@ def run(
         _ = cloud.account_id
     with spinner("deploying"):
         if profile.auto_deploy:
-            apply(invocation)
+            apply_quietly(invocation)
         else:
             _check_deployed(invocation)
     if inputs is None:

@@ -41,7 +41,7 @@ def sweep(
     cloud = invocation.cloud
     begun = time.monotonic()
     with told_when_not_deployed(invocation), spinner("sweeping"):
-        report = invoke_sweep(cloud.client("lambda"), cloud.names.function, flush=flush, date=day)
+        report = invoke_sweep(cloud.client("lambda"), cloud.names.live_function, flush=flush, date=day)
     seconds, partial_age_s = time.monotonic() - begun, invocation.loaded.profile.batching.max_partial_age_s
     again, flushed = (invocation.typed("sweep", *words) for words in ((), ("--flush",)))
     inspect = invocation.typed("manifests")

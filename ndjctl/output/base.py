@@ -21,10 +21,12 @@ PIPE_WIDTH = 160
 
 @dataclass(frozen=True)
 class View:
-    """One result in its two forms: `document` is what --json prints, `render()` what a person sees."""
+    """One result in its two forms: `document` is what --json prints, `render()` what a person sees. verbatim: a text
+    for a file or another program, which goes to stdout as it is instead of what is rendered."""
 
     document: Any
     render: Callable[[], RenderableType]
+    verbatim: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Output(ABC):
 
 class ConsoleOutput(Output):
     def show(self, view: View) -> None:
+        if view.verbatim is not None:
+            sys.stdout.write(view.verbatim)
+            sys.stdout.flush()
+            return
         screen = console()
         if screen.is_terminal:
             screen.print(view.render())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED
 from ndjctl.output.base import View, one_line
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from ndjctl.deploy.changes import Change
-    from ndjctl.profiles import LoadedProfile
     from ndjctl.run import FileOutcome, RunResult
 
 LISTED_FILES = 10
@@ -158,94 +155,6 @@ def _verdict(result: RunResult) -> RenderableType:
         return Text(text, style="bold yellow")
     more = f"; {counted(len(aside), 'file')} set aside by size" if aside else ""
     return Text(f"PROVEN  {sum_text}, 0 lost, counted in the Parquet itself{more}", style="bold green")
-
-
-def deploy_view(env: str, stack: str, changes: Sequence[Change], seconds: float) -> View:
-    actions = Counter(change.action for change in changes)
-    document = {
-        "env": env,
-        "stack": stack,
-        "created": actions["created"],
-        "updated": actions["updated"],
-        "unchanged": actions["unchanged"],
-        "seconds": round(seconds, 3),
-        "resources": [{"kind": c.kind, "name": c.name, "action": c.action, "fields": list(c.fields)} for c in changes],
-    }
-
-    def render() -> RenderableType:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column()
-        table.add_column(style="dim")
-        table.add_column(overflow="fold")
-        table.add_column(style="dim", overflow="fold")
-        signs = {"created": ("+ created", "green"), "updated": ("~ updated", "yellow"), "unchanged": ("= kept", "dim")}
-        for change in changes:
-            sign, style = signs[change.action]
-            table.add_row(Text(sign, style=style), change.kind, change.name, ", ".join(change.fields))
-        summary = ", ".join(f"{actions[a]} {a}" for a in ("created", "updated", "unchanged"))
-        return Group(table, Text(f"{stack} in {env}: {summary} ({seconds:.1f} s)", style="bold"))
-
-    return View(document, render)
-
-
-def profile_view(loaded: LoadedProfile, findings: Sequence[str]) -> View:
-    settings = loaded.profile.model_dump()
-    document = {
-        "source": loaded.source,
-        "overrides": list(loaded.overrides),
-        "settings": settings,
-        "findings": list(findings),
-    }
-
-    def render() -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        lines = [Text(f"# {loaded.source}", style="dim")]
-        lines += [Text(f"# with {override}", style="dim") for override in loaded.overrides]
-        facts = fact_table()
-        for path, value in _leaves(settings):
-            facts.add_row(path, Text(_setting(value)))
-        warnings = [Text(f"warning: {finding}", style="yellow") for finding in findings]
-        return Group(*lines, facts, *warnings)
-
-    return View(document, render)
-
-
-def _setting(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def findings_view(env: str, source: str, findings: Sequence[str]) -> View:
-    document = {"env": env, "source": source, "ok": not findings, "findings": list(findings)}
-
-    def render() -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        if not findings:
-            return Text(f"{source}: nothing to object to", style="green")
-        return Group(*(Text(f"warning: {finding}", style="yellow") for finding in findings))
-
-    return View(document, render)
-
-
-def _leaves(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            found += _leaves(value, f"{prefix}{name}.")
-        else:
-            found.append((prefix + name, value))
-    return found
 
 
 def fact_table() -> Table:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ import pytest
 
 from ndjctl.aws import Cloud
 from ndjctl.contracts import split_s3_uri
+from ndjctl.embedded.provider import embedded_cloud
+from ndjctl.profiles import load_profile
 from tests.e2e.glue_harness import Glue
 from tests.glue_world import TABLE, World, make_places
+from tests.policy_world import iam_of, pipeline_calls, refused
 
 CLEAN = ("AWS_", "NDJ_", "JAVA_HOME", "SPARK_", "PYSPARK_")
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -62,6 +66,16 @@ class Tool:
         finished = self("run", "--json", "--set", f"suffix={self.suffix}", *arguments)
         assert finished.code == code, finished.err
         return finished.document
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_call_is_allowed(cloud_dir: Path) -> Iterator[None]:
+    """Whatever functions and jobs asked for in all these tests, their roles allow."""
+    yield
+    status = embedded_cloud(load_profile("local", working_dir=cloud_dir).profile, cloud_dir).status()
+    if status.running:
+        denied, judged = refused(pipeline_calls(cloud_dir / "calls.jsonl"), iam_of(status.endpoint_url))
+        assert denied == set(), f"of {len(judged)} calls"
 
 
 @pytest.fixture

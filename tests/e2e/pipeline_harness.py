@@ -68,9 +68,13 @@ class Pipeline:
         deployed = self("deploy")
         assert deployed.code == 0, deployed.err
         self.queue_url = self.sqs.get_queue_url(QueueName=self.names.queue)["QueueUrl"]
-        (self.mapping,) = self.lambda_.list_event_source_mappings(FunctionName=self.names.function)[
+        (self.mapping,) = self.lambda_.list_event_source_mappings(FunctionName=self.names.live_function)[
             "EventSourceMappings"
         ]
+
+    def lose(self, rule: str) -> None:
+        """The function hears nothing of a rule of its environment any more: the end of a run, or its schedule."""
+        self.cloud.client("events").disable_rule(Name=rule)
 
     # ---------------------------------------------------------------------------------------------- what comes in
 
@@ -122,7 +126,7 @@ class Pipeline:
 
     def sweep(self, *, flush: bool = False) -> dict[str, Any]:
         """The function's sweep, without the start of a Python process that the command costs."""
-        return invoke_sweep(self.lambda_, self.names.function, flush=flush)
+        return invoke_sweep(self.lambda_, self.names.live_function, flush=flush)
 
     def settle(self, *, timeout_s: float, each: Callable[[], None] = lambda: None, pause_s: float = 1.0) -> float:
         """Sweeps and flushes, as the schedule would, until nothing is pending or open. Seconds that it took. each:

@@ -30,10 +30,25 @@ STORY = [
     ("manifests", 2),
     ("locks", 2),
     ("sweep", 2),
+    ("plan", 0),
+    ("history", 0),
+    ("rollback", 2),
+    ("destroy", 0),
     ("convert a.ndjson -o out", 0),
     ("schema infer a.ndjson", 0),
     ("deploy", 0),
     ("deploy", 0),
+    ("plan --exit-code", 0),
+    ("plan --out saved.plan", 0),
+    ("deploy --plan saved.plan", 0),
+    ("deploy --plan a.ndjson", 2),
+    ("drift", 0),
+    ("history", 0),
+    ("history 1999", 2),
+    ("rollback", 2),  # there is nothing before
+    ("destroy", 0),  # only looks
+    ("export cloudformation", 0),
+    ("local env", 0),
     ("schema show", 0),  # nothing is pinned yet
     ("schema pin out/_schema.json", 0),
     ("schema show", 0),
@@ -58,6 +73,8 @@ STORY = [
     ("local stop", 0),
     ("local stop", 0),
     ("output ls", 0),  # starts it again
+    ("destroy --yes", 0),
+    ("destroy --yes --delete-data", 0),
     ("local reset --yes", 0),
     ("local status", 0),
 ]

@@ -97,6 +97,8 @@ def a_file_left_manifested(pipeline: Pipeline) -> None:
 
 
 def a_run_killed_by_hand(pipeline: Pipeline) -> None:
+    """And nobody is told of it: the event of its end would be enough to start it again."""
+    pipeline.lose(pipeline.names.run_state_rule)
     put(pipeline, range(FILES, 2 * FILES))
     pipeline.wait_for_events()
     (manifest,) = pipeline.ask("manifests", "--open")["manifests"]

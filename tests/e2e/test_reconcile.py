@@ -112,7 +112,7 @@ class Scene:
 
     def flush(self) -> None:
         payload = json.dumps({ACTION: ACTION_FLUSH}).encode()
-        self.cloud.client("lambda").invoke(FunctionName=self.names.function, Payload=payload)
+        self.cloud.client("lambda").invoke(FunctionName=self.names.live_function, Payload=payload)
 
     def until(self, keys: list[str], status: str, timeout_s: float = 180) -> None:
         deadline = time.monotonic() + timeout_s

@@ -36,7 +36,7 @@ def wait_for(what: Any, cloud: Cloud, is_flushed: bool = False) -> None:
         assert time.monotonic() < deadline
         if is_flushed:
             payload = json.dumps({ACTION: ACTION_FLUSH}).encode()
-            cloud.client("lambda").invoke(FunctionName=cloud.names.function, Payload=payload)
+            cloud.client("lambda").invoke(FunctionName=cloud.names.live_function, Payload=payload)
         time.sleep(0.5)
 
 

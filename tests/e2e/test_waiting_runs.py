@@ -12,7 +12,7 @@ import pytest
 
 from ndjctl.aws import Cloud
 from tests.e2e.conftest import Tool
-from tests.e2e.pipeline_harness import DAY, Pipeline, made_at, started_order
+from tests.e2e.pipeline_harness import DAY, Pipeline, made_at, started_order, wait
 
 pytestmark = pytest.mark.e2e
 
@@ -57,6 +57,7 @@ def check(pipeline: Pipeline, manifests: list[dict[str, Any]]) -> None:
 
 def test_a_refused_run_starts_when_a_slot_frees(tool: Tool, embedded: Cloud) -> None:
     pipeline = pipeline_of(tool, embedded, concurrent_runs=1)
+    pipeline.lose(pipeline.names.run_state_rule)
     manifests = fill(pipeline, 2)
     first, second = pipeline.ask("manifests", "--open")["manifests"]
     assert (first["state"] in ("started", "running"), second["state"]) == (True, "ready")
@@ -78,6 +79,14 @@ def test_a_refused_run_starts_when_a_slot_frees(tool: Tool, embedded: Cloud) -> 
     assert [run["manifest_id"] for run in after["runs_started"]] == [second["id"]]
     pipeline.wait_for_state(after["runs_started"][0]["run_id"], ["SUCCEEDED"])
     assert pipeline.ask("sweep")["done"]
+    check(pipeline, manifests)
+
+
+def test_the_end_of_a_run_starts_the_next_without_a_sweep(tool: Tool, embedded: Cloud) -> None:
+    pipeline = pipeline_of(tool, embedded, concurrent_runs=1)
+    pipeline.lose(pipeline.names.sweep_rule)
+    manifests = fill(pipeline, 2)
+    wait(lambda: pipeline.ask("manifests")["states"] == {"done": 2}, 240, lambda: f"{pipeline.ask('manifests')}")
     check(pipeline, manifests)
 
 

@@ -1,0 +1,107 @@
+"""`ndjctl history`, `ndjctl rollback` and `ndjctl drift`: what was deployed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ndjctl.cli.deploying import (
+    AllowDataLossOption,
+    AllowReplaceOption,
+    AllowShrinkOption,
+    agreed_of,
+    aws_of,
+    carry_out,
+    make_plan,
+    target_of_profile,
+)
+from ndjctl.cli.invocation import Invocation, command
+from ndjctl.errors import EXIT_FAILED
+
+if TYPE_CHECKING:
+    from ndjctl.deploy.history import History
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "drift")(drift)
+    command(app, "history")(history)
+    command(app, "rollback")(rollback)
+
+
+def drift(invocation: Invocation) -> None:
+    """Show which fields were changed by hand since the last deployment.
+
+    Compares with what the last deployment asked for; where there is no record of one, with the profile. 'ndjctl deploy'
+    mends it. Exit code 1 when something drifted.
+    """
+    from ndjctl.deploy.deployment import last_target
+    from ndjctl.output.plan import drift_view
+
+    aws = aws_of(invocation)
+    last = last_target(_history(invocation), invocation.env)
+    target = target_of_profile(invocation) if last is None else last
+    planned = make_plan(invocation, target, aws)
+    against = "the profile" if last is None else f"the {last.source}"
+    next_ = invocation.typed("deploy") if planned.pending else None
+    invocation.out.show(drift_view(invocation.env, against, planned, aws.account_id, next_))
+    if planned.pending:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def history(
+    invocation: Invocation,
+    deployment: Annotated[
+        str | None, typer.Argument(help="Id of a deployment, or its beginning: shows its diff.", metavar="ID")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", help="How many, the newest first.", min=1, metavar="N")] = 20,
+) -> None:
+    """List who deployed what and when, or show one deployment with its diff."""
+    from ndjctl.output.history import deployment_view, history_view
+
+    records = _history(invocation)
+    if deployment is not None:
+        found = records.find(deployment)
+        can_return = found.command != "destroy" and found.environment == invocation.env
+        next_ = invocation.typed("rollback", found.id) if can_return else None
+        invocation.out.show(deployment_view(invocation.env, found, invocation.cloud.account_id, next_))
+        return
+    ids = records.ids()
+    listed, unreadable = records.readable(ids[:limit])
+    view = history_view(invocation.env, listed, unreadable, len(ids), invocation.cloud.account_id)
+    invocation.out.show(view)
+
+
+def rollback(
+    invocation: Invocation,
+    deployment: Annotated[
+        str | None,
+        typer.Argument(help="Id of a deployment, or its beginning; without it the one before.", metavar="ID"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for the environment's name.")] = False,
+    allow_data_loss: AllowDataLossOption = False,
+    allow_shrink: AllowShrinkOption = False,
+    allow_replace: AllowReplaceOption = False,
+) -> None:
+    """Return code and settings to an earlier deployment.
+
+    The code of both bundles comes from the scripts bucket, by its content. The profile on this machine stays as it is:
+    the next 'ndjctl deploy' goes by that again.
+    """
+    from ndjctl.deploy.deployment import rollback_target
+
+    agreed = agreed_of(allow_data_loss, allow_shrink, allow_replace, take_over=False)
+    invocation.interrupted_note = "Interrupted: nothing was changed."
+    aws = aws_of(invocation)
+    target, chosen = rollback_target(_history(invocation), deployment, invocation.env)
+    planned = make_plan(invocation, target, aws)
+    invocation.out.note(f"back to {chosen.id}, deployed {chosen.at} by {chosen.by} with ndjctl {chosen.version}")
+    words = ("rollback", chosen.id)
+    carry_out(invocation, target, aws, planned, agreed, yes=yes, shows_plan=False, words=words)
+
+
+def _history(invocation: Invocation) -> History:
+    from ndjctl.deploy.history import History
+
+    cloud = invocation.cloud
+    return History(cloud.client("s3"), cloud.names)
