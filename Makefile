@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Installed with the code in place (-e): a change of the code needs no new install, a change of these does.
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test test-slow bench bench-pipeline lint format clean
+.PHONY: help setup run test test-slow bench bench-pipeline lint format pictures clean
 
 help:
 	@echo "make run    the whole pipeline on an embedded cloud, with a sample of its own"
@@ -45,8 +45,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Two at once: each starts an embedded cloud and Spark of its own, so that more would need more memory than cores.
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
@@ -61,6 +62,9 @@ bench: $(VENV)/.bench
 
 bench-pipeline: $(VENV)/.bench
 	$(BIN)/python -m bench.pipeline $(ARGS)
+
+pictures: $(VENV)/.local
+	$(BIN)/python docs/pictures.py
 
 clean:
 	@if [ -x $(BIN)/ndjctl ]; then $(BIN)/ndjctl local stop >/dev/null 2>&1 || true; fi
