@@ -20,7 +20,7 @@ import typer
 from ndjctl.aws import translated
 from ndjctl.cli.interrupts import leaving_at_once
 from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, NdjctlError, UsageError, WorkFailed
-from ndjctl.output import ConsoleOutput, JsonOutput, Output
+from ndjctl.output import ConsoleOutput, JsonOutput, LinesOutput, Output
 
 DATA_DIR_VARIABLE = "NDJ_DATA_DIR"
 DEFAULT_ENV = "local"
@@ -45,6 +45,9 @@ ProfileDirOption = Annotated[
     typer.Option("--profile-dir", readable=False, help="Folder with <env>.yaml; wins over ./profiles.", metavar="DIR"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+NdjsonOption = Annotated[
+    bool, typer.Option("--ndjson", help="Print a JSON document a line as rows are read, for lists of any length.")
+]
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,14 @@ class Invocation:
         from ndjctl.providers import open_cloud
 
         return open_cloud(self.loaded.profile, self.data_dir, self.out.note)
+
+    def print_lines(self, wanted: bool) -> None:
+        """Prints lists as NDJSON, where that was asked for. Raises UsageError beside --json: a document is no line."""
+        if not wanted:
+            return
+        if self.options.json:
+            raise UsageError("--ndjson and --json exclude each other: one line a row, or one document.")
+        self.out = LinesOutput()
 
     def needs_no_environment(self, what: str) -> None:
         """For a command that reads no profile. Raises UsageError if one is named on the command line: whoever writes

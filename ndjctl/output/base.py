@@ -130,7 +130,7 @@ class JsonOutput(Output):
 
     def error(self, error: NdjctlError) -> None:
         _tell(error)
-        document = {"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}}
+        document = _error_document(error)
         if self._is_list_open:
             self._close(document)
         elif not self._shown:
@@ -141,6 +141,28 @@ class JsonOutput(Output):
         self._is_list_open = False
         sys.stdout.write("\n  ]" + "".join(f",\n  {_member(*member)}" for member in members.items()) + "\n}\n")
         sys.stdout.flush()
+
+
+class LinesOutput(Output):
+    """NDJSON: one JSON document a line for every row of a list, for lists that do not fit into memory. What fails says
+    so in a last line of its own."""
+
+    def show(self, view: View) -> None:
+        sys.stdout.write(_json(view.document) + "\n")
+        sys.stdout.flush()
+
+    def stream(self, view: StreamView) -> None:
+        for document, _ in view.rows:
+            sys.stdout.write(_json(document) + "\n")
+        sys.stdout.flush()
+
+    def error(self, error: NdjctlError) -> None:
+        _tell(error)
+        self.show(View(_error_document(error), lambda: ""))
+
+
+def _error_document(error: NdjctlError) -> dict[str, Any]:
+    return {"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}}
 
 
 def _json(value: Any, indent: int | None = None) -> str:

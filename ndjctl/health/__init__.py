@@ -1,0 +1,1 @@
+"""What is wrong with an environment, why, and what to type about it."""
