@@ -40,7 +40,8 @@ def is_allowed(document: Mapping[str, Any], action: str, resource: str, **contex
         principal_type="AssumedRole",
         principal_account="123456789012",
         action=action,
-        resource_arn=resource,
+        # IAM's * takes any character; the evaluator's ends at a line end, which a key may have.
+        resource_arn=resource.replace("\n", " ").replace("\r", " "),
         region=REGION,
         secure_transport=True,
         source_ip="10.0.0.1",

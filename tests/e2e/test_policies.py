@@ -136,3 +136,9 @@ def test_metrics_go_into_our_namespace_only() -> None:
     assert is_allowed(FUNCTION, "cloudwatch:PutMetricData", "*", namespace="ndjctl")
     assert not is_allowed(FUNCTION, "cloudwatch:PutMetricData", "*", namespace="AWS/Lambda")
     assert not is_allowed(FUNCTION, "cloudwatch:PutMetricData", "*")
+
+
+def test_a_key_with_a_line_end_is_judged_as_any_other() -> None:
+    odd = f"arn:aws:s3:::{NAMES.input_bucket}/a\nb.ndjson"
+    assert is_allowed(JOB, "s3:GetObject", odd)
+    assert not is_allowed(JOB, "s3:DeleteObject", odd)
