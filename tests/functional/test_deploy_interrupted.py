@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from ndjctl.aws import Cloud
 from ndjctl.bundles import Bundle, glue_bundle, lambda_bundle
 from ndjctl.deploy.deployment import Deploying, rollback_target
+from ndjctl.errors import CloudError
 from tests.deploy_dump import Dump, different, dump
 from tests.deploy_stops import Accounts, How, Killed, Refusals, Stop, carried_out, cheap, ready
 from tests.deploy_world import Environment, account_cloud, labels
@@ -64,7 +65,12 @@ UPDATE_STOPS: tuple[tuple[str, How], ...] = (
 )
 ROLLBACK_STOPS: tuple[tuple[str, How], ...] = (("lambda:PublishVersion", "interrupted"),)
 HOWS: tuple[How, ...] = ("interrupted", "lost", "killed")
-RAISED = {"interrupted": KeyboardInterrupt, "lost": EndpointConnectionError, "killed": Killed}
+# A lost connection is told as a sentence, or met once more where the history is to be told how it ended.
+RAISED: dict[How, tuple[type[BaseException], ...]] = {
+    "interrupted": (KeyboardInterrupt,),
+    "lost": (CloudError, EndpointConnectionError),
+    "killed": (Killed,),
+}
 
 
 @dataclass(frozen=True)
