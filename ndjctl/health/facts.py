@@ -226,11 +226,13 @@ class LogLine:
 @dataclass(frozen=True)
 class LogLines:
     """Lines of the function's log that tell of an error, the oldest first. is_whole: whether the whole time was read.
-    since: from when on."""
+    since: from when on. recovered_at: when the function was first seen to succeed after the last of them, at what that
+    was about."""
 
     lines: tuple[LogLine, ...]
     is_whole: bool
     since: datetime
+    recovered_at: datetime | None = None
 
 
 @dataclass(frozen=True)
