@@ -16,6 +16,7 @@ from ndjctl.cli import (
     convert,
     deploy,
     destroy,
+    doctor,
     export,
     history,
     local,
@@ -55,6 +56,7 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+doctor.register(app)
 app.add_typer(manifests.app, name="manifests")
 app.add_typer(locks.app, name="locks")
 sweep.register(app)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ndjctl.contracts import FILE_SUFFIX
 from ndjctl.health import metrics
-from ndjctl.health.facts import Facts, Rule
+from ndjctl.health.facts import Clock, Facts, Rule
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import DEPLOY, REDRIVE_DLQ, SWEEP, setting
@@ -25,7 +25,7 @@ _SET_CLOCK = Remedy(
 
 def wiring_checks(facts: Facts) -> Iterator[Checked]:
     """All of them, in the order of the pipeline."""
-    yield clock_check(facts)
+    yield clock_of(facts.clock)
     yield _deployment(facts)
     yield _permissions(facts)
     yield _notification(facts)
@@ -46,11 +46,11 @@ def is_deployed(facts: Facts) -> bool:
     return any(reading.why != "absent" for reading in parts)
 
 
-def clock_check(facts: Facts) -> Checked:
+def clock_of(reading: Reading[Clock]) -> Checked:
     code, title = "clock", "this machine's clock"
-    if facts.clock.value is None or facts.clock.value.skew_s is None:
-        return unread(code, title, facts.clock)
-    skew_s = facts.clock.value.skew_s
+    if reading.value is None or reading.value.skew_s is None:
+        return unread(code, title, reading)
+    skew_s = reading.value.skew_s
     side = "ahead of" if skew_s > 0 else "behind"
     told = f"It is {lasting(abs(skew_s))} {side} AWS's."
     if abs(skew_s) > CLOCK_MARGIN_S:

@@ -45,6 +45,8 @@ def passed(code: str, title: str, sentence: str, *evidence: str) -> Checked:
 def unread(code: str, title: str, *readings: Reading[Any]) -> Checked:
     """Of a check whose readings were not all made."""
     refused = [reading for reading in readings if not reading.was_read]
+    if not refused:
+        return Checked(code, title, "unknown", "Not checked: AWS does not tell what it needs.")
     why = {"denied": "may not be looked at", "throttled": "was throttled by AWS", "absent": "is not there"}
     told = why.get(refused[0].why or "", "could not be read")
     return Checked(code, title, "unknown", f"Not checked: what it needs {told}.", tuple(r.sentence for r in refused))
