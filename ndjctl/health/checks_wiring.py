@@ -10,7 +10,7 @@ from ndjctl.health.facts import Clock, Facts, Rule
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import DEPLOY, REDRIVE_DLQ, SWEEP, setting
-from ndjctl.health.words import counted, lasting, moment_text, passed, some, unread
+from ndjctl.health.words import counted, grace_words, lasting, moment_text, passed, some, unread
 from ndjctl.locks import CLOCK_MARGIN_S
 from ndjctl.reading import Reading
 
@@ -120,7 +120,7 @@ def _notification(facts: Facts) -> Checked:
 
 
 def _found_by_backfill(facts: Facts) -> Remedy:
-    return Remedy(("backfill",), hint="enters what was uploaded meanwhile; younger objects than the grace come later")
+    return Remedy(("backfill", *grace_words(facts)), hint="enters what was uploaded meanwhile")
 
 
 def _queue(facts: Facts) -> Checked:
