@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ndjctl.health import catalogue as known
-from ndjctl.health.catalogue import Cause
+from ndjctl.health.cause import Cause
 from ndjctl.health.causes import normalised
 from ndjctl.health.facts import Facts, Points, Run
 from ndjctl.health.metrics import FUNCTION_DURATION, FUNCTION_ERRORS, INVOCATIONS, SWEEPS

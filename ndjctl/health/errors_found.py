@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from ndjctl.contracts import ABANDONED, FAILED, STATUS_INDEX, Attr, Names, parse_iso_utc
 from ndjctl.glue_runs import run_of
-from ndjctl.health.catalogue import UNKNOWN, Cause
+from ndjctl.health.catalogue import UNKNOWN
+from ndjctl.health.cause import Cause
 from ndjctl.health.causes import cause_of, cause_of_run, normalised
 from ndjctl.health.log_lines import OF_FILES, event_of, told_by
 from ndjctl.health.reading_logs import pages_of_errors
