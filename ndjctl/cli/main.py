@@ -17,15 +17,18 @@ from ndjctl.cli import (
     deploy,
     destroy,
     export,
+    files,
     history,
     local,
     locks,
     manifests,
     output,
+    queue,
     reconcile,
     redrive,
     reprocess,
     run,
+    runs,
     schema,
     sweep,
 )
@@ -55,7 +58,10 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+files.register(app)
+queue.register(app)
 app.add_typer(manifests.app, name="manifests")
+runs.register(app)
 app.add_typer(locks.app, name="locks")
 sweep.register(app)
 reprocess.register(app)
