@@ -42,6 +42,7 @@ class Report:
     date: str
     files: Mapping[str, ReportedFile]
     parts: int
+    run_id: str = ""
 
 
 class Reports:
@@ -96,6 +97,7 @@ class Reports:
                 for each in document["files"]
                 if each["status"] == COMPLETED
             }
-            return Report(str(document["manifest_id"]), str(document["date"]), files, len(document["parts"]))
+            run_id = str(document.get("run_id") or "")
+            return Report(str(document["manifest_id"]), str(document["date"]), files, len(document["parts"]), run_id)
         except (FormatError, KeyError, TypeError, ValueError):
             return None
