@@ -32,8 +32,11 @@ def quarantine_log_key(action_id: str) -> str:
     return f"{action_id}#"
 
 
+PURGES_PREFIX = "purges/"
+
+
 def purge_prefix(date: str) -> str:
-    return f"purges/{date}/"
+    return f"{PURGES_PREFIX}{date}/"
 
 
 def purge_key(date: str, purge_id: str, number: int) -> str:
