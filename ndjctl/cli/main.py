@@ -23,6 +23,7 @@ from ndjctl.cli import (
     locks,
     manifests,
     output,
+    quarantine,
     queue,
     reconcile,
     redrive,
@@ -66,6 +67,7 @@ app.add_typer(locks.app, name="locks")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
+app.add_typer(quarantine.app, name="quarantine")
 reconcile.register(app)
 backfill.register(app)
 app.add_typer(schema.app, name="schema")

@@ -3,7 +3,7 @@ end. It stays for good."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,9 @@ class Logged:
 class ActionLog:
     """by: as of Logged. entropy(): eight random hex digits."""
 
-    def __init__(self, dynamodb: Any, table: str, by: str, clock: Any, entropy: Any) -> None:
+    def __init__(
+        self, dynamodb: Any, table: str, by: str, clock: Callable[[], datetime], entropy: Callable[[], str]
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._by = by
@@ -53,7 +55,7 @@ class ActionLog:
 
     def begin(self, action: str, what: str) -> Logged:
         """Raises what boto3 raises; then nothing is to be done."""
-        now: datetime = self._clock()
+        now = self._clock()
         logged = Logged(new_manifest_id(now, self._entropy()), action, self._by, iso_utc(now), what)
         item = {
             **_key(logged.action_id),
