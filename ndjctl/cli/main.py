@@ -18,15 +18,19 @@ from ndjctl.cli import (
     destroy,
     doctor,
     export,
+    files,
     history,
     local,
     locks,
     manifests,
     output,
+    quarantine,
+    queue,
     reconcile,
     redrive,
     reprocess,
     run,
+    runs,
     schema,
     sweep,
 )
@@ -57,11 +61,15 @@ history.register(app)
 destroy.register(app)
 convert.register(app)
 doctor.register(app)
+files.register(app)
+queue.register(app)
 app.add_typer(manifests.app, name="manifests")
+runs.register(app)
 app.add_typer(locks.app, name="locks")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
+app.add_typer(quarantine.app, name="quarantine")
 reconcile.register(app)
 backfill.register(app)
 app.add_typer(schema.app, name="schema")

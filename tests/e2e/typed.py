@@ -13,6 +13,12 @@ from tests.e2e.conftest import Finished, Tool
 _HEADING = re.compile(r"^(FAIL|WARN|UNKNOWN) +(\S+)  ")
 
 
+def named_on(screen: str) -> dict[str, str]:
+    """The codes of the checks that `doctor` shows as not passed, with their verdicts."""
+    headings = filter(None, map(_HEADING.match, screen.splitlines()))
+    return {heading[2]: heading[1].lower() for heading in headings}
+
+
 def remedies_on(screen: str, code: str) -> list[str]:
     """The command lines that `doctor` shows for a check, whole, in their order."""
     found: list[str] = []
