@@ -25,23 +25,31 @@ SETTINGS = (
     "job.max_retries=0",
     "job.max_attempts=1",
     # A message that the function could not take comes again soon.
-    "function.timeout_s=30",
-    "queue.visibility_timeout_s=30",
+    "function.timeout_s=15",
+    "queue.visibility_timeout_s=15",
 )
 
 
 @pytest.fixture(scope="module")
-def site(cloud_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def deployed(cloud_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     profile = load_profile("local", working_dir=cloud_dir, assignments=[f"suffix={SUFFIX}"]).profile
     cloud = cloud_of(embedded_cloud(profile, cloud_dir).status(), profile)
     pipeline = Pipeline(Tool(cloud_dir, tmp_path_factory.mktemp("home"), SUFFIX), cloud, SETTINGS)
     pipeline.deploy()
     site = Site(pipeline, Hands(cloud))
     pipeline.sweep()
-    assert named_on(look(site)) == {}
     yield site
     site.end_runs()
     quieten(cloud)
+
+
+@pytest.fixture
+def site(deployed: Site) -> Iterator[Site]:
+    """Whole, whatever a row before it has left."""
+    if named_on(look(deployed)):
+        deployed.pipeline.deploy()
+        assert named_on(look(deployed)) == {}
+    yield deployed
 
 
 def rows(needs_runs: bool) -> list[object]:
