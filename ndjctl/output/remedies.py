@@ -39,16 +39,30 @@ def command_lines(command: str, width: int) -> list[str]:
     """The command in lines of at most `width` columns, where its words let it, joined by backslashes. Words that would
     move the cursor are escaped as the shell's $'...'."""
     lines: list[str] = []
-    for word in (_word(word) for word in shlex.split(command)):
-        if lines and len(lines[-1]) + 1 + len(word) + len(_CONTINUED) <= width:
-            lines[-1] += f" {word}"
-        elif lines and len(lines) == 1 and lines[0] == "":
-            lines[0] = word
-        else:
-            if lines:
-                lines[-1] += _CONTINUED
-            lines.append(word)
+    for piece in _pieces(command):
+        if lines and len(lines[-1]) + 1 + len(piece) + len(_CONTINUED) <= width:
+            lines[-1] += f" {piece}"
+            continue
+        if lines:
+            lines[-1] += _CONTINUED
+        lines.append(piece)
     return lines
+
+
+def _pieces(command: str) -> Iterator[str]:
+    """Its words as they are typed, an option together with its value."""
+    option = ""
+    for word in shlex.split(command):
+        typed = _word(word)
+        if word.startswith("-"):
+            if option:
+                yield option
+            option = typed
+            continue
+        yield f"{option} {typed}" if option else typed
+        option = ""
+    if option:
+        yield option
 
 
 def _word(word: str) -> str:

@@ -22,7 +22,6 @@ from ndjctl.contracts import (
     lock_item_key,
     split_s3_uri,
 )
-from ndjctl.embedded.glue.store import UNFINISHED
 from tests.drift.hands import Hands
 from tests.e2e.pipeline_harness import DAY, Pipeline, wait
 
@@ -33,13 +32,13 @@ _HANDLER = "lambda_handler/handler.py"
 @dataclass(frozen=True)
 class Fault:
     """One way to break it. code: of the check that has to name it. plant: breaks it, and returns the key of a file that
-    suffers from it. needs_runs: its remedy starts runs of the job, so that it takes a while. more: codes that may be
+    suffers from it. is_slow: it takes long, mostly because its remedy starts a run of the job. more: codes that may be
     named beside it: a file whose event is still under way counts as lost where every object counts as old enough."""
 
     name: str
     code: str
     plant: Callable[[Site], str]
-    needs_runs: bool = False
+    is_slow: bool = False
     more: tuple[str, ...] = ("lost-events",)
 
 
@@ -124,9 +123,15 @@ class Site:
         command = self.hands.glue.get_job(JobName=self.pipeline.names.job)["Job"]["Command"]
         self.hands.redefine(Command={**command, "ScriptLocation": f"s3://{bucket}/planted/planted.py"})
 
+    def end_runs_of_others(self) -> None:
+        """Stops runs of no manifest."""
+        self._end([run["Id"] for run in self.pipeline.unfinished_runs() if "--MANIFEST_PATH" not in run["Arguments"]])
+
     def end_runs(self) -> None:
         """Stops what is under way."""
-        ids = [run["Id"] for run in self.pipeline.runs() if run["JobRunState"] in UNFINISHED]
+        self._end([run["Id"] for run in self.pipeline.unfinished_runs()])
+
+    def _end(self, ids: list[str]) -> None:
         if ids:
             self.hands.glue.batch_stop_job_run(JobName=self.pipeline.names.job, JobRunIds=ids)
             for run_id in ids:
@@ -293,7 +298,7 @@ def the_function_is_switched_off(site: Site) -> str:
 
 FAULTS = (
     Fault("function raising", "function-errors", the_function_raises),
-    Fault("access denied", "access-denied", access_is_denied),
+    Fault("access denied", "access-denied", access_is_denied, is_slow=True),
     Fault("queue not wired", "notification", the_queue_is_not_wired),
     Fault("lock of the dead", "locks", a_lock_of_the_dead),
     Fault("dead letters", "dead-letters", dead_letters),
@@ -302,8 +307,8 @@ FAULTS = (
     Fault("mapping disabled", "mapping", the_mapping_is_disabled),
     Fault("schedule disabled", "schedule", the_schedule_is_disabled),
     Fault("function switched off", "function", the_function_is_switched_off),
-    Fault("job not there", "job", the_job_is_gone, needs_runs=True, more=("job-missing", "lost-events")),
-    Fault("job out of memory", "out-of-memory", the_job_runs_out_of_memory, needs_runs=True),
-    Fault("concurrency exhausted", "concurrency", no_concurrency_is_left, needs_runs=True),
+    Fault("job not there", "job", the_job_is_gone, is_slow=True, more=("job-missing", "lost-events")),
+    Fault("job out of memory", "out-of-memory", the_job_runs_out_of_memory, is_slow=True),
+    Fault("concurrency exhausted", "concurrency", no_concurrency_is_left, is_slow=True),
 )
 """A clock that is off is planted by tests.e2e.skewed_clock: it is none of the pipeline's."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ndjctl.embedded.environment import aws_environment
 from ndjctl.embedded.provider import cloud_of, embedded_cloud
 from ndjctl.profiles import load_profile
 from tests.deploy_world import quieten
@@ -14,6 +15,7 @@ from tests.drift.hands import Hands
 from tests.e2e.conftest import Tool
 from tests.e2e.health_faults import FAULTS, Fault, Site
 from tests.e2e.pipeline_harness import Pipeline
+from tests.e2e.skewed_clock import off_by, programs_that_mend
 from tests.e2e.typed import named_on, remedies_on, type_it
 
 pytestmark = [pytest.mark.e2e]
@@ -48,25 +50,44 @@ def site(deployed: Site) -> Iterator[Site]:
     """Whole, whatever a row before it has left."""
     if named_on(look(deployed)):
         deployed.pipeline.deploy()
+        deployed.pipeline.sweep()
         assert named_on(look(deployed)) == {}
     yield deployed
 
 
-def rows(needs_runs: bool) -> list[object]:
-    return [pytest.param(fault, id=fault.name.replace(" ", "-")) for fault in FAULTS if fault.needs_runs is needs_runs]
+def rows(is_slow: bool) -> list[object]:
+    return [pytest.param(fault, id=fault.name.replace(" ", "-")) for fault in FAULTS if fault.is_slow is is_slow]
 
 
-@pytest.mark.parametrize("fault", rows(needs_runs=False))
+@pytest.mark.parametrize("fault", rows(is_slow=False))
 def test_a_fault_is_named_and_mended_by_what_is_said_to_be_typed(site: Site, fault: Fault) -> None:
     check(site, fault)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", rows(needs_runs=True))
-def test_a_fault_of_runs_is_named_and_mended_by_what_is_said_to_be_typed(site: Site, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", rows(is_slow=True))
+def test_one_that_takes_long_is_named_and_mended_by_what_is_said_to_be_typed(site: Site, fault: Fault) -> None:
     key = check(site, fault)
-    site.end_runs()
-    assert site.status(key) in ("completed", "pending", "manifested", "processing")
+    site.end_runs_of_others()
+    site.pipeline.settle(timeout_s=240)
+    assert site.status(key) in ("completed", "pending")
+
+
+@pytest.mark.parametrize("ahead_s", [600, pytest.param(-600, marks=pytest.mark.slow)])
+def test_a_clock_that_is_off_is_named_and_set_by_what_is_said_to_be_typed(
+    site: Site, tmp_path: Path, ahead_s: float
+) -> None:
+    mended = tmp_path / "mended"
+    programs = programs_that_mend(tmp_path / "bin", mended)
+    endpoint_url = str(site.hands.sqs.meta.endpoint_url)
+    with off_by(ahead_s, endpoint_url, mended) as elsewhere:
+        words = ("doctor", "--quick", "--env", "dev", "--set", f"suffix={SUFFIX}")
+        aws = {**aws_environment(), "AWS_ENDPOINT_URL": elsewhere}
+        screen = site.pipeline.tool(*words, **aws).out
+        assert named_on(screen).get("clock") == "fail", screen
+        (command,) = remedies_on(screen, "clock")
+        assert type_it(site.pipeline.tool, command, path=str(programs)).code == 0
+        assert "clock" not in named_on(site.pipeline.tool(*words, **aws).out)
 
 
 def check(site: Site, fault: Fault) -> str:

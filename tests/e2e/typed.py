@@ -14,9 +14,9 @@ _HEADING = re.compile(r"^(FAIL|WARN|UNKNOWN) +(\S+)  ")
 
 
 def named_on(screen: str) -> dict[str, str]:
-    """The codes of the checks that `doctor` shows as not passed, with their verdicts."""
+    """The codes of the checks that `doctor` shows as failed or warned, with their verdicts."""
     headings = filter(None, map(_HEADING.match, screen.splitlines()))
-    return {heading[2]: heading[1].lower() for heading in headings}
+    return {heading[2]: heading[1].lower() for heading in headings if heading[1] != "UNKNOWN"}
 
 
 def remedies_on(screen: str, code: str) -> list[str]:
