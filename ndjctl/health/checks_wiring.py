@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ndjctl.contracts import FILE_SUFFIX
 from ndjctl.health import metrics
@@ -42,8 +43,11 @@ def wiring_checks(facts: Facts) -> Iterator[Checked]:
 
 def is_deployed(facts: Facts) -> bool:
     """False where nothing of it is there."""
-    parts = (facts.queue, facts.function, facts.open_manifests, facts.job)
-    return any(reading.why != "absent" for reading in parts)
+    return any(reading.why != "absent" for reading in _parts(facts))
+
+
+def _parts(facts: Facts) -> tuple[Reading[Any], ...]:
+    return facts.queue, facts.function, facts.open_manifests, facts.job
 
 
 def clock_of(reading: Reading[Clock]) -> Checked:
@@ -66,7 +70,9 @@ def clock_of(reading: Reading[Clock]) -> Checked:
 def _deployment(facts: Facts) -> Checked:
     code, title = "deployment", "environment deployed"
     if is_deployed(facts):
-        return passed(code, title, "It is deployed.")
+        if any(reading.was_read for reading in _parts(facts)):
+            return passed(code, title, "It is deployed.")
+        return unread(code, title, *_parts(facts))
     return Checked(
         code,
         title,
