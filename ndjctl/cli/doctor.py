@@ -12,7 +12,7 @@ from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.reconcile import GraceOption
 from ndjctl.cli.remedies import typed_remedy
 from ndjctl.cli.since import SinceOption, since_moment
-from ndjctl.errors import EXIT_FAILED
+from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
     from ndjctl.health.errors_found import Group
@@ -104,6 +104,8 @@ def errors(invocation: Invocation, since: SinceOption = None) -> None:
     with counting("failures") as reporter:
         reporter.phase("reading what failed")
         found = find_errors(cloud.client, cloud.names, invocation.env, moment, reporter.done)
+    if not found.is_deployed:
+        raise UsageError(f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first.")
     view = errors_view(invocation.env, found, partial(_remedies, invocation), partial(typed_remedy, invocation))
     invocation.out.show(view)
 

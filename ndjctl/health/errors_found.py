@@ -17,7 +17,7 @@ from ndjctl.health.log_lines import OF_FILES, event_of, told_by
 from ndjctl.health.reading_logs import pages_of_errors
 from ndjctl.items import Item, pages_of, projected
 from ndjctl.manifests import list_manifests
-from ndjctl.reading import attempt
+from ndjctl.reading import Reading, attempt
 
 Where = Literal["runs", "function", "manifests", "files"]
 PLACES: tuple[Where, ...] = ("runs", "function", "manifests", "files")
@@ -68,15 +68,20 @@ def _age(failure: Failure) -> float:
 
 @dataclass
 class Found:
-    """groups: the largest first. not_read: places that AWS refused, with what it said."""
+    """groups: the largest first. not_read: places that AWS refused, wholly or from some page on, with what it said."""
 
     since: datetime
     groups: list[Group] = field(default_factory=list)
-    not_read: dict[Where, str] = field(default_factory=dict)
+    not_read: dict[Where, Reading[None]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         return sum(group.count for group in self.groups)
+
+    @property
+    def is_deployed(self) -> bool:
+        """False where none of the places is there."""
+        return not (len(self.not_read) == len(PLACES) and all(each.why == "absent" for each in self.not_read.values()))
 
 
 class _Groups:
@@ -114,7 +119,7 @@ def find_errors(
     for where, read in reads.items():
         reading = attempt(lambda where=where, read=read: _take(groups, where, read(), progress), environment)  # type: ignore[misc]
         if not reading.was_read:
-            found.not_read[where] = reading.sentence
+            found.not_read[where] = reading
     found.groups = sorted(groups.kept.values(), key=lambda group: (-group.count, PLACES.index(group.where)))
     return found
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.health.errors_found import Found, Group, Where
 from ndjctl.health.model import Remedy
-from ndjctl.output.base import PIPE_WIDTH, View, console
+from ndjctl.output.base import PIPE_WIDTH, View, console, one_line
 from ndjctl.output.progress import counted
 from ndjctl.output.remedies import Typed, indented, remedy_document, remedy_lines
 from ndjctl.output.times import shown, told
@@ -32,7 +32,7 @@ def errors_view(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> V
         "since": told(found.since),
         "failures": found.total,
         "groups": [_document(group, remedies(group), typed) for group in found.groups],
-        "not_read": [{"where": where, "why": why} for where, why in found.not_read.items()],
+        "not_read": [{"where": where, "why": each.sentence} for where, each in found.not_read.items()],
     }
     return View(document, lambda: _screen(env, found, remedies, typed))
 
@@ -63,7 +63,7 @@ def _screen(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> Rende
         blocks.append(
             Text.assemble(
                 (f"{group.count:>5,} x ", "bold red"),
-                (group.cause.code, "bold"),
+                (one_line(group.cause.code), "bold"),
                 f"  {_PLACES[group.where]}, {shown(group.first)} to {shown(group.last)}",
             )
         )
@@ -74,8 +74,8 @@ def _screen(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> Rende
             )
         blocks += remedy_lines(remedies(group), typed, width)
         blocks.append(Text(""))
-    for where, why in found.not_read.items():
-        blocks.append(Text(f"not read: {_PLACES[where]}: {why}", style="magenta"))
+    for where, reading in found.not_read.items():
+        blocks.append(Text(one_line(f"not read: {_PLACES[where]}: {reading.sentence}"), style="magenta"))
     told_ = (
         "Nothing failed"
         if not found.total
