@@ -20,6 +20,7 @@ from ndjctl.cli import (
     history,
     local,
     locks,
+    logs,
     manifests,
     output,
     reconcile,
@@ -57,6 +58,7 @@ destroy.register(app)
 convert.register(app)
 app.add_typer(manifests.app, name="manifests")
 app.add_typer(locks.app, name="locks")
+app.add_typer(logs.app, name="logs")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
