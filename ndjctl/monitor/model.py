@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from ndjctl.glue_runs import GlueRun
+from ndjctl.health.facts import FileSeen
 from ndjctl.health.model import Checked, Headline
 from ndjctl.reading import Reading
 
@@ -212,7 +213,9 @@ class Health:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """calls, took_s: what the refresh cost. Every panel is a Reading: a refused one says why, and the rest lives."""
+    """calls, took_s: what the refresh cost. Every panel is a Reading: a refused one says why, and the rest lives.
+    newest_failed, newest_quarantined: a few files that became so in the last day; none where they could not be read.
+    max_concurrent_runs: of the job as it is, or of the profile where the job could not be read."""
 
     env: str
     region: str
@@ -228,8 +231,9 @@ class Snapshot:
     counted: Reading[Counted]
     trends: Reading[Trends]
     forecast: Forecast
+    newest_failed: tuple[FileSeen, ...] = ()
+    newest_quarantined: tuple[FileSeen, ...] = ()
     since_last: SinceLast | None = None
     calls: int = 0
     took_s: float = 0.0
     max_concurrent_runs: int = 0
-    notes: tuple[str, ...] = field(default=())

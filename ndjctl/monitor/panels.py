@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ndjctl.contracts import QUARANTINED
-from ndjctl.health.facts import Facts
+from ndjctl.health.facts import Facts, Files, FileSeen
+from ndjctl.health.metrics import QUEUE_AGE
 from ndjctl.health.model import Checked, headline
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.closed import ClosedSeen
@@ -34,6 +35,7 @@ from ndjctl.settings import Profile
 T = TypeVar("T")
 U = TypeVar("U")
 
+LISTED_FILES = 5
 RunsRead = Reading[tuple[list[SeenRun], bool]]
 
 
@@ -76,6 +78,8 @@ def assemble(seen: Seen, before: Seen | None, env: str, profile: Profile) -> Sna
         counted=seen.counted,
         trends=_of(facts.metrics, lambda metrics: Trends({k: minutes_of(p, now) for k, p in metrics.items()})),
         forecast=_forecast(backlog.value.files if backlog.value else None, arrivals.value, completions.value),
+        newest_failed=_newest(facts.failed, now),
+        newest_quarantined=_newest(facts.quarantined, now),
         since_last=_since_last(seen, before),
         max_concurrent_runs=facts.job.value.max_concurrent_runs if facts.job.value else profile.job.max_concurrent_runs,
     )
@@ -99,6 +103,7 @@ def _of(reading: Reading[T], make: Callable[[T], U]) -> Reading[U]:
 def _queue(facts: Facts) -> Reading[QueueState]:
     """The queue; dead letters that could not be read are None of it."""
     dead = facts.dead_letters.value
+    ages = (facts.metrics.value or {}).get(QUEUE_AGE)
 
     def state(queue: Any) -> QueueState:
         return QueueState(
@@ -107,10 +112,17 @@ def _queue(facts: Facts) -> Reading[QueueState]:
             delayed=queue.number("ApproximateNumberOfMessagesDelayed"),
             dead=None if dead is None else dead.visible + dead.in_flight,
             dead_not_read=facts.dead_letters.sentence,
-            oldest_age_s=None,
+            oldest_age_s=None if not ages else ages[-1][1],
         )
 
     return _of(facts.queue, state)
+
+
+def _newest(reading: Reading[Files], now: datetime) -> tuple[FileSeen, ...]:
+    """Of those that became so in the last day, the latest first."""
+    since = now - timedelta(days=1)
+    found = [each for each in (reading.value.files if reading.value else ()) if each.updated_at and each.updated_at >= since]
+    return tuple(sorted(found, key=lambda each: (each.updated_at or since, each.key), reverse=True)[:LISTED_FILES])
 
 
 def _manifests(found: Any) -> OpenManifests:

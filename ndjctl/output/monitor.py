@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from ndjctl.advice.throughput import LATENCY_S
+from ndjctl.health.facts import FileSeen
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.monitor.model import (
     Backlog,
@@ -68,6 +69,8 @@ def monitor_document(snapshot: Snapshot, typed: Typed) -> dict[str, Any]:
         "cost": _panel(snapshot.cost, _cost),
         "counted_today": _panel(snapshot.counted, asdict),
         "trends": _panel(snapshot.trends, lambda panel: {k: list(v) for k, v in panel.series.items()}),
+        "newest_failed": [_file(each) for each in snapshot.newest_failed],
+        "newest_quarantined": [_file(each) for each in snapshot.newest_quarantined],
         "refresh": {"calls": snapshot.calls, "seconds": round(snapshot.took_s, 3)},
     }
 
@@ -205,6 +208,17 @@ def _run(each: RunProgress) -> dict[str, Any]:
         "progress": None if each.share is None else round(each.share, 4),
         "progress_is_estimate": each.is_estimate,
         "dpus": each.dpus,
+    }
+
+
+def _file(each: FileSeen) -> dict[str, Any]:
+    return {
+        "key": each.key,
+        "date": each.date,
+        "bytes": each.size_bytes,
+        "uploaded_at": told(each.uploaded_at),
+        "updated_at": told(each.updated_at),
+        "why": each.why or None,
     }
 
 

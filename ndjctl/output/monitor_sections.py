@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ndjctl.advice.throughput import LATENCY_S
 from ndjctl.contracts import QUARANTINED
+from ndjctl.health import metrics
 from ndjctl.monitor.rates import rate_per_min
 from ndjctl.output.base import one_line
 from ndjctl.output.monitor import gone_at
@@ -19,9 +20,21 @@ from ndjctl.output.sparkline import bar, sparkline
 from ndjctl.output.times import lasting
 
 if TYPE_CHECKING:
+    from ndjctl.health.facts import FileSeen
     from ndjctl.monitor.model import Arrivals, Backlog, Forecast, RunProgress, Runs, Snapshot
     from ndjctl.reading import Reading
 
+_TRENDS = (
+    (metrics.MESSAGES_SENT, "events sent a minute"),
+    (metrics.QUEUE_AGE, "oldest event, s"),
+    (metrics.PENDING_AGE, "oldest pending file, s"),
+    (metrics.WAITING, "manifests that wait"),
+    (metrics.RUNNING, "manifests that run"),
+    (metrics.FUNCTION_ERRORS, "function: errors"),
+    (metrics.FUNCTION_THROTTLES, "function: throttles"),
+    (metrics.FUNCTION_DURATION, "function: longest, ms"),
+    (metrics.RUN_FAILURES, "runs that failed"),
+)
 BAD, WARN, GOOD, DIM, STRONG = "bold red", "yellow", "green", "dim", "bold"
 _LISTED_FAILED = 3
 
@@ -238,7 +251,12 @@ def _failed(snapshot: Snapshot, look: Look) -> Section:
         line += text(look.dot) + not_read(snapshot.runs)
     listed = runs.last_failed[:_LISTED_FAILED] if runs else ()
     lines = [line, *(text((f"{_clock(run.ended_at)} {run.state}: ", WARN), run.error or "no message") for run in listed)]
+    lines += [_file(each) for each in snapshot.newest_failed[:_LISTED_FAILED]]
     return Section("failed", lines, BAD if files or failed_runs else "")
+
+
+def _file(each: FileSeen) -> Text:
+    return text((f"{_clock(each.updated_at)} ", WARN), (each.key, STRONG), f": {each.why or 'no reason recorded'}")
 
 
 _BAD_ENDS = ("FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED")
@@ -259,7 +277,8 @@ def _quarantine(snapshot: Snapshot, look: Look) -> Section:
         (f"{counters.lines_quarantined:,}", WARN if counters.lines_quarantined else STRONG),
         f" line{'' if counters.lines_quarantined == 1 else 's'} today", look.dot, f"{recent:,} of the hour's uploads",
     )
-    return Section("quarantine", [line], WARN if recent else "")
+    lines = [line, *map(_file, snapshot.newest_quarantined[:1])]
+    return Section("quarantine", lines, WARN if recent else "")
 
 
 def _cost(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
