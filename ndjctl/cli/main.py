@@ -29,6 +29,7 @@ from ndjctl.cli import (
     run,
     schema,
     sweep,
+    tune,
 )
 from ndjctl.cli.invocation import (
     EnvOption,
@@ -67,6 +68,7 @@ backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
+tune.register(app)
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 

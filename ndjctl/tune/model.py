@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from ndjctl.advice.throughput import LATENCY_S, SWEEP_S, peak_files_per_hour, throughput
+from ndjctl.prices import LEAST_BILLED_S
 from ndjctl.settings import Profile
 
 HOUR_S = 3600.0
@@ -84,7 +85,14 @@ def forecast(
     full = throughput(profile).mean_manifest_files
     possible = allowed * HOUR_S / run_seconds(profile, rate, full * mean_mb) * full
     runs_per_hour = even / usual.files
-    dpu_hours = runs_per_hour * 24 * max(run_s, 60.0) / HOUR_S * job.dpus * (rate.used_share if job.auto_scaling else 1)
+    dpu_hours = (
+        runs_per_hour
+        * 24
+        * max(run_s, LEAST_BILLED_S)
+        / HOUR_S
+        * job.dpus
+        * (rate.used_share if job.auto_scaling else 1)
+    )
     return Forecast(
         files_per_manifest=usual.files,
         manifest_mb=usual.files * mean_mb,
