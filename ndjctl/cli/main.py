@@ -16,6 +16,7 @@ from ndjctl.cli import (
     convert,
     deploy,
     destroy,
+    explain,
     export,
     history,
     local,
@@ -57,6 +58,7 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+explain.register(app)
 app.add_typer(manifests.app, name="manifests")
 app.add_typer(locks.app, name="locks")
 app.add_typer(logs.app, name="logs")
