@@ -27,6 +27,12 @@ def explain(
     count: Annotated[
         bool, typer.Option("--count", help="Also count its rows in the Parquet parts of its manifest; reads them.")
     ] = False,
+    grace_s: Annotated[
+        float,
+        typer.Option(
+            "--grace", help="Seconds that an event may take before it counts as lost.", min=0, metavar="SECONDS"
+        ),
+    ] = 60.0,
 ) -> None:
     """Tell the story of one file from its upload to its rows: what is missing, why, and what mends it.
 
@@ -50,10 +56,10 @@ def explain(
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         if count:
             with counting("counting", "object", None) as report:
-                facts = look_at_file(*place, pool, is_counted=True, report=report)
+                facts = look_at_file(*place, pool, event_s=grace_s, is_counted=True, report=report)
         else:
             with spinner("looking"):
-                facts = look_at_file(*place, pool)
+                facts = look_at_file(*place, pool, event_s=grace_s)
     explained = explained_of(facts)
     invocation.out.show(explained_view(invocation.env, explained, invocation.typed))
     if explained.verdict.is_wrong:

@@ -147,14 +147,15 @@ class BadLines:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """env: of the whole environment. object: None where there is none. items: of the ledger, one a date. forgotten: a
-    report of a run about the file, where the ledger has no item. set_aside: whether the copy in the quarantine that the
-    ledger (or, without an item, the size rule's folders) tells of is there. Readings of what was not asked for hold
-    None."""
+    """event_s: what an event may take before it counts as lost. env: of the whole environment. object: None where there
+    is none. items: of the ledger, one a date. forgotten: a report of a run about the file, where the ledger has no
+    item. set_aside: whether the copy in the quarantine that the ledger (or, without an item, the size rule's folders)
+    tells of is there. Readings of what was not asked for hold None."""
 
     key: str
     bucket: str
     at: datetime
+    event_s: float
     env: Facts
     object: Reading[InputObject | None]
     versions: Reading[tuple[StoredVersion, ...]]

@@ -11,7 +11,7 @@ from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, PENDING, PROCESSING,
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.model import Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
-from ndjctl.explain.unknown import EVENT_S, backfill_of
+from ndjctl.explain.unknown import backfill_of
 from ndjctl.explain.waiting import judge_in_manifest
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
@@ -37,7 +37,7 @@ def judge_known(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
 def _with_newer(facts: FileFacts, verdict: Verdict) -> Verdict:
     """An overwritten object whose newer version the ledger does not know. A completed one is told of there."""
     is_lost = facts.is_newer and not facts.is_newer_known and facts.status != COMPLETED
-    if not is_lost or facts.age_s is None or facts.age_s < EVENT_S:
+    if not is_lost or facts.age_s is None or facts.age_s < facts.event_s:
         return verdict
     sentence = f"{verdict.sentence} Its object was overwritten {_ago(facts.age_s)} ago, and no event of that came."
     remedies = (backfill_of(facts), *(each for each in verdict.remedies if each.words[:1] != ("backfill",)))
@@ -200,7 +200,7 @@ def _completed(facts: FileFacts, _obstacles: list[Obstacle]) -> Verdict:
             remedies=(again,),
         )
     rows, bad = facts.number(Attr.ROWS), facts.number(Attr.BAD_LINES)
-    counts = "" if rows is None else f": {rows:,} rows, {bad or 0:,} lines quarantined"
+    counts = "" if rows is None else f", rows: {rows:,}, quarantined lines: {bad or 0:,}"
     gone = (
         " The object was deleted since; its rows stay." if facts.object.was_read and facts.object.value is None else ""
     )

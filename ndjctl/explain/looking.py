@@ -31,6 +31,11 @@ from ndjctl.redrive.choice import Choice
 from ndjctl.redrive.dlq import DeadLetters
 from ndjctl.redrive.tracking import Tracking
 from ndjctl.settings import Profile
+from ndjctl.watch import UNSEEN_LIMIT_S
+
+EVENT_S = UNSEEN_LIMIT_S
+"""An event of S3 that has not come by then comes rarely: most come within a second, and the function takes a batch
+within function.batch_window_s."""
 
 _NO_SAMPLE = Extent(0, 0)
 _NOTHING: Reading[Any] = Reading(None)
@@ -46,12 +51,13 @@ def look_at_file(
     now: datetime,
     pool: ThreadPoolExecutor,
     *,
+    event_s: float = EVENT_S,
     is_counted: bool = False,
     report: Callable[[int], None] = lambda _count: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FileFacts:
-    """What is so with this key now; what AWS refuses is a Reading that says so. is_counted: whether its rows are
-    counted in the Parquet; report: told of each object that was read for that."""
+    """What is so with this key now; what AWS refuses is a Reading that says so. event_s: what an event may take.
+    is_counted: whether its rows are counted in the Parquet; report: told of each object that was read for that."""
     s3, dynamodb, sqs, logs, glue = (client(name) for name in ("s3", "dynamodb", "sqs", "logs", "glue"))
     ledger = Ledger(dynamodb, names.tracking_table, sleep)
     env = look(client, names, profile, now, pool, extent=_NO_SAMPLE, sleep=sleep)
@@ -70,6 +76,7 @@ def look_at_file(
         key=key,
         bucket=names.input_bucket,
         at=now,
+        event_s=event_s,
         env=env,
         **first,
         **dict.fromkeys(_LATER, _NOTHING),

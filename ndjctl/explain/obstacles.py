@@ -10,10 +10,12 @@ from ndjctl.explain.facts import FileFacts
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
-from ndjctl.health.reading_logs import told_by
+from ndjctl.health.reading_logs import event_of, told_by
 from ndjctl.health.reading_services import queue_policy_lets_in
 from ndjctl.health.remedies import DEPLOY, SWEEP, logs_since, remedies_of
 from ndjctl.reading import Reading
+
+_LINES_OF_AN_ERROR = 50
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,14 @@ def _function(facts: FileFacts) -> Iterator[Obstacle]:
 
 
 def _errors(facts: FileFacts) -> Iterator[Obstacle]:
-    """The newest error of the function that was not made good since."""
+    """The newest error of the function that was not made good since, if possible one whose cause is known: a traceback
+    comes in many lines, of which most tell nothing."""
     log = facts.env.errors.value
     if log is None or not log.lines or log.recovered_at is not None:
         return
-    last = log.lines[-1]
+    newest = log.lines[::-1][:_LINES_OF_AN_ERROR]
+    ours = next((line for line in newest if event_of(line.message)), newest[0])
+    last = next((line for line in newest if cause_of(line.message) is not UNKNOWN), ours)
     told = told_by(last.message)
     cause = cause_of(last.message)
     remedies = remedies_of(cause, facts.env.profile, of_function=True) or (logs_since(last.at, facts.at),)

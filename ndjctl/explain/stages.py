@@ -42,6 +42,10 @@ def stages_of(facts: FileFacts, obstacles: list[Obstacle], verdict: Verdict) -> 
     )
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _unread(name: str, reading: Reading[Any]) -> Stage:
     return Stage(name, "unknown", f"could not be read: {reading.sentence}")
 
@@ -101,10 +105,10 @@ def _queue(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
         return Stage("queue", "wrong", kept.sentence, told)
     if queue.value is None:
         return _unread("queue", queue)
-    sentence = f"{queue.value.visible:,} events wait, {queue.value.in_flight:,} are being taken"
+    sentence = f"{_counted(queue.value.visible, 'event')} waiting, {queue.value.in_flight:,} being taken"
     if dead.value is not None and dead.value.visible:
         seen = "" if letter is None else f", none of this file among the {letter.seen:,} looked at"
-        sentence += f"; {dead.value.visible:,} dead letters{seen}"
+        sentence += f"; {_counted(dead.value.visible, 'dead letter')}{seen}"
     return Stage("queue", "ok" if facts.item is not None else "waiting", sentence, told)
 
 
@@ -125,7 +129,7 @@ def _function(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
         return Stage("function", "ok" if facts.item is not None else "none", "its log says nothing of this file", told)
     why = last.fields.get("why")
     said = f"{last.event}{f' ({why})' if why else ''}"
-    return Stage("function", "ok", f"{len(lines):,} lines of its log are about it, the last: {said}", told)
+    return Stage("function", "ok", f"its log has {_counted(len(lines), 'line')} about it, the last: {said}", told)
 
 
 def _ledger(facts: FileFacts, verdict: Verdict) -> Stage:
@@ -258,15 +262,15 @@ def _output(facts: FileFacts, verdict: Verdict) -> Stage:
         if counted is None
         else {"rows": counted.rows, "bad_lines": counted.bad_lines, "parts": list(counted.parts)},
     }
-    if facts.status != COMPLETED and (report is None or report.rows is None):
+    if facts.status != COMPLETED and (facts.item is not None or report is None or report.rows is None):
         return Stage("output", "none", "no rows of it", told)
     rows = counted.rows if counted is not None else told["rows"] if facts.item is not None else report and report.rows
     by = "counted in the Parquet" if counted is not None else "by the ledger" if facts.item else "by a run's report"
-    where = "" if parts is None else f", in {parts.present:,} parts of its manifest"
+    where = "" if parts is None else f", in {_counted(parts.present, 'part')} of its manifest"
     if counted is not None:
-        where = f", in {len(counted.parts):,} of the {parts.present if parts else 0:,} parts of its manifest"
+        where = f", in {len(counted.parts):,} of {_counted(parts.present if parts else 0, 'part')} of its manifest"
     is_wrong = verdict.code in ("parts-missing", "miscounted", "superseded")
-    return Stage("output", "wrong" if is_wrong else "ok", f"{rows or 0:,} rows {by}{where}", told)
+    return Stage("output", "wrong" if is_wrong else "ok", f"{_counted(rows or 0, 'row')} {by}{where}", told)
 
 
 def _quarantine(facts: FileFacts) -> Stage:
@@ -288,7 +292,7 @@ def _quarantine(facts: FileFacts) -> Stage:
         return Stage("quarantine", "none", "nothing of it")
     found = {"lines": count, "examples": [vars(each) for each in examples]}
     first = f"; the first: {_where(examples)}" if examples else ""
-    return Stage("quarantine", "ok", f"{count:,} lines of it that are no records{first}", found)
+    return Stage("quarantine", "ok", f"{_counted(count, 'line')} of it that are no records{first}", found)
 
 
 def _where(examples: Sequence[Any]) -> str:

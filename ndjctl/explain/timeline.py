@@ -85,5 +85,5 @@ def _at(moment: datetime | None, what: str) -> Iterator[Moment]:
 def _report(facts: FileFacts) -> Iterator[Moment]:
     report = facts.report.value or facts.forgotten.value
     if report is not None and report.completed_at is not None:
-        rows = "" if report.rows is None else f", {report.rows:,} rows"
+        rows = "" if report.rows is None else f", rows: {report.rows:,}"
         yield Moment(report.completed_at, "output", f"the run reported: {report.status}{rows}")

@@ -11,11 +11,8 @@ from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
-from ndjctl.health.remedies import DEPLOY, REDRIVE_DLQ, logs_since, remedies_of
+from ndjctl.health.remedies import REDRIVE_DLQ, logs_since, remedies_of
 
-EVENT_S = 120.0
-"""An event of S3 that has not come by then comes rarely: most come within a second, and the function takes a batch
-within function.batch_window_s."""
 _QUEUED_S = 900.0
 """How long an event is believed to be among those that wait in a queue that is being worked on."""
 
@@ -73,7 +70,7 @@ def _forgotten(facts: FileFacts) -> Verdict | None:
         gone = "" if there is not None else "; the object was deleted since"
         return Verdict(
             "converted-and-forgotten",
-            f"It is converted: the report of manifest {report.manifest_id} says so ({report.rows:,} rows). The ledger "
+            f"It is converted: the report of manifest {report.manifest_id} says so (rows: {report.rows:,}). The ledger "
             f"remembers a file for {TTL_DAYS} days and has forgotten it{gone}. Nothing is to be done.",
         )
     if facts.set_aside.value:
@@ -95,8 +92,7 @@ def _never_entered(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
         why = f" It failed because {failing.sentence}." if failing is not None else ""
         return Verdict(
             "dead-letter",
-            f"Its event is in the dead-letter queue, received {letter.receives} times there and before: {letter.why}."
-            f"{why}",
+            f"Its event is in the dead-letter queue: {letter.why}.{why}",
             is_wrong=True,
             remedies=(*first, REDRIVE_DLQ),
             cause=failing.cause if failing is not None else "",
@@ -110,16 +106,18 @@ def _never_entered(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
             "function-failing",
             f"The function fails on it: {failing.sentence}. Its event comes back until it is a dead letter.",
             is_wrong=True,
-            remedies=failing.remedies,
+            remedies=(*failing.remedies, backfill_of(facts)),
             cause=failing.cause,
         )
     kept = first_of(obstacles, "queue", "function")
     if kept is not None:
+        is_kept_whole = kept.stage == "queue" and _is_queued(facts)
         return Verdict(
             "event-waits",
             f"Its event is not taken: {kept.sentence}.",
             is_wrong=True,
-            remedies=kept.remedies if _is_queued(facts) else (*kept.remedies, backfill_of(facts)),
+            # What the function gave back is out of view for a while: another event does not wait for that.
+            remedies=kept.remedies if is_kept_whole else (*kept.remedies, backfill_of(facts)),
             cause=kept.cause,
         )
     return _late_or_lost(facts)
@@ -128,12 +126,12 @@ def _never_entered(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
 def _late_or_lost(facts: FileFacts) -> Verdict:
     age_s, there = facts.age_s or 0.0, facts.object.value
     uploaded = there.modified_at if there is not None else facts.at
-    if age_s < EVENT_S:
+    if age_s < facts.event_s:
         return Verdict(
             "event-under-way",
             f"It was uploaded {age_s:.0f} s ago, and its event is not taken yet: wait for it.",
             is_waiting=True,
-            wait_until=uploaded + timedelta(seconds=EVENT_S),
+            wait_until=uploaded + timedelta(seconds=facts.event_s),
         )
     queue = facts.env.queue.value
     if queue is not None and _is_queued(facts) and age_s < _QUEUED_S:
@@ -177,7 +175,8 @@ def _failing(facts: FileFacts) -> Obstacle | None:
         return None
     text = str(told[-1].fields.get("error", told[-1].event))
     cause = cause_of(text)
-    remedies = remedies_of(cause, facts.env.profile, of_function=True) or (logs_since(told[-1].at, facts.at), DEPLOY)
+    known = remedies_of(cause, facts.env.profile, of_function=True)
+    remedies = tuple(each for each in known if each != REDRIVE_DLQ) or (logs_since(told[-1].at, facts.at),)
     return Obstacle("function", text, remedies, cause="" if cause is UNKNOWN else cause.code)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.errors import NdjctlError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, OverflowMethod, RenderableType
     from rich.text import Text
 
 PIPE_WIDTH = 160
@@ -100,7 +100,8 @@ class ConsoleOutput(Output):
             # A terminal gets one line of its width a row, a file the whole row.
             for text in ([view.heading()] if number == 0 else []) + [line()]:
                 is_cut = is_terminal and not view.wraps
-                screen.print(text, no_wrap=is_cut, overflow="ellipsis" if is_cut else "fold", soft_wrap=not is_terminal)
+                overflow: OverflowMethod = "ellipsis" if is_cut else "fold" if is_terminal else "ignore"
+                screen.print(text, no_wrap=not (is_terminal and view.wraps), overflow=overflow, crop=is_terminal)
             if view.is_live:
                 sys.stdout.flush()
         screen.print(view.summary()[1], soft_wrap=not is_terminal)

@@ -10,6 +10,7 @@ from ndjctl.contracts import iso_utc
 from ndjctl.explain.model import Explained, Moment, Stage, Verdict
 from ndjctl.health.model import Remedy
 from ndjctl.output.base import View, one_line
+from ndjctl.output.shell import typeable
 from ndjctl.output.times import lasting, told
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _verdict(explained: Explained, typed: Typed) -> list[Text]:
         if not text:
             lines.append(Text(_cut(f"{word}: {remedy.hint}")))
             continue
-        line = Text(one_line(f"{word}: {text}"), style="bold")
+        line = Text(f"{word}: {typeable(text)}", style="bold")
         lines.append(line)
         if remedy.hint:
             lines.append(Text(_cut(f"      {remedy.hint}"), style="dim"))
@@ -146,6 +147,6 @@ def candidates_view(env: str, text: str, keys: Sequence[str], commands: Sequence
         from rich.console import Group
         from rich.text import Text
 
-        return Group(*(Text(one_line(command)) for command in commands))
+        return Group(*(Text(typeable(command)) for command in commands))
 
     return View(document, render)
