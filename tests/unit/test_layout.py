@@ -64,6 +64,8 @@ def test_a_bundle_imports_only_what_it_has_there(package: str, allowed: set[str]
     [
         *("settings", "profiles", "errors", "bundles"),
         *(f"health/{name}" for name in ("catalogue", "causes", "facts", "model", "remedies")),
+        *(f"explain/{name}" for name in ("explaining", "facts", "known", "model", "obstacles", "stages", "timeline")),
+        *("explain/unknown", "explain/waiting", "logs/lines", "tune/model", "tune/prediction"),
         *(f"deploy/{name}" for name in ("arns", "dangers", "documents", "model", "planner", "policies")),
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
