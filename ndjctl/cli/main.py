@@ -16,18 +16,23 @@ from ndjctl.cli import (
     convert,
     deploy,
     destroy,
+    doctor,
     explain,
     export,
+    files,
     history,
     local,
     locks,
     logs,
     manifests,
     output,
+    quarantine,
+    queue,
     reconcile,
     redrive,
     reprocess,
     run,
+    runs,
     schema,
     sweep,
     tune,
@@ -58,13 +63,18 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+doctor.register(app)
 explain.register(app)
+files.register(app)
+queue.register(app)
 app.add_typer(manifests.app, name="manifests")
+runs.register(app)
 app.add_typer(locks.app, name="locks")
 app.add_typer(logs.app, name="logs")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
+app.add_typer(quarantine.app, name="quarantine")
 reconcile.register(app)
 backfill.register(app)
 app.add_typer(schema.app, name="schema")
