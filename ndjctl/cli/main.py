@@ -21,6 +21,7 @@ from ndjctl.cli import (
     local,
     locks,
     manifests,
+    monitor,
     output,
     reconcile,
     redrive,
@@ -55,6 +56,7 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+monitor.register(app)
 app.add_typer(manifests.app, name="manifests")
 app.add_typer(locks.app, name="locks")
 sweep.register(app)
