@@ -17,6 +17,9 @@ from ndjctl.manifests import ManifestSummary
 from ndjctl.reading import Reading
 from ndjctl.settings import Profile
 
+SLACK_S = 300.0
+"""What a file may take besides the age limit of a partial batch before its event counts as lost, as in `reconcile`."""
+
 Points = Sequence[tuple[datetime, float]]
 """Values of a metric by the beginning of their period, the oldest first; periods without data are left out."""
 
@@ -129,6 +132,7 @@ class Job:
     max_retries: int
     script_uri: str
     arguments: Mapping[str, str]
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -227,12 +231,13 @@ class LogLine:
 class LogLines:
     """Lines of the function's log that tell of an error, the oldest first. is_whole: whether the whole time was read.
     since: from when on. recovered_at: when the function was first seen to succeed after the last of them, at what that
-    was about."""
+    was about. waits: lines that say that a run was refused for want of room, with AWS's code as `why`."""
 
     lines: tuple[LogLine, ...]
     is_whole: bool
     since: datetime
     recovered_at: datetime | None = None
+    waits: tuple[LogLine, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ndjctl.contracts import FAILED, MANIFESTED, PENDING, PROCESSING, QUARANTINED, Names
 from ndjctl.health import reading_ledger, reading_logs, reading_services, sampling
-from ndjctl.health.facts import Facts
+from ndjctl.health.facts import SLACK_S, Facts
 from ndjctl.health.metrics import read_metrics
 from ndjctl.ledger import Ledger
 from ndjctl.reading import Reading, attempt_all
@@ -23,9 +23,6 @@ Client = Callable[[str], Any]
 
 UNFINISHED = (PENDING, MANIFESTED, PROCESSING)
 """Statuses of files that are not at rest."""
-
-SLACK_S = 300.0
-"""What a file may take besides the age limit of a partial batch before its event counts as lost, as in `reconcile`."""
 
 _SERVICES = ("sts", "sqs", "lambda", "s3", "events", "glue", "dynamodb", "logs", "cloudwatch")
 _SINGLE_CALLS = 14

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,11 +10,12 @@ from typing import Any
 
 from ndjctl.contracts import parse_iso_utc
 from ndjctl.health.facts import LogLine, LogLines
+from ndjctl.health.log_lines import OF_FILES, OF_MESSAGES, event_of, fields_of, is_error
 
 BACK_S = 900.0
 """How far back the quick look reads it: what went wrong before that and not since, is over."""
 
-PATTERNS = ("ERROR", '"Task timed out"', '"Runtime exited"', "Traceback")
+PATTERNS = ("ERROR", '"Task timed out"', '"Runtime exited"')
 """What CloudWatch is asked for, one after the other: its syntax for either of several terms is not everywhere the
 same."""
 
@@ -24,18 +24,9 @@ PAGES = 2
 time that it may take."""
 LINES_PER_PAGE = 100
 CALLS = len(PATTERNS) * PAGES + 2
-"""With the two that look for success."""
+"""With the one that looks for success and the one for starts that were refused for want of room."""
 
 _MESSAGE_CHARS = 2_000
-_ERROR_LEVELS = ("ERROR", "CRITICAL")
-_ERROR_TEXT = re.compile(r"^\[ERROR\]|Task timed out|Runtime exited|^Traceback|^[\w.]*(Error|Exception)\b")
-
-OF_FILES = frozenset({"manifest_abandoned", "file_failed", "metric_not_written"})
-"""Events of level ERROR that tell what became of a manifest or a file, and nothing of the function itself."""
-OF_MESSAGES = frozenset(
-    {"message_failed", "file_not_tracked", "message_not_understood", "record_not_understood", "batching_failed"}
-)
-"""Of the taking of messages; all others are of the sweep, or of the invocation as a whole."""
 
 
 def read_errors(logs: Any, group: str, since: datetime, *, pages: int = PAGES) -> LogLines:
@@ -49,7 +40,8 @@ def read_errors(logs: Any, group: str, since: datetime, *, pages: int = PAGES) -
         lines |= {(line.at, line.message): line for line in found if is_error(line.message)}
     kept = sorted(lines.values(), key=lambda line: line.at)
     errors = [line for line in kept if event_of(line.message) not in OF_FILES]
-    told = LogLines(tuple(errors), is_whole, since)
+    waits, _ = _page_through(logs, group, since, "run_waits", 1)
+    told = LogLines(tuple(errors), is_whole, since, waits=tuple(waits))
     return replace(told, recovered_at=_recovered(logs, group, errors)) if errors else told
 
 
@@ -107,40 +99,6 @@ def _moment(fields: Mapping[str, Any]) -> datetime | None:
 def _request_id(message: str) -> str:
     found = re.search(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", message)
     return found[0] if found else ""
-
-
-def is_error(message: str) -> bool:
-    """Whether a line of the function's log tells of an error: one of its own of that level, or what Lambda or Python
-    write when an invocation ends in one."""
-    fields = fields_of(message)
-    if fields:
-        return fields.get("level") in _ERROR_LEVELS
-    return _ERROR_TEXT.search(message) is not None
-
-
-def event_of(message: str) -> str:
-    """The event of a line of ours; empty for a line of Lambda's or Python's."""
-    return str(fields_of(message).get("event", ""))
-
-
-def told_by(message: str) -> str:
-    """What a line says went wrong: the `error` of ours, else its first line that is no heading of a traceback."""
-    fields = fields_of(message)
-    if fields:
-        return str(fields.get("error") or fields.get("why") or fields.get("event") or "")
-    lines = [line for line in message.splitlines() if line.strip()]
-    return (lines[0] if lines else "").removeprefix("[ERROR] ").strip()
-
-
-def fields_of(message: str) -> Mapping[str, Any]:
-    """The fields of a line of ours; empty for any other."""
-    if not message.startswith("{"):
-        return {}
-    try:
-        fields = json.loads(message)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def since_of(now: datetime, back_s: float = BACK_S) -> datetime:

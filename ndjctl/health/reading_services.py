@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from ndjctl.contracts import FUNCTION_ALIAS, JobArg, Names, parse_iso_utc
@@ -119,7 +118,12 @@ def read_job(glue: Any, name: str) -> Job:
         max_retries=int(job.get("MaxRetries") or 0),
         script_uri=str(command.get("ScriptLocation", "")),
         arguments=job.get("DefaultArguments", {}),
+        modified_at=_utc(job.get("LastModifiedOn")),
     )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(timezone.utc)
 
 
 def read_runs(glue: Any, name: str) -> Runs:
@@ -143,18 +147,3 @@ def run_seen(answer: Mapping[str, Any]) -> Run:
         dpus=None if capacity is None else float(capacity),
         timeout_min=int(answer.get("Timeout") or 0),
     )
-
-
-def queue_policy_lets_in(queue: Queue, bucket: str) -> bool:
-    """Whether the queue's policy has a statement that lets S3 send for that bucket. One that names no bucket at all
-    counts too."""
-    try:
-        statements = json.loads(queue.attributes.get("Policy") or "{}").get("Statement", [])
-    except (ValueError, AttributeError):
-        return False
-    for statement in statements if isinstance(statements, list) else [statements]:
-        text = json.dumps(statement)
-        allows = statement.get("Effect") == "Allow" and re.search(r'"(sqs|SQS):(SendMessage|\*)"|"\*"', text)
-        if allows and (f":{bucket}" in text or "aws:SourceArn".lower() not in text.lower()):
-            return True
-    return False
