@@ -1,4 +1,4 @@
-"""Snapshots made by hand: of a busy night with something wrong, of a quiet one, and of one where nothing can be read."""
+"""Snapshots made by hand: of a busy night with something wrong, of a quiet one, of one that nobody may read."""
 
 from __future__ import annotations
 
@@ -97,14 +97,34 @@ def busy(checks: Sequence[Checked] = (DEAD_LETTERS, LATE), **changed: Any) -> Sn
         health=health_of(tuple(checks)),
         arrivals=Reading(
             Arrivals(
-                {"pending": 4_120, "manifested": 900, "processing": 1_200, "completed": 790, "failed": 4, "quarantined": 7},
+                {
+                    "pending": 4_120,
+                    "manifested": 900,
+                    "processing": 1_200,
+                    "completed": 790,
+                    "failed": 4,
+                    "quarantined": 7,
+                },
                 26_000_000_000_000,
                 arrivals,
                 True,
             )
         ),
         completions=Reading(
-            Completions(5_900, 21_900 * 10**9, 59, 18_300, 67 * 10**12, 183, 1, done, (402.0, 1_260.0), (355.0, 540.0), 9e8, True)
+            Completions(
+                5_900,
+                21_900 * 10**9,
+                59,
+                18_300,
+                67 * 10**12,
+                183,
+                1,
+                done,
+                (402.0, 1_260.0),
+                (355.0, 540.0),
+                9e8,
+                True,
+            )
         ),
         backlog=Reading(Backlog(590, 3_011, 519, 900, 1_200, NOW - timedelta(minutes=42, seconds=10), True)),
         queue=Reading(QueueState(12, 4, 0, 3, "", 35.0)),
@@ -114,7 +134,9 @@ def busy(checks: Sequence[Checked] = (DEAD_LETTERS, LATE), **changed: Any) -> Sn
                 tuple(run(number, number / 14) for number in range(12, 0, -1)),
                 {"SUCCEEDED": 183, "RUNNING": 12, "FAILED": 2, "TIMEOUT": 1},
                 (
-                    FailedRun("jr_1", "FAILED", NOW - timedelta(minutes=20), "java.lang.OutOfMemoryError: Java heap space [x]"),
+                    FailedRun(
+                        "jr_1", "FAILED", NOW - timedelta(minutes=20), "java.lang.OutOfMemoryError: Java heap space [x]"
+                    ),
                     FailedRun("jr_2", "TIMEOUT", NOW - timedelta(minutes=90), "the run took longer than its timeout"),
                 ),
                 480.0,
@@ -159,5 +181,7 @@ PANELS = ("arrivals", "completions", "backlog", "queue", "manifests", "runs", "c
 
 def refused(*panels: str) -> Snapshot:
     """A busy one of which these panels could not be read."""
-    reading: Reading[Any] = Reading(why="denied", sentence="AWS refused Query (AccessDenied: no); ask for that permission.")
+    reading: Reading[Any] = Reading(
+        why="denied", sentence="AWS refused Query (AccessDenied: no); ask for that permission."
+    )
     return busy(**dict.fromkeys(panels, reading))

@@ -25,6 +25,7 @@ from ndjctl.cli import (
     locks,
     logs,
     manifests,
+    monitor,
     output,
     quarantine,
     queue,
@@ -67,6 +68,7 @@ doctor.register(app)
 explain.register(app)
 files.register(app)
 queue.register(app)
+monitor.register(app)
 app.add_typer(manifests.app, name="manifests")
 runs.register(app)
 app.add_typer(locks.app, name="locks")

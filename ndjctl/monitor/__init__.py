@@ -1,1 +1,1 @@
-"""How an environment does right now: its flow, its backlog, its runs and what they cost, from a bounded number of calls."""
+"""How an environment does right now: flow, backlog, runs and their cost, from a bounded number of calls."""

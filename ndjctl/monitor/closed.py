@@ -64,7 +64,7 @@ class _Closed:
 
     def _add(self, found: ManifestSummary) -> None:
         ended = found.completed_at
-        if ended is None or ended < self.midnight and ended < self.now - timedelta(minutes=MINUTES):
+        if ended is None or (ended < self.midnight and ended < self.now - timedelta(minutes=MINUTES)):
             return
         is_of_today = ended >= self.midnight
         if found.state != DONE:
@@ -91,9 +91,7 @@ def _seconds(found: ManifestSummary, ended: datetime) -> tuple[float, float, flo
     return (ended - found.created_at).total_seconds(), run_s, found.size_bytes / run_s if run_s > 0 else 0.0
 
 
-def read_closed(
-    dynamodb: Any, table: str, dates: Iterable[str], now: datetime, pool: ThreadPoolExecutor
-) -> ClosedSeen:
+def read_closed(dynamodb: Any, table: str, dates: Iterable[str], now: datetime, pool: ThreadPoolExecutor) -> ClosedSeen:
     """What was closed today and in the last hour, of the files of `dates` (the first CLOSED_DATES of them). A manifest
     that was made before yesterday is not seen. At most CLOSED_CALLS calls. Raises what boto3 raises."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

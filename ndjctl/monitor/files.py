@@ -84,8 +84,7 @@ def read_files(dynamodb: Any, table: str, now: datetime, pool: ThreadPoolExecuto
     counts = {status: _Count(now) for status in STATUSES}
     recent = [_pages(dynamodb, counts[s].take, True, by_status(table, s, _FIELDS, since=hour_ago)) for s in STATUSES]
     older = [
-        _pages(dynamodb, counts[s].take, False, by_status(table, s, _OLDER_FIELDS, before=hour_ago))
-        for s in UNFINISHED
+        _pages(dynamodb, counts[s].take, False, by_status(table, s, _OLDER_FIELDS, before=hour_ago)) for s in UNFINISHED
     ]
     # The oldest first: the first page of each tells the age that counts, whatever the later ones would.
     older_is_complete = read_in_turn(older, OLDER_CALLS, pool)
@@ -114,7 +113,5 @@ def read_files(dynamodb: Any, table: str, now: datetime, pool: ThreadPoolExecuto
     return FilesSeen(arrivals, backlog, by_second, counts[PROCESSING].by_manifest if is_complete else None)
 
 
-def _pages(
-    dynamodb: Any, take: Callable[..., None], is_recent: bool, request: dict[str, Any]
-) -> Pages:
+def _pages(dynamodb: Any, take: Callable[..., None], is_recent: bool, request: dict[str, Any]) -> Pages:
     return Pages(dynamodb, request, partial(take, is_recent=is_recent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from ndjctl.glue_runs import GlueRun
 from ndjctl.health.facts import FileSeen
@@ -183,7 +183,8 @@ ForecastKind = Literal["clear", "clears", "grows", "unknown"]
 
 @dataclass(frozen=True)
 class Forecast:
-    """When the backlog is gone. clear: there is none. clears: in `seconds`. grows: by files_per_hour. unknown: `why`."""
+    """When the backlog is gone. clear: there is none. clears: in `seconds`. grows: by files_per_hour. unknown: says
+    `why`."""
 
     kind: ForecastKind
     seconds: float | None = None
@@ -237,3 +238,12 @@ class Snapshot:
     calls: int = 0
     took_s: float = 0.0
     max_concurrent_runs: int = 0
+
+    @property
+    def panels(self) -> dict[str, Reading[Any]]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Reading)}
+
+    @property
+    def is_not_deployed(self) -> bool:
+        """Whether neither ledger nor queue is there."""
+        return self.backlog.why == "absent" and self.queue.why == "absent"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ndjctl.contracts import QUARANTINED
 from ndjctl.health.facts import Facts, Files, FileSeen
 from ndjctl.health.metrics import QUEUE_AGE
-from ndjctl.health.model import Checked, headline
+from ndjctl.health.model import Checked, Remedy, headline
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.closed import ClosedSeen
 from ndjctl.monitor.files import FilesSeen
@@ -63,11 +63,11 @@ def assemble(seen: Seen, before: Seen | None, env: str, profile: Profile) -> Sna
     arrivals = _of(seen.files, lambda files: files.arrivals)
     completions = _of(seen.closed, lambda closed: closed.completions)
     backlog = _of(seen.files, lambda files: files.backlog)
-    return Snapshot(
+    snapshot = Snapshot(
         env=env,
         region=facts.region,
         taken_at=now,
-        health=health_of(seen.checked),
+        health=Health("HEALTHY", ()),
         arrivals=arrivals,
         completions=completions,
         backlog=backlog,
@@ -83,6 +83,7 @@ def assemble(seen: Seen, before: Seen | None, env: str, profile: Profile) -> Sna
         since_last=_since_last(seen, before),
         max_concurrent_runs=facts.job.value.max_concurrent_runs if facts.job.value else profile.job.max_concurrent_runs,
     )
+    return replace(snapshot, health=health_of((*seen.checked, *_unread(snapshot))))
 
 
 def health_of(checked: tuple[Checked, ...]) -> Health:
@@ -91,6 +92,24 @@ def health_of(checked: tuple[Checked, ...]) -> Health:
     wrong = {each.sentence: each for each in checked if each.verdict in ("fail", "warn")}
     unread = tuple(each.sentence for each in checked if each.verdict == "unknown")
     return Health(word, reasons, tuple(wrong[sentence] for sentence in dict.fromkeys(reasons)), unread)
+
+
+def _unread(snapshot: Snapshot) -> Iterator[Checked]:
+    """A warning where panels could not be read: nothing is healthy that nobody can see."""
+    refused = {name: panel for name, panel in snapshot.panels.items() if not panel.was_read}
+    if not refused:
+        return
+    count = len(refused)
+    kinds = {panel.why for panel in refused.values()}
+    hint = "wait, or look less often with --interval" if kinds == {"throttled"} else "see what each of them says below"
+    yield Checked(
+        code="panels-read",
+        title="what could be read",
+        verdict="warn",
+        sentence=f"{count} of {len(snapshot.panels)} panels could not be read: {', '.join(refused)}.",
+        evidence=tuple(f"{name}: {panel.sentence}" for name, panel in refused.items()),
+        remedies=(Remedy(hint=hint),),
+    )
 
 
 def _of(reading: Reading[T], make: Callable[[T], U]) -> Reading[U]:
@@ -121,7 +140,9 @@ def _queue(facts: Facts) -> Reading[QueueState]:
 def _newest(reading: Reading[Files], now: datetime) -> tuple[FileSeen, ...]:
     """Of those that became so in the last day, the latest first."""
     since = now - timedelta(days=1)
-    found = [each for each in (reading.value.files if reading.value else ()) if each.updated_at and each.updated_at >= since]
+    found = [
+        each for each in (reading.value.files if reading.value else ()) if each.updated_at and each.updated_at >= since
+    ]
     return tuple(sorted(found, key=lambda each: (each.updated_at or since, each.key), reverse=True)[:LISTED_FILES])
 
 

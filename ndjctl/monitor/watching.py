@@ -33,6 +33,9 @@ Look = Callable[[datetime], tuple[Facts, Sequence[Checked]]]
 SERVICES = ("cloudwatch", "dynamodb", "events", "glue", "lambda", "logs", "s3", "sqs", "sts")
 """That a refresh may call."""
 
+THREADS = 24
+"""At once, for the reads of ndjctl.health.looking; those of ours have fewer."""
+
 _THREADS = 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -45,7 +46,7 @@ def monitor_document(snapshot: Snapshot, typed: Typed) -> dict[str, Any]:
                 "bytes_hour": panel.size_bytes,
                 "files_per_min_now": rate_per_min(panel.per_minute),
                 "by_status": dict(panel.by_status),
-                "files_per_minute": list(panel.per_minute),
+                "files_per_minute": [round(count) for count in panel.per_minute],
                 "is_complete": panel.is_complete,
             },
         ),
@@ -75,14 +76,9 @@ def monitor_document(snapshot: Snapshot, typed: Typed) -> dict[str, Any]:
     }
 
 
-def remedy_text(remedy: Remedy, typed: Typed) -> str:
-    """What to type, with what to know about it; or what to do where no command does it."""
-    import shlex
-
-    command = typed(*remedy.words) if remedy.words else shlex.join(remedy.other)
-    if not command:
-        return remedy.hint
-    return f"{command}  ({remedy.hint})" if remedy.hint else command
+def command_of(remedy: Remedy, typed: Typed) -> str:
+    """What to type; empty where no command does it and the hint says what does."""
+    return typed(*remedy.words) if remedy.words else shlex.join(remedy.other)
 
 
 def _panel(reading: Reading[T], members: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
@@ -107,7 +103,9 @@ def _check(each: Checked, typed: Typed) -> dict[str, Any]:
         "verdict": each.verdict,
         "sentence": each.sentence,
         "evidence": list(each.evidence),
-        "remedies": [remedy_text(remedy, typed) for remedy in each.remedies],
+        "remedies": [
+            {"command": command_of(remedy, typed) or None, "hint": remedy.hint or None} for remedy in each.remedies
+        ],
     }
 
 
@@ -124,7 +122,7 @@ def _completions(panel: Completions) -> dict[str, Any]:
         "manifests_today": panel.manifests_today,
         "manifests_abandoned_today": panel.abandoned_today,
         "files_per_min_now": rate_per_min(panel.per_minute),
-        "files_per_minute": list(panel.per_minute),
+        "files_per_minute": [round(count) for count in panel.per_minute],
         "manifest_total_s": pair(panel.total_s),
         "manifest_run_s": pair(panel.run_s),
         "bytes_per_s_of_a_run": panel.bytes_per_s,

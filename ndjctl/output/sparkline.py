@@ -49,3 +49,18 @@ def bar(share: float, width: int, blocks: bool) -> str:
     full = round(max(0.0, min(1.0, share)) * width)
     on, off = (_FULL, _EMPTY) if blocks else (_ASCII_FULL, _ASCII_EMPTY)
     return on * full + off * (width - full)
+
+
+def tall_chart(values: Sequence[float | None], width: int, height: int, blocks: bool) -> list[str]:
+    """The same as `height` lines, the highest first."""
+    levels = _BLOCKS if blocks else _ASCII
+    cells = _cells(values, width)
+    top = max((cell for cell in cells if cell is not None), default=0.0)
+    steps = len(levels)
+    heights = [0 if not cell or top <= 0 else max(1, round(cell / top * height * steps)) for cell in cells]
+    lines = []
+    for row in range(height - 1, -1, -1):
+        filled = [min(steps, max(0, each - row * steps)) for each in heights]
+        bottom = [" " if cell is None else levels[0] for cell in cells] if row == 0 else [" "] * len(cells)
+        lines.append("".join(levels[each - 1] if each else under for each, under in zip(filled, bottom, strict=True)))
+    return lines
