@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.cli.remedies import typed_remedy
 from ndjctl.errors import EXIT_FAILED, EXIT_USAGE
 
 _READS_AT_ONCE = 16
@@ -61,7 +63,7 @@ def explain(
             with spinner("looking"):
                 facts = look_at_file(*place, pool, event_s=grace_s)
     explained = explained_of(facts)
-    invocation.out.show(explained_view(invocation.env, explained, invocation.typed))
+    invocation.out.show(explained_view(invocation.env, explained, partial(typed_remedy, invocation)))
     if explained.verdict.is_wrong:
         raise typer.Exit(EXIT_FAILED)
 

@@ -18,8 +18,7 @@ from ndjctl.contracts import (
     s3_uri,
 )
 from ndjctl.glue_runs import GlueRun
-from ndjctl.health.facts import Facts
-from ndjctl.health.looking import SLACK_S
+from ndjctl.health.facts import SLACK_S, Facts
 from ndjctl.items import Item
 from ndjctl.logs.lines import Line
 from ndjctl.reading import Reading

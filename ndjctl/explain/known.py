@@ -149,10 +149,9 @@ def _without_uri(error: str, facts: FileFacts) -> str:
 
 def _quarantined(facts: FileFacts, _obstacles: list[Obstacle]) -> Verdict:
     reason = facts.text(Attr.REASON) or "no reason recorded"
-    window = facts.env.function.value.window if facts.env.function.value is not None else None
-    window = window or facts.env.profile.size_rule.window
     there = facts.object.value
-    would = "" if there is None else window.verdict(there.size_bytes)
+    # By the profile's rule, which `quarantine release` goes by.
+    would = "" if there is None else facts.env.profile.size_rule.window.verdict(there.size_bytes)
     if facts.set_aside.was_read and facts.set_aside.value is False:
         copy = " Its copy is not in the quarantine any more."
     else:
@@ -173,7 +172,7 @@ def _quarantined(facts: FileFacts, _obstacles: list[Obstacle]) -> Verdict:
 
 def release_of(facts: FileFacts, *, is_taken: bool) -> tuple[Remedy, ...]:
     """What sends a file back that was set aside for its size. is_taken: whether the size rule takes it now."""
-    exception = () if is_taken else ("--any-size",)
+    exception = () if is_taken else ("--ignore-size-rule",)
     hint = "if its rows are wanted; otherwise nothing is to be done"
     return (Remedy(("quarantine", "release", _argument(facts), *exception), hint=hint),)
 

@@ -139,7 +139,9 @@ def _of_quarantine(facts: FileFacts, s3: Any) -> dict[str, Callable[[], Any]]:
     copy = facts.text(Attr.QUARANTINE_KEY)
     if facts.status == QUARANTINED and copy:
         return {"set_aside": partial(reads.is_set_aside, s3, facts.env.names, [copy])}
-    if _may_be_forgotten(facts):
+    size_bytes = facts.number(Attr.SIZE_BYTES)
+    is_odd = size_bytes is not None and facts.env.profile.size_rule.window.verdict(size_bytes) is not None
+    if _may_be_forgotten(facts) or is_odd:
         keys = reads.size_copies(facts.key, _dates(facts))
         return {"set_aside": partial(reads.is_set_aside, s3, facts.env.names, keys)}
     return {}
@@ -164,7 +166,9 @@ def _may_be_forgotten(facts: FileFacts) -> bool:
 
 
 def _dates(facts: FileFacts) -> list[str]:
-    """Under which its manifest most likely is."""
+    """Under which its manifest most likely is, or the copy that was set aside."""
+    if facts.item is not None:
+        return [facts.date]
     there = facts.object.value
     moment = there.modified_at if there is not None else facts.at
     return list(dict.fromkeys(date_prefix(facts.key, moment + timedelta(days=days)) for days in (0, 1)))

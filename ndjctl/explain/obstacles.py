@@ -9,9 +9,9 @@ from typing import Any
 from ndjctl.explain.facts import FileFacts
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
+from ndjctl.health.log_lines import event_of, told_by
 from ndjctl.health.model import Remedy
-from ndjctl.health.reading_logs import event_of, told_by
-from ndjctl.health.reading_services import queue_policy_lets_in
+from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import DEPLOY, SWEEP, logs_since, remedies_of
 from ndjctl.reading import Reading
 
@@ -75,7 +75,7 @@ def _queue(facts: FileFacts) -> Iterator[Obstacle]:
     reading, names = facts.env.queue, facts.env.names
     if _is_absent(reading):
         yield Obstacle("event", f"the queue {names.queue} is not there: events go nowhere", (DEPLOY,), True)
-    elif reading.value is not None and not queue_policy_lets_in(reading.value, facts.bucket):
+    elif reading.value is not None and not queue_lets_in(reading.value.attributes, facts.bucket):
         yield Obstacle("event", "the queue's policy does not let the bucket send events to it", (DEPLOY,), True)
 
 
@@ -89,6 +89,12 @@ def _mapping(facts: FileFacts) -> Iterator[Obstacle]:
     elif not any(each.state in ("Enabled", "Creating", "Enabling", "Updating") for each in ours):
         sentence = f"what feeds the function from the queue is {ours[0].state}: events wait there"
         yield Obstacle("queue", sentence, (DEPLOY,))
+    thief = next((each for each in mappings if each not in ours and each.state == "Enabled"), None)
+    if thief is not None:
+        delete = ("aws", "lambda", "delete-event-source-mapping", "--uuid", thief.mapping_id)
+        remedy = Remedy(other=(*delete, "--region", facts.env.region), hint="if nobody needs it")
+        sentence = f"{thief.function_arn} takes events out of the queue, too: those never reach the pipeline"
+        yield Obstacle("event", sentence, (remedy,), loses_events=True)
 
 
 def _function(facts: FileFacts) -> Iterator[Obstacle]:
@@ -124,8 +130,10 @@ def _errors(facts: FileFacts) -> Iterator[Obstacle]:
 
 def _sweep(facts: FileFacts) -> Iterator[Obstacle]:
     reading = facts.env.sweep_rule
-    if _is_absent(reading) or (reading.value is not None and not reading.value.is_enabled):
-        state = "not there" if _is_absent(reading) else "disabled"
+    rule = reading.value
+    if _is_absent(reading) or (rule is not None and not (rule.is_enabled and facts.env.live_arn in rule.targets)):
+        is_off = rule is not None and not rule.is_enabled
+        state = "not there" if rule is None else "disabled" if is_off else "not for the live version of the function"
         sentence = f"the sweep's schedule is {state}: partial batches and runs that ended wait"
         yield Obstacle("manifest", sentence, (DEPLOY, SWEEP))
 

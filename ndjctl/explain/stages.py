@@ -288,7 +288,8 @@ def _quarantine(facts: FileFacts) -> Stage:
     examples = bad.value.examples if bad.value is not None else ()
     if not count:
         if facts.set_aside.value:
-            return Stage("quarantine", "ok", "a copy of it is there, set aside for its size", {"present": True})
+            since = ", and released since" if facts.item is not None else ""
+            return Stage("quarantine", "ok", f"a copy of it is there: set aside for its size{since}", {"present": True})
         return Stage("quarantine", "none", "nothing of it")
     found = {"lines": count, "examples": [vars(each) for each in examples]}
     first = f"; the first: {_where(examples)}" if examples else ""

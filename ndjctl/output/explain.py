@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-Typed = Callable[..., str]
-"""Words of a command -> what to type here, with the environment in it."""
+Command = Callable[[Remedy], str]
 
 SHOWN_MOMENTS = 40
 """On the console: the first and the last of more; --json has all."""
@@ -29,7 +27,8 @@ _MARKS = {"ok": "ok", "wrong": "WRONG", "waiting": "waits", "none": "-", "unknow
 _STYLES = {"ok": "green", "wrong": "bold red", "waiting": "yellow", "none": "dim", "unknown": "magenta"}
 
 
-def explained_view(env: str, explained: Explained, typed: Typed) -> View:
+def explained_view(env: str, explained: Explained, command: Command) -> View:
+    """command: what to type for a remedy; empty where no command does it."""
     verdict = explained.verdict
     document = {
         "env": env,
@@ -44,30 +43,19 @@ def explained_view(env: str, explained: Explained, typed: Typed) -> View:
             "wait_until": told(verdict.wait_until),
             "cause": verdict.cause or None,
         },
-        "remedies": [_remedy_document(each, typed) for each in verdict.remedies],
+        "remedies": [{"command": command(each) or None, "hint": each.hint or None} for each in verdict.remedies],
         "stages": [_stage_document(each) for each in explained.stages],
         "timeline": [{"at": iso_utc(each.at), "stage": each.stage, "what": each.what} for each in explained.timeline],
         "remarks": list(explained.remarks),
     }
-    return View(document, lambda: _screen(explained, typed))
-
-
-def _remedy_document(remedy: Remedy, typed: Typed) -> dict[str, Any]:
-    return {"command": command_of(remedy, typed) or None, "hint": remedy.hint or None}
-
-
-def command_of(remedy: Remedy, typed: Typed) -> str:
-    """What to type; empty where no command does it."""
-    if remedy.words:
-        return typed(*remedy.words)
-    return shlex.join(remedy.other) if remedy.other else ""
+    return View(document, lambda: _screen(explained, command))
 
 
 def _stage_document(stage: Stage) -> dict[str, Any]:
     return {"stage": stage.name, "state": stage.state, "sentence": stage.sentence, "facts": dict(stage.facts)}
 
 
-def _screen(explained: Explained, typed: Typed) -> RenderableType:
+def _screen(explained: Explained, command: Command) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -91,7 +79,7 @@ def _screen(explained: Explained, typed: Typed) -> RenderableType:
     blocks: list[RenderableType] = [Text(one_line(explained.uri), style="bold"), table]
     blocks += [Text(""), moments] if explained.timeline else []
     blocks += [Text(_cut(remark), style="magenta") for remark in explained.remarks]
-    blocks += [Text(""), *_verdict(explained, typed)]
+    blocks += [Text(""), *_verdict(explained, command)]
     return Group(*blocks)
 
 
@@ -103,7 +91,7 @@ def _shown(timeline: Sequence[Moment]) -> list[Moment | None]:
     return [*timeline[:half], None, *timeline[-half:]]
 
 
-def _verdict(explained: Explained, typed: Typed) -> list[Text]:
+def _verdict(explained: Explained, command: Command) -> list[Text]:
     from rich.text import Text
 
     verdict = explained.verdict
@@ -113,7 +101,7 @@ def _verdict(explained: Explained, typed: Typed) -> list[Text]:
         until = "" if left is None or left <= 0 else f", {lasting(left)} at the most"
         lines.append(Text(f"wait{until}; nothing is to be done"))
     for number, remedy in enumerate(verdict.remedies):
-        text = command_of(remedy, typed)
+        text = command(remedy)
         word = "next" if number == 0 else "then"
         if not text:
             lines.append(Text(_cut(f"{word}: {remedy.hint}")))

@@ -14,10 +14,12 @@ from ndjctl.contracts import FAILED, MANIFESTED, PENDING, PROCESSING, QUARANTINE
 from ndjctl.explain.explaining import explain
 from ndjctl.explain.facts import Counted, DeadLetter, FileFacts, InputObject, ReportedFile, StoredVersion
 from ndjctl.explain.model import STAGES
+from ndjctl.explain.obstacles import obstacles_of
 from ndjctl.health.facts import Function, LogLine, LogLines, OpenManifest, OpenManifests, Queue, Rule, SourceMapping
+from ndjctl.health.model import Remedy
 from ndjctl.locks import BATCHING, Judged, Lock, Verdict
 from ndjctl.manifests import ManifestSummary
-from ndjctl.output.explain import command_of, explained_view
+from ndjctl.output.explain import explained_view
 from ndjctl.output.shell import typeable
 from ndjctl.reading import Reading
 from tests.explain_world import (
@@ -340,8 +342,8 @@ def replace_parts(present: int) -> Any:
     return replace(parts, present=present)
 
 
-def typed(*words: str) -> str:
-    return " ".join(words)
+def command_of(remedy: Remedy) -> str:
+    return " ".join(remedy.words or remedy.other)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +355,7 @@ def test_the_verdict_and_what_mends_it(make: Callable[[], FileFacts], code: str,
     explained = explain(make())
     verdict = explained.verdict
     assert (verdict.code, verdict.is_wrong) == (code, is_wrong), verdict
-    remedies = [command_of(each, typed) or each.hint for each in verdict.remedies]
+    remedies = [command_of(each) or each.hint for each in verdict.remedies]
     assert bool(remedies) == bool(first)
     assert not remedies or first in remedies[0]
     assert not (verdict.is_wrong and verdict.is_waiting)
@@ -407,7 +409,7 @@ def test_the_timeline_is_in_the_order_of_time() -> None:
 
 def test_a_young_object_is_backfilled_without_its_grace_and_an_old_one_with_it() -> None:
     def command(facts: FileFacts) -> str:
-        return command_of(explain(facts).verdict.remedies[-1], typed)
+        return command_of(explain(facts).verdict.remedies[-1])
 
     assert command(file_facts(age_s=100)).endswith("--grace 0")
     assert "--grace" not in command(file_facts(age_s=PROFILE.batching.max_partial_age_s + 301))
@@ -415,14 +417,22 @@ def test_a_young_object_is_backfilled_without_its_grace_and_an_old_one_with_it()
 
 def test_a_key_like_an_option_is_typed_so_that_it_is_none() -> None:
     facts = file_facts(key="-x.ndjson")
-    assert "--prefix=-x.ndjson" in command_of(explain(facts).verdict.remedies[0], typed)
+    assert "--prefix=-x.ndjson" in command_of(explain(facts).verdict.remedies[0])
     newer = converted(key="-x.ndjson", object=InputObject(8, "e2", ago(100)))
-    assert command_of(explain(newer).verdict.remedies[0], typed) == f"reprocess s3://{NAMES.input_bucket}/-x.ndjson"
+    assert command_of(explain(newer).verdict.remedies[0]) == f"reprocess s3://{NAMES.input_bucket}/-x.ndjson"
+
+
+def test_a_file_that_was_released_says_so() -> None:
+    facts = file_facts(PENDING, age_s=50, size_bytes=5, set_aside=True)
+    told = next(stage for stage in explain(facts).stages if stage.name == "quarantine")
+    assert told.state == "ok" and "released since" in told.sentence
 
 
 def test_another_function_that_is_fed_is_not_ours() -> None:
     mapping = SourceMapping("m", "arn:aws:lambda:us-east-1:1:function:other", "Enabled", "OK", 10)
-    assert explain(file_facts(env={"mappings": (mapping,)})).verdict.code == "event-waits"
+    facts = file_facts(env={"mappings": (mapping,)})
+    assert explain(facts).verdict.code == "not-wired"
+    assert [each.stage for each in obstacles_of(facts)] == ["queue", "event"]
 
 
 @given(st.text(min_size=1, max_size=60))
@@ -431,7 +441,7 @@ def test_the_document_and_the_screen_take_any_key(key: str) -> None:
 
     from rich.console import Console
 
-    view = explained_view("dev", explain(file_facts(key=key)), typed)
+    view = explained_view("dev", explain(file_facts(key=key)), command_of)
     assert view.document["key"] == key
     screen = StringIO()
     Console(file=screen, width=80, markup=False, emoji=False, highlight=False, force_terminal=False).print(
