@@ -69,6 +69,8 @@ _PURE_HEALTH = (
     "module",
     [
         *("settings", "profiles", "errors", "bundles"),
+        *(f"explain/{name}" for name in ("explaining", "facts", "known", "model", "obstacles", "stages", "timeline")),
+        *("explain/unknown", "explain/waiting", "logs/lines", "tune/model", "tune/prediction"),
         *(f"health/{name}" for name in _PURE_HEALTH),
         *(f"deploy/{name}" for name in ("arns", "dangers", "documents", "model", "planner", "policies")),
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
