@@ -66,6 +66,7 @@ def test_a_bundle_imports_only_what_it_has_there(package: str, allowed: set[str]
         *(f"health/{name}" for name in ("catalogue", "causes", "facts", "model", "remedies")),
         *(f"deploy/{name}" for name in ("arns", "dangers", "documents", "model", "planner", "policies")),
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
+        *("prices", "monitor/model", "monitor/panels", "monitor/rates"),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
     ],
 )
