@@ -12,6 +12,8 @@ from ndjctl.cli.invocation import Invocation, command
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
+    from ndjctl.health.facts import Facts
+    from ndjctl.health.model import Checked
     from ndjctl.monitor.model import Snapshot
     from ndjctl.monitor.watching import Monitor
 
@@ -40,14 +42,14 @@ def monitor(
     A live screen on a terminal until Ctrl-C (exit code 130), one screen below the other in a pipe. With --once the exit
     code is 1 when the headline is DOWN, and 0 when it is HEALTHY or DEGRADED; 'ndjctl doctor' is stricter.
 
-    A look makes at most 154 calls of AWS, whatever the history, and mostly a third of that. What they may not read or
+    A look makes at most 116 calls of AWS, whatever the history, and mostly a third of that. What they may not read or
     what AWS throttles costs its own part of the screen. --web listens on 127.0.0.1 alone, and only shows.
     """
     if web and once:
         raise UsageError("--web and --once exclude each other: a page is looked at for a while.")
     if port is not None and not web:
         raise UsageError("--port goes with --web: nothing else listens.")
-    watching = _open(invocation, interval_s)
+    watching = _open(invocation)
     if web:
         _serve(invocation, watching, port or 0, interval_s)
     elif once or invocation.options.json:
@@ -56,21 +58,22 @@ def monitor(
         _show_live(invocation, watching, interval_s)
 
 
-def _open(invocation: Invocation, interval_s: float) -> Monitor:
+def _open(invocation: Invocation) -> Monitor:
     from concurrent.futures import ThreadPoolExecutor
     from functools import partial
 
+    from ndjctl.health.checks import check
     from ndjctl.health.looking import look
     from ndjctl.monitor.watching import THREADS, Monitor
 
     cloud, profile = invocation.cloud, invocation.loaded.profile
     pool = ThreadPoolExecutor(THREADS)
 
-    def checked(now: datetime) -> tuple[object, tuple[object, ...]]:
+    def looked(now: datetime) -> tuple[Facts, tuple[Checked, ...]]:
         facts = look(cloud.client, cloud.names, profile, now, pool)
-        return facts, ()
+        return facts, check(facts)
 
-    return Monitor(cloud, invocation.env, profile, checked, partial(datetime.now, timezone.utc), time.monotonic)
+    return Monitor(cloud, invocation.env, profile, looked, partial(datetime.now, timezone.utc), time.monotonic)
 
 
 def _look(invocation: Invocation, watching: Monitor) -> Snapshot:
@@ -94,8 +97,10 @@ def _show_once(invocation: Invocation, watching: Monitor) -> None:
 
 def _show_live(invocation: Invocation, watching: Monitor, interval_s: float) -> None:
     from ndjctl.output.monitor_live import live_screen
+    from ndjctl.output.progress import spinner
 
-    snapshot = _look(invocation, watching)
+    with spinner("looking"):
+        snapshot = _look(invocation, watching)
     with live_screen(invocation.typed, interval_s) as show:
         while True:
             began = time.monotonic()

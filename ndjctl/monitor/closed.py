@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ndjctl.contracts import DONE, Attr, closed_manifests_partition, new_manifest_id
-from ndjctl.items import Item
+from ndjctl.items import plain
 from ndjctl.manifests import ManifestSummary, summary_of
 from ndjctl.monitor.model import MINUTES, Completions
-from ndjctl.monitor.pages import Pages, of_partition, read_in_turn
+from ndjctl.monitor.pages import Pages, RawItem, of_partition, read_in_turn
 from ndjctl.monitor.rates import median_and_p95, per_minute
 
 CLOSED_DATES = 4
@@ -58,9 +58,9 @@ class _Closed:
     seconds_hour: list[tuple[float, float, float]] = field(default_factory=list)
     seconds_today: list[tuple[float, float, float]] = field(default_factory=list)
 
-    def take(self, items: Sequence[Item]) -> None:
+    def take(self, items: Sequence[RawItem]) -> None:
         for item in items:
-            self._add(summary_of(item))
+            self._add(summary_of(plain(item)))
 
     def _add(self, found: ManifestSummary) -> None:
         ended = found.completed_at

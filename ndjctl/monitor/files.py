@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from ndjctl.contracts import MANIFESTED, PENDING, PROCESSING, STATUSES, Attr
-from ndjctl.items import Item
-from ndjctl.manifests import moment
+from ndjctl.contracts import MANIFESTED, PENDING, PROCESSING, STATUSES, Attr, parse_iso_utc
 from ndjctl.monitor.model import MINUTES, Arrivals, Backlog
-from ndjctl.monitor.pages import Pages, by_status, read_in_turn, size_of
+from ndjctl.monitor.pages import Pages, RawItem, by_status, read_in_turn
 from ndjctl.monitor.rates import minute_of
 
 RECENT_CALLS = 24
@@ -25,8 +23,6 @@ OLDER_CALLS = 12
 """Pages of files that are older than that and not at rest."""
 
 UNFINISHED = (PENDING, MANIFESTED, PROCESSING)
-_FIELDS = (Attr.UPLOAD_TIME, Attr.SIZE_BYTES, Attr.BATCH_ID)
-_OLDER_FIELDS = (Attr.UPLOAD_TIME, Attr.BATCH_ID)
 _YOUNG_MIN, _OLD_MIN = 5, 30
 
 
@@ -55,19 +51,20 @@ class _Count:
     oldest_at: datetime | None = None
     by_manifest: Counter[str] = field(default_factory=Counter)
 
-    def take(self, items: Sequence[Item], *, is_recent: bool) -> None:
-        self.size_bytes += size_of(items)
+    def take(self, items: Sequence[RawItem], *, is_recent: bool) -> None:
         for item in items:
-            at = moment(item, Attr.UPLOAD_TIME)
+            at = _uploaded_at(item)
             self._note(at)
-            self.by_manifest[str(item.get(Attr.BATCH_ID, ""))] += 1
-            if is_recent:
-                self.files += 1
-                if at is not None:
-                    self.series[minute_of(at, self.now) or 0] += 1
-                    self.by_second[int(at.timestamp())] += 1
-            else:
+            if Attr.BATCH_ID in item:
+                self.by_manifest[item[Attr.BATCH_ID]["S"]] += 1
+            if not is_recent:
                 self.older += 1
+                continue
+            self.files += 1
+            self.size_bytes += int(item[Attr.SIZE_BYTES]["N"]) if Attr.SIZE_BYTES in item else 0
+            if at is not None:
+                self.series[minute_of(at, self.now) or 0] += 1
+                self.by_second[int(at.timestamp())] += 1
 
     def _note(self, at: datetime | None) -> None:
         if at is None:
@@ -82,9 +79,12 @@ def read_files(dynamodb: Any, table: str, now: datetime, pool: ThreadPoolExecuto
     """At most RECENT_CALLS + OLDER_CALLS calls. Raises what boto3 raises."""
     hour_ago = now - timedelta(minutes=MINUTES)
     counts = {status: _Count(now) for status in STATUSES}
-    recent = [_pages(dynamodb, counts[s].take, True, by_status(table, s, _FIELDS, since=hour_ago)) for s in STATUSES]
+    recent = [
+        _pages(dynamodb, counts[s].take, True, by_status(table, s, _fields(s, True), since=hour_ago)) for s in STATUSES
+    ]
     older = [
-        _pages(dynamodb, counts[s].take, False, by_status(table, s, _OLDER_FIELDS, before=hour_ago)) for s in UNFINISHED
+        _pages(dynamodb, counts[s].take, False, by_status(table, s, _fields(s, False), before=hour_ago))
+        for s in UNFINISHED
     ]
     # The oldest first: the first page of each tells the age that counts, whatever the later ones would.
     older_is_complete = read_in_turn(older, OLDER_CALLS, pool)
@@ -111,6 +111,19 @@ def read_files(dynamodb: Any, table: str, now: datetime, pool: ThreadPoolExecuto
         is_complete=is_complete,
     )
     return FilesSeen(arrivals, backlog, by_second, counts[PROCESSING].by_manifest if is_complete else None)
+
+
+def _fields(status: str, is_recent: bool) -> tuple[str, ...]:
+    """As few as will do: most of a refresh is spent on taking them apart."""
+    own = (Attr.SIZE_BYTES,) if is_recent else ()
+    return (Attr.UPLOAD_TIME, *own, *((Attr.BATCH_ID,) if status == PROCESSING else ()))
+
+
+def _uploaded_at(item: RawItem) -> datetime | None:
+    try:
+        return parse_iso_utc(item[Attr.UPLOAD_TIME]["S"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _pages(dynamodb: Any, take: Callable[..., None], is_recent: bool, request: dict[str, Any]) -> Pages:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ndjctl.contracts import STATUS_INDEX, Attr, iso_utc
-from ndjctl.items import Item, plain, projected
+from ndjctl.items import projected
 
-Take = Callable[[Sequence[Item]], None]
+RawItem = Mapping[str, Mapping[str, Any]]
+"""An item as DynamoDB's low-level client has it: of ten thousands of them, a refresh needs two texts each."""
+
+Take = Callable[[Sequence[RawItem]], None]
 
 
 @dataclass
@@ -28,7 +31,7 @@ class Pages:
         """One call."""
         answer = self.dynamodb.query(**self.request)
         self.read += 1
-        self.take([plain(item) for item in answer["Items"]])
+        self.take(answer["Items"])
         last = answer.get("LastEvaluatedKey")
         if last:
             self.request = {**self.request, "ExclusiveStartKey": last}
@@ -86,8 +89,3 @@ def of_partition(
         "ScanIndexForward": not newest_first,
         "ConsistentRead": True,
     }
-
-
-def size_of(items: Iterable[Item]) -> int:
-    """Bytes of files."""
-    return sum(int(item.get(Attr.SIZE_BYTES, 0)) for item in items)

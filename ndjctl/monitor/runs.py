@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
-from ndjctl.contracts import RUNNING, JobArg
-from ndjctl.glue_runs import GlueRun, run_of
+from ndjctl.contracts import RUNNING
+from ndjctl.glue_runs import GlueRun
+from ndjctl.health.facts import Run
+from ndjctl.health.reading_services import run_seen
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.model import Cost, FailedRun, RunProgress, Runs
 from ndjctl.prices import LEAST_BILLED_S, dpu_price
@@ -24,19 +26,21 @@ LISTED_FAILED = 5
 ERROR_CHARACTERS = 500
 """Of the message of a failed run: Glue may put a whole log there."""
 
+_LATEST = datetime.max.replace(tzinfo=timezone.utc)
 _ALMOST = 0.99
 """What a promise of progress ends at: only the end is the end."""
 
 
 @dataclass(frozen=True)
 class SeenRun:
-    """A run, and what else of it counts. dpus: with all its workers, None where Glue does not tell. manifest: the key
-    of its manifest, as its argument names it."""
+    """A run, and what else of it is billed by: execution_class is empty where Glue does not tell."""
 
-    run: GlueRun
-    manifest_path: str
-    dpus: float | None
-    execution_class: str
+    about: Run
+    execution_class: str = ""
+
+    @property
+    def run(self) -> GlueRun:
+        return self.about.run
 
     @property
     def dpu_s(self) -> float:
@@ -46,19 +50,7 @@ class SeenRun:
             return self.run.dpu_s
         if not self.run.execution_s:
             return 0.0
-        return max(float(self.run.execution_s), LEAST_BILLED_S) * (self.dpus or 0.0)
-
-    @property
-    def date(self) -> str:
-        """Of its manifest's files; empty where the path is none of a manifest."""
-        parts = self.manifest_path.split("/")
-        return parts[-2] if self.manifest_id else ""
-
-    @property
-    def manifest_id(self) -> str:
-        """Empty where the path is none of a manifest."""
-        name = self.manifest_path.rpartition("/manifest-")[2]
-        return name.removesuffix(".json") if self.manifest_path.count("/") >= 2 and name.endswith(".json") else ""
+        return max(float(self.run.execution_s), LEAST_BILLED_S) * (self.about.dpus or 0.0)
 
 
 class RunsSeen:
@@ -107,18 +99,15 @@ class RunsSeen:
 
 
 def _seen(run: Mapping[str, Any]) -> SeenRun:
-    path = str((run.get("Arguments") or {}).get(f"--{JobArg.MANIFEST_PATH}", ""))
-    dpus = run.get("MaxCapacity")
-    return SeenRun(run_of(run), path, None if dpus is None else float(dpus), str(run.get("ExecutionClass") or ""))
+    return SeenRun(run_seen(run), str(run.get("ExecutionClass") or ""))
 
 
 def _is_before(each: SeenRun, moment: datetime) -> bool:
     return each.run.started_at is not None and each.run.started_at < moment
 
 
-def _when(each: SeenRun) -> tuple[float, str]:
-    started = each.run.started_at
-    return (started.timestamp() if started else float("inf"), each.run.run_id)
+def _when(each: SeenRun) -> tuple[datetime, str]:
+    return each.run.started_at or _LATEST, each.run.run_id
 
 
 def runs_panel(
@@ -142,7 +131,7 @@ def runs_panel(
             FailedRun(run.run_id, run.state, run.completed_at, run.error[:ERROR_CHARACTERS])
             for run in failed[:LISTED_FAILED]
         ),
-        dpus_in_use=sum(each.dpus or 0.0 for each in going),
+        dpus_in_use=sum(each.about.dpus or 0.0 for each in going),
         is_complete=is_complete,
     )
 
@@ -154,7 +143,7 @@ def _progress(
     bytes_per_s: float | None,
     now: datetime,
 ) -> RunProgress:
-    manifest_id = each.manifest_id
+    manifest_id = each.about.manifest_id
     manifest = manifests.get(manifest_id)
     started = each.run.started_at
     elapsed_s = max(0.0, (now - started).total_seconds()) if started else 0.0
@@ -169,14 +158,14 @@ def _progress(
     return RunProgress(
         run=each.run,
         manifest_id=manifest_id,
-        date=each.date,
+        date=each.about.manifest_date,
         files=manifest.files if manifest else 0,
         size_bytes=manifest.size_bytes if manifest else 0,
         files_at_rest=at_rest,
         elapsed_s=elapsed_s,
         share=share,
         is_estimate=is_estimate,
-        dpus=each.dpus,
+        dpus=each.about.dpus,
     )
 
 

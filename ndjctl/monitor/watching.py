@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ndjctl.aws import Cloud
+from ndjctl.health import looking
 from ndjctl.health.facts import Facts
 from ndjctl.health.model import Checked
 from ndjctl.monitor import closed as closed_manifests
@@ -25,7 +26,11 @@ from ndjctl.reading import Reading, attempt
 from ndjctl.settings import Profile
 
 OWN_CALLS = index.RECENT_CALLS + index.OLDER_CALLS + closed_manifests.CLOSED_CALLS + job_runs.RUN_CALLS + 1
-"""At most, of one refresh, besides those of ndjctl.health.looking: one is for the day's counters."""
+"""Besides those of ndjctl.health.looking; one is for the day's counters."""
+
+MOST_CALLS = OWN_CALLS + looking.MOST_CALLS + 1
+"""At most, of one refresh, whatever the history: not counted are those that boto3 makes again after a throttle. One is
+for the account's id, the first time."""
 
 Look = Callable[[datetime], tuple[Facts, Sequence[Checked]]]
 """Reads the facts and checks them."""
@@ -111,5 +116,5 @@ class Monitor:
 def _dates(now: datetime, runs: Reading[tuple[list[SeenRun], bool]]) -> list[str]:
     """Today, yesterday, and the dates that runs of today are of besides, the newest runs' first."""
     near = [f"{now - timedelta(days=days):%Y-%m-%d}" for days in (0, 1)]
-    others = [run.date for run in runs.value[0] if run.date] if runs.value else []
+    others = [run.about.manifest_date for run in runs.value[0] if run.about.manifest_date] if runs.value else []
     return list(dict.fromkeys([*near, *others]))

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ndjctl.output.monitor import Typed
-from ndjctl.output.monitor_sections import DIM, STRONG, Look, Section, head, reasons, sections, text, trends
+from ndjctl.output.monitor_lines import DIM, STRONG, Look, Section, text
+from ndjctl.output.monitor_sections import head, reasons, sections, trends
 
 if TYPE_CHECKING:
     from ndjctl.monitor.model import Snapshot
@@ -69,7 +70,7 @@ def _small(snapshot: Snapshot, typed: Typed, frame: Frame, runs: int) -> list[Te
     for section in sections(snapshot, look):
         lines += _labelled(section)
     lines.append(text((frame.footer, DIM)))
-    return [_cut(line) for line in lines] if frame.rows is not None else lines
+    return [_cut(line, frame.blocks) for line in lines] if frame.rows is not None else lines
 
 
 def _labelled(section: Section) -> list[Text]:
@@ -78,9 +79,9 @@ def _labelled(section: Section) -> list[Text]:
     return [text((f"{label:<{_LABEL}}", style)) + line for label, line in zip(labels, section.lines, strict=True)]
 
 
-def _cut(line: Text) -> Text:
+def _cut(line: Text, blocks: bool) -> Text:
     """One row, cut at the end of the screen."""
-    line.no_wrap, line.overflow = True, "ellipsis"
+    line.no_wrap, line.overflow = True, "ellipsis" if blocks else "crop"
     return line
 
 
@@ -97,11 +98,11 @@ def _large(snapshot: Snapshot, typed: Typed, frame: Frame) -> RenderableType:
     why = reasons(snapshot, typed, MANY_REASONS)
     style = {"DOWN": "red", "DEGRADED": "yellow"}.get(snapshot.health.word, "")
     wrong = [_framed(Section("what is wrong, and what to type", why, style), frame, wraps=True)] if why else []
-    return Group(_cut(head(snapshot)), *wrong, grid, _cut(text((frame.footer, DIM))))
+    return Group(_cut(head(snapshot), frame.blocks), *wrong, grid, _cut(text((frame.footer, DIM)), frame.blocks))
 
 
 def _framed(section: Section, frame: Frame, wraps: bool = False) -> Panel:
-    lines = section.lines if wraps else [_cut(line) for line in section.lines]
+    lines = section.lines if wraps else [_cut(line, frame.blocks) for line in section.lines]
     return Panel(
         Group(*lines),
         title=text((section.title, STRONG)),

@@ -4,25 +4,22 @@ of the same."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from ndjctl.advice.throughput import LATENCY_S
 from ndjctl.contracts import QUARANTINED
 from ndjctl.health import metrics
-from ndjctl.monitor.model import MINUTES
-from ndjctl.monitor.rates import rate_per_min
-from ndjctl.output.base import one_line
-from ndjctl.output.monitor import Typed, command_of, gone_at
+from ndjctl.output.monitor import Typed, command_of
+from ndjctl.output.monitor_flow import backlog, flow, queue_lines
+from ndjctl.output.monitor_lines import BAD, DIM, STRONG, WARN, Look, Section, not_read, number, text
 from ndjctl.output.progress import counted, size
-from ndjctl.output.sparkline import bar, sparkline, tall_chart
+from ndjctl.output.sparkline import bar, sparkline
 from ndjctl.output.times import lasting
 
 if TYPE_CHECKING:
     from ndjctl.health.facts import FileSeen
-    from ndjctl.monitor.model import Backlog, Forecast, RunProgress, Runs, Snapshot
+    from ndjctl.monitor.model import RunProgress, Runs, Snapshot
     from ndjctl.reading import Reading
 
 _TRENDS = (
@@ -36,43 +33,15 @@ _TRENDS = (
     (metrics.FUNCTION_DURATION, "function: longest, ms"),
     (metrics.RUN_FAILURES, "runs that failed"),
 )
-BAD, WARN, GOOD, DIM, STRONG = "bold red", "yellow", "green", "dim", "bold"
 _LISTED_FAILED = 2
-_TALL = 4
-"""Lines of a large chart."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """lines: of any width; they are cut where the screen ends. style: of its title and frame, empty where nothing is
-    the matter."""
-
-    title: str
-    lines: list[Text]
-    style: str = ""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How it is drawn. blocks: whether block characters are to be had. chart: characters of a sparkline. runs: most
-    runs that are listed. is_large: whether there is room for large charts and everything about a run."""
-
-    blocks: bool
-    chart: int
-    runs: int
-    is_large: bool = False
-
-    @property
-    def dot(self) -> str:
-        return " · " if self.blocks else " | "
 
 
 def sections(snapshot: Snapshot, look: Look) -> list[Section]:
     """From input to Parquet, then what goes wrong, then what it costs; runs last, of which there may be many."""
     return [
-        _flow(snapshot, look),
-        _backlog(snapshot, look),
-        _panel("queue", snapshot.queue, lambda queue: _queue(queue, look)),
+        flow(snapshot, look),
+        backlog(snapshot, look),
+        _panel("queue", snapshot.queue, lambda queue: queue_lines(queue, look)),
         _panel("manifests", snapshot.manifests, lambda _: _manifests(snapshot, look)),
         _failed(snapshot, look),
         _quarantine(snapshot, look),
@@ -81,132 +50,11 @@ def sections(snapshot: Snapshot, look: Look) -> list[Section]:
     ]
 
 
-def text(*parts: str | tuple[str, str]) -> Text:
-    """A line of pieces, each with its style or none. What is data in it stays one line and is never markup."""
-    line = Text()
-    for part in parts:
-        words, style = part if isinstance(part, tuple) else (part, "")
-        line.append(one_line(words), style or None)
-    return line
-
-
-def not_read(reading: Reading[Any]) -> Text:
-    return text((f"not read ({reading.why}): ", WARN), (reading.sentence, WARN))
-
-
 def _panel(title: str, reading: Reading[Any], make: Callable[[Any], tuple[list[Text], str]]) -> Section:
     if reading.value is None:
         return Section(title, [not_read(reading)], WARN)
     lines, style = make(reading.value)
     return Section(title, lines, style)
-
-
-def _number(count: float, is_complete: bool = True) -> str:
-    return f"{'' if is_complete else 'at least '}{count:,.0f}"
-
-
-def _rate(per_min: float) -> str:
-    return f"{per_min:,.1f}" if 0 < per_min < 10 else f"{per_min:,.0f}"
-
-
-def _flow(snapshot: Snapshot, look: Look) -> Section:
-    came, done, since = snapshot.arrivals, snapshot.completions, snapshot.since_last
-    lines = _stream(
-        "in",
-        came,
-        look,
-        "cyan",
-        lambda panel: f"{_number(panel.files, panel.is_complete)} in the hour, {size(panel.size_bytes)}",
-    )
-    lines += _stream(
-        "out",
-        done,
-        look,
-        "green",
-        lambda panel: f"{_number(panel.files_hour, panel.is_complete)} in the hour, {_number(panel.files_today)} today",
-    )
-    if since is not None:
-        ago = f"{since.files_in:,} in and {since.files_out:,} out since the last refresh, {since.seconds:.0f} s ago"
-        lines.append(text((ago, DIM)))
-    return Section("flow", lines, WARN if came.value is None or done.value is None else "")
-
-
-def _stream(name: str, reading: Reading[Any], look: Look, style: str, told: Callable[[Any], str]) -> list[Text]:
-    """What goes in or out: its rate now, a chart of the hour, and sums."""
-    panel = reading.value
-    if panel is None:
-        return [text((f"{name:<4}", STRONG)) + not_read(reading)]
-    rate = text((f"{name:<4}", STRONG), (f"{_rate(rate_per_min(panel.per_minute)):>6}/min ", STRONG))
-    if not look.is_large:
-        chart = sparkline(panel.per_minute, look.chart, look.blocks)
-        return [rate + text((chart, style), f"  {told(panel)}")]
-    chart_lines = tall_chart(panel.per_minute, MINUTES, _TALL, look.blocks)
-    most = f"most {_rate(max(panel.per_minute))}/min"
-    return [rate + text(f" {told(panel)}{look.dot}", (most, DIM)), *(text((line, style)) for line in chart_lines)]
-
-
-def _backlog(snapshot: Snapshot, look: Look) -> Section:
-    panel = snapshot.backlog.value
-    if panel is None:
-        return Section("backlog", [not_read(snapshot.backlog)], WARN)
-    lag_s = panel.lag_s(snapshot.taken_at)
-    is_late = lag_s > LATENCY_S
-    style = BAD if is_late else WARN if lag_s > LATENCY_S * 2 / 3 else GOOD
-    lag = text(
-        ("lag ", STRONG),
-        (f"{lasting(lag_s) if panel.files else 'none':>11} ", style),
-        (bar(lag_s / LATENCY_S, look.chart, look.blocks), style),
-        f"  of {lasting(LATENCY_S)} promised",
-        (", LATE" if is_late else "", BAD),
-    )
-    later = text(
-        *(
-            (f"{panel.manifested:,}", STRONG),
-            " in manifests",
-            look.dot,
-            (f"{panel.processing:,}", STRONG),
-            " in runs",
-            look.dot,
-        )
-    )
-    return Section(
-        "backlog", [_pending(panel), lag, later + _forecast(snapshot.forecast, snapshot)], BAD if is_late else ""
-    )
-
-
-def _pending(panel: Backlog) -> Text:
-    line = text((_number(panel.pending, panel.is_complete), STRONG), " pending")
-    if not panel.pending:
-        return line
-    return line + text(
-        f" (<5 min: {panel.pending_under_5_min:,}, 5-30: {panel.pending_5_to_30_min:,}, ",
-        (f">30: {panel.pending_over_30_min:,}", BAD if panel.pending_over_30_min else ""),
-        ")",
-    )
-
-
-def _forecast(found: Forecast, snapshot: Snapshot) -> Text:
-    if found.kind == "clear":
-        return text(("nothing waits", GOOD))
-    if found.kind == "grows":
-        return text(("grows", BAD), f" by {found.files_per_hour or 0:,.0f} files an hour")
-    if found.kind == "unknown":
-        return text("gone when? ", (found.why, WARN))
-    at = gone_at(found, snapshot)
-    is_today = at is not None and at.date() == snapshot.taken_at.date()
-    when = "" if at is None else f" ({at:%H:%MZ})" if is_today else f" ({at:%Y-%m-%d %H:%MZ})"
-    return text("gone in ", (lasting(found.seconds), STRONG), when)
-
-
-def _queue(queue: Any, look: Look) -> tuple[list[Text], str]:
-    line = text((f"{queue.visible:,}", STRONG), " wait", look.dot, (f"{queue.in_flight:,}", STRONG), " in flight")
-    if queue.oldest_age_s is not None:
-        line += text(look.dot, f"oldest {lasting(queue.oldest_age_s)}")
-    if queue.dead is None:
-        line += text(look.dot, ("dead letters not read: ", WARN), (queue.dead_not_read, WARN))
-    else:
-        line += text(look.dot, (counted(queue.dead, "dead letter"), BAD if queue.dead else ""))
-    return [line], BAD if queue.dead else ""
 
 
 def _manifests(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
@@ -217,7 +65,7 @@ def _manifests(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
     about = [] if oldest is None else [f"oldest {lasting((snapshot.taken_at - oldest).total_seconds())}"]
     about += [f"{panel.refused:,} refused"] if panel.refused else []
     line = text(
-        (_number(panel.waiting, panel.is_complete), STRONG),
+        (number(panel.waiting, panel.is_complete), STRONG),
         " wait",
         (f" ({', '.join(about)})" if about else "", WARN if panel.refused else ""),
         look.dot,

@@ -74,6 +74,7 @@ _PURE_HEALTH = (
         *(f"health/{name}" for name in _PURE_HEALTH),
         *(f"deploy/{name}" for name in ("arns", "dangers", "documents", "model", "planner", "policies")),
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
+        *("prices", "monitor/model", "monitor/panels", "monitor/rates"),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
     ],
 )

@@ -156,7 +156,7 @@ function manifests(data) {
 
 function runs(data) {
   const panel = data.runs;
-  return card("runs", "wide", panel, (made) => {
+  return card("runs", "wide tall", panel, (made) => {
     if (!panel.under_way.length) { made.append(node("p", "dim", "none under way")); return; }
     const table = node("table", "", node("tr", "", ...["progress", "", "state", "for", "DPUs", "files", "manifest"].map(
       (name) => node("th", name === "DPUs" || name === "files" ? "number" : "", name))));
@@ -184,7 +184,7 @@ function files(list, made) {
 
 function failed(data) {
   const counted = data.counted_today, panel = data.runs;
-  return card("failed", "", counted, (made) => {
+  return card("failed", "half", counted, (made) => {
     const bad = panel.read ? Object.entries(panel.today).filter(([state]) =>
       ["FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED"].includes(state)) : [];
     const ended = bad.reduce((sum, [, number]) => sum + number, 0);
@@ -202,7 +202,7 @@ function failed(data) {
 
 function quarantine(data) {
   const counted = data.counted_today;
-  return card("quarantine", "", counted, (made) => {
+  return card("quarantine", "half", counted, (made) => {
     made.append(node("div", "figures", figure(count(counted.files_quarantined), `files today, ${size(counted.quarantined_bytes)}`,
       counted.files_quarantined ? "warn" : ""), figure(count(counted.lines_quarantined), "lines today",
       counted.lines_quarantined ? "warn" : "")));
@@ -247,7 +247,7 @@ function show(data) {
   byId("reasons").replaceChildren(...why);
   byId("reasons").hidden = !why.length;
   byId("reasons").className = health.headline;
-  byId("panels").replaceChildren(...[flow, backlog, runs, queue, manifests, failed, quarantine, cost, trends].map((make) => make(data)));
+  byId("panels").replaceChildren(...[flow, backlog, runs, queue, manifests, cost, failed, quarantine, trends].map((make) => make(data)));
   byId("footer").textContent = `${data.refresh.calls} calls of AWS in ${data.refresh.seconds.toFixed(1)} s, again in ` +
     `${data.interval_s} s, for everybody who looks at this page together`;
   document.body.dataset.shown = String(Number(document.body.dataset.shown || 0) + 1);
