@@ -77,7 +77,7 @@ def test_an_empty_quarantine(operations: Operations) -> None:
 
 def test_a_copy_whose_file_moved_on_is_told_apart(filled: Operations) -> None:
     filled.put(DAY, SMALL, status=COMPLETED)
-    assert counts(filled("quarantine", "list", "--reason", "too", "--json").document) == {("too-small", "replaced"): 1}
+    assert counts(filled("quarantine", "list", "--reason", "too", "--json").document) == {("too-small", "moved on"): 1}
     # What the ledger has forgotten is held, as far as anybody knows.
     filled.s3.put_object(
         Bucket=NAMES.quarantine_bucket, Key=size_quarantine_key("2026-01-02", "too-small", "x.ndjson"), Body=b"x"
