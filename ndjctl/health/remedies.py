@@ -15,7 +15,7 @@ Remedies = tuple[Remedy, ...]
 
 DEPLOY = Remedy(("deploy",))
 SWEEP = Remedy(("sweep",))
-REDRIVE_DLQ = Remedy(("redrive", "dlq"))
+REDRIVE_DLQ = Remedy(("redrive", "dlq"), hint="says what to do with messages that announce no file")
 REDRIVE_FAILED = Remedy(("redrive", "failed"), hint="enters again what failed")
 PROFILE_TOO = "and set it in the profile too: the next deployment goes by that"
 
