@@ -69,7 +69,11 @@ def _get(glue: Any, job: str, run_id: str) -> tuple[GlueRun | None, Mapping[str,
         if error_code(error) != "EntityNotFoundException":
             raise
         return None, error.response.get("ResponseMetadata", {})
-    run = answer["JobRun"]
+    return run_of(answer["JobRun"]), answer.get("ResponseMetadata", {})
+
+
+def run_of(run: Mapping[str, Any]) -> GlueRun:
+    """run: as GetJobRun and GetJobRuns give it."""
     return GlueRun(
         run_id=str(run["Id"]),
         state=str(run["JobRunState"]),
@@ -78,7 +82,7 @@ def _get(glue: Any, job: str, run_id: str) -> tuple[GlueRun | None, Mapping[str,
         execution_s=int(run.get("ExecutionTime") or 0),
         dpu_s=run.get("DPUSeconds"),
         error=str(run.get("ErrorMessage") or ""),
-    ), answer.get("ResponseMetadata", {})
+    )
 
 
 def _utc(moment: datetime | None) -> datetime | None:
