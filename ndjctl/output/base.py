@@ -96,7 +96,7 @@ class ConsoleOutput(Output):
         for number, (_, line) in enumerate(view.rows):
             # A terminal gets one line of its width a row, a file the whole row.
             for text in ([view.heading()] if number == 0 else []) + [line()]:
-                screen.print(text, no_wrap=is_terminal, overflow="ellipsis", soft_wrap=not is_terminal)
+                screen.print(text, no_wrap=True, overflow="ellipsis" if is_terminal else "ignore", crop=is_terminal)
         screen.print(view.summary()[1], soft_wrap=not is_terminal)
 
     def error(self, error: NdjctlError) -> None:

@@ -84,10 +84,12 @@ def _block(each: ShownLine, width: int) -> Text:
 
     line = each.line
     number = "" if line.line_number is None else f"line {line.line_number:,}, "
-    text = Text(one_line(f"{line.source}  {number}byte {line.byte_offset:,}"), style="cyan")
+    # The place first: a narrow terminal cuts what is at the end.
+    text = Text(one_line(f"{number}byte {line.byte_offset:,}  "), style="cyan")
     if each.is_released:
-        text.append("  released", style="green")
-    text.append("\n  ").append(one_line(f"{line.reason}: {line.detail}"), style="red").append("\n")
+        text.append("released  ", style="green")
+    why = line.detail if line.detail.startswith(line.reason) else f"{line.reason}: {line.detail}"
+    text.append(one_line(line.source)).append("\n  ").append(one_line(why), style="red").append("\n")
     shown = window(each.raw, line.detail, width)
     text.append(f"{_INDENT}{shown.text}", style="default")
     if shown.caret is not None:
