@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from ndjctl.prices import DPU_PRICES, LEAST_BILLED_S
 from ndjctl.settings import Profile
 
 CPU_SECONDS_PER_GB = 14.0
@@ -19,11 +20,7 @@ CPU_SECONDS_TO_VCPU_SECONDS = 2.0
 RUN_OVERHEAD_S = 45.0
 """Of a run, besides converting: start of Spark, sample, publishing. 10 s measured here; assumed to be more on Glue."""
 
-LEAST_BILLED_S = 60.0
-"""Glue bills a run for a minute at least (AWS Glue pricing)."""
-
-USD_PER_DPU_HOUR = 0.44
-"""us-east-1 (AWS Glue pricing)."""
+USD_PER_DPU_HOUR = DPU_PRICES["us-east-1"].usd
 
 BASIS = (
     f"{CPU_SECONDS_PER_GB:g} CPU s per GB measured on one core, a vCPU taken as half a core, "

@@ -16,12 +16,16 @@ from ndjctl.cli import (
     convert,
     deploy,
     destroy,
+    doctor,
+    explain,
     export,
     files,
     history,
     local,
     locks,
+    logs,
     manifests,
+    monitor,
     output,
     quarantine,
     queue,
@@ -32,6 +36,7 @@ from ndjctl.cli import (
     runs,
     schema,
     sweep,
+    tune,
 )
 from ndjctl.cli.invocation import (
     EnvOption,
@@ -59,11 +64,15 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+doctor.register(app)
+explain.register(app)
 files.register(app)
 queue.register(app)
+monitor.register(app)
 app.add_typer(manifests.app, name="manifests")
 runs.register(app)
 app.add_typer(locks.app, name="locks")
+app.add_typer(logs.app, name="logs")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
@@ -73,6 +82,7 @@ backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
+tune.register(app)
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 

@@ -1,0 +1,119 @@
+"""What is paid for and does no work: runs of seconds that are billed a minute, failed attempts, idle workers. Pure.
+
+Source of the figures: AWS Glue pricing (aws.amazon.com/glue/pricing): Spark jobs of Glue 2.0 and later are billed by
+the second, a minute at the least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import ceil
+
+from ndjctl.advice.throughput import MB_PER_S_PER_VCPU, RUN_START_S
+from ndjctl.contracts import MIB
+from ndjctl.glue_runs import SUCCEEDED
+from ndjctl.health.facts import Facts, Run, Runs
+from ndjctl.health.model import Checked, Remedy
+from ndjctl.health.remedies import setting
+from ndjctl.health.words import counted, lasting, passed, unread
+from ndjctl.manifests import ManifestSummary
+from ndjctl.reading import Reading
+from ndjctl.settings import DPUS_PER_WORKER, Profile
+
+BILLED_S = 60.0
+"""Of a run at the least."""
+
+_LEAST_RUNS = 5
+"""Fewer tell nothing."""
+_SHORT_SHARE = 0.5
+_FAILED_SHARE = 0.1
+_IDLE_SHARE = 0.25
+_LONGEST_AGE_S = 86_400
+
+
+def cost_checks(facts: Facts) -> Iterator[Checked]:
+    yield _short_runs(facts)
+    yield _retries(facts)
+
+
+def _ended(facts: Facts) -> list[Run]:
+    """Runs of the last day that have ended, of those that were read."""
+    runs = facts.runs.value.runs if facts.runs.value else ()
+    return [
+        run
+        for run in runs
+        if run.run.has_ended
+        and run.run.started_at is not None
+        and (facts.at - run.run.started_at).total_seconds() < _LONGEST_AGE_S
+    ]
+
+
+def _dpu_s(runs: Sequence[Run]) -> float:
+    """DPU seconds that were used, as far as Glue tells: where it does not, capacity times time."""
+    return sum(run.run.dpu_s if run.run.dpu_s is not None else (run.dpus or 0.0) * run.run.execution_s for run in runs)
+
+
+def _short_runs(facts: Facts) -> Checked:
+    code, title = "cost-short-runs", "cost: short runs"
+    if facts.runs.value is None:
+        return unread(code, title, facts.runs)
+    runs = [run for run in _ended(facts) if not run.run.has_failed]
+    short = [run for run in runs if run.run.execution_s < BILLED_S]
+    if len(runs) < _LEAST_RUNS or len(short) <= _SHORT_SHARE * len(runs):
+        told = f"{len(short):,} of {counted(len(runs), 'run')} took less than the {BILLED_S:.0f} s that each is billed."
+        return passed(code, title, told)
+    seconds = sum(run.run.execution_s for run in short)
+    sentence = (
+        f"{len(short):,} of the last {len(runs):,} runs took less than the {BILLED_S:.0f} s that each is billed at "
+        f"least: {lasting(len(short) * BILLED_S)} are paid for {lasting(seconds)} of work."
+    )
+    batching = facts.profile.batching
+    told = f"batches are taken after {batching.max_partial_age_s} s, and {RUN_START_S:.0f} s of a run are its start"
+    longer_s = min(86_400, 2 * batching.max_partial_age_s)
+    return Checked(code, title, "warn", sentence, (told,), (setting("batching.max_partial_age_s", longer_s),))
+
+
+def _retries(facts: Facts) -> Checked:
+    code, title = "cost-failed-runs", "cost: failed runs"
+    if facts.runs.value is None:
+        return unread(code, title, facts.runs)
+    runs = _ended(facts)
+    failed = [run for run in runs if run.run.has_failed]
+    total, wasted = _dpu_s(runs), _dpu_s(failed)
+    share = wasted / total if total else 0.0
+    if len(runs) < _LEAST_RUNS or share <= _FAILED_SHARE:
+        return passed(code, title, f"{len(failed):,} of the last {counted(len(runs), 'run')} failed.")
+    sentence = (
+        f"{len(failed):,} of the last {len(runs):,} runs failed, and took {share:.0%} of their DPU hours "
+        f"({wasted / 3600:,.1f})."
+    )
+    return Checked(code, title, "warn", sentence, (), (Remedy(("errors",), hint="shows of what"),))
+
+
+def workers_check(runs: Reading[Runs], closed: Reading[tuple[ManifestSummary, ...]], profile: Profile) -> Checked:
+    """Whether the workers had work: what their CPUs convert in the time that was paid, against what was converted.
+    closed: manifests of the last days, which know their sizes."""
+    code, title = "cost-workers", "cost: idle workers"
+    if runs.value is None or closed.value is None:
+        return unread(code, title, runs, closed)
+    sizes = {each.manifest_id: each.size_bytes / MIB for each in closed.value}
+    known = [
+        run for run in runs.value.runs if run.run.state == SUCCEEDED and run.manifest_id in sizes and run.workers > 1
+    ]
+    if len(known) < _LEAST_RUNS:
+        return passed(code, title, f"{counted(len(known), 'run')} of the last days: too few to tell.")
+    rate_mb_s = profile.load.mb_per_s_per_vcpu or MB_PER_S_PER_VCPU
+    needed_s = sum(sizes[run.manifest_id] for run in known) / rate_mb_s
+    paid_s = sum(_task_slots(run) * max(run.run.execution_s, BILLED_S) for run in known)
+    share = min(needed_s / paid_s, 1.0)
+    mean_mb = sum(sizes[run.manifest_id] for run in known) / len(known)
+    told = f"{len(known):,} runs of {mean_mb:,.0f} MB in the mean, {rate_mb_s:.3g} MB/s for each vCPU of a worker"
+    if share >= _IDLE_SHARE or profile.job.workers <= 2:
+        return passed(code, title, f"Workers were busy for {share:.0%} of the time that was paid.", told)
+    wanted = max(2, ceil(1 + (profile.job.workers - 1) * share / _IDLE_SHARE))
+    sentence = f"Workers were busy for {share:.0%} of the time that was paid: the manifests are too small for so many."
+    return Checked(code, title, "warn", sentence, (told,), (setting("job.workers", wanted),))
+
+
+def _task_slots(run: Run) -> int:
+    return (run.workers - 1) * max(2, round(4 * DPUS_PER_WORKER.get(run.worker_type, 1)))

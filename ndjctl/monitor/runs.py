@@ -1,0 +1,179 @@
+"""Runs of the job: those under way, today's, and what they cost. Reads what is new since the refresh before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ndjctl.contracts import RUNNING
+from ndjctl.glue_runs import GlueRun
+from ndjctl.health.facts import Run
+from ndjctl.health.reading_services import run_seen
+from ndjctl.manifests import ManifestSummary
+from ndjctl.monitor.model import Cost, FailedRun, RunProgress, Runs
+from ndjctl.prices import LEAST_BILLED_S, dpu_price
+
+RUN_CALLS = 21
+"""Pages of runs, of RUNS_PER_CALL each: 4,200 runs are a day of 338,000 files in manifests of 100, and retries."""
+
+RUNS_PER_CALL = 200
+"""The most that GetJobRuns gives (AWS Glue API reference)."""
+
+LISTED_FAILED = 5
+ERROR_CHARACTERS = 500
+"""Of the message of a failed run: Glue may put a whole log there."""
+
+_LATEST = datetime.max.replace(tzinfo=timezone.utc)
+_ALMOST = 0.99
+"""What a promise of progress ends at: only the end is the end."""
+
+
+@dataclass(frozen=True)
+class SeenRun:
+    """A run, and what else of it is billed by: execution_class is empty where Glue does not tell."""
+
+    about: Run
+    execution_class: str = ""
+
+    @property
+    def run(self) -> GlueRun:
+        return self.about.run
+
+    @property
+    def dpu_s(self) -> float:
+        """DPU seconds so far, as they are billed: those that Glue tells (with auto scaling and FLEX), else its time at
+        all its workers; a minute at least once it has run."""
+        if self.run.dpu_s is not None:
+            return self.run.dpu_s
+        if not self.run.execution_s:
+            return 0.0
+        return max(float(self.run.execution_s), LEAST_BILLED_S) * (self.about.dpus or 0.0)
+
+
+class RunsSeen:
+    """Today's runs and those under way, kept between refreshes: what has ended does not change any more."""
+
+    def __init__(self, glue: Any, job: str) -> None:
+        self._glue, self._job = glue, job
+        self._known: dict[str, SeenRun] = {}
+        self._is_complete = False
+
+    def read(self, midnight: datetime) -> tuple[list[SeenRun], bool]:
+        """(every run under way and every other that started since `midnight`, the newest first; whether that is all).
+
+        Glue lists the newest first. The first time it reads back to midnight, later back to what it knows, and to the
+        oldest that had not ended. At most RUN_CALLS calls. Raises what boto3 raises."""
+        open_ids = {run_id for run_id, each in self._known.items() if not each.run.has_ended}
+        found: dict[str, SeenRun] = {}
+        is_complete = False
+        for page, is_last in self._pages():
+            found |= {each.run.run_id: each for each in page}
+            is_past = any(_is_before(each, midnight) for each in page)
+            is_known = self._is_complete and any(each.run.run_id in self._known for each in page)
+            is_complete = is_last or ((is_past or is_known) and open_ids <= found.keys())
+            if is_complete:
+                break
+        gone = open_ids - found.keys() if is_complete else set()
+        known = {**self._known, **found}
+        self._known = {
+            run_id: each
+            for run_id, each in known.items()
+            if run_id not in gone and not (each.run.has_ended and _is_before(each, midnight))
+        }
+        self._is_complete = is_complete
+        return sorted(self._known.values(), key=_when, reverse=True), is_complete
+
+    def _pages(self) -> Iterator[tuple[list[SeenRun], bool]]:
+        """(runs of a page, whether there is none behind it)."""
+        request: dict[str, Any] = {"JobName": self._job, "MaxResults": RUNS_PER_CALL}
+        for _ in range(RUN_CALLS):
+            answer = self._glue.get_job_runs(**request)
+            token = answer.get("NextToken")
+            yield [_seen(each) for each in answer["JobRuns"]], not token
+            if not token:
+                return
+            request["NextToken"] = token
+
+
+def _seen(run: Mapping[str, Any]) -> SeenRun:
+    return SeenRun(run_seen(run), str(run.get("ExecutionClass") or ""))
+
+
+def _is_before(each: SeenRun, moment: datetime) -> bool:
+    return each.run.started_at is not None and each.run.started_at < moment
+
+
+def _when(each: SeenRun) -> tuple[datetime, str]:
+    return each.run.started_at or _LATEST, each.run.run_id
+
+
+def runs_panel(
+    runs: Sequence[SeenRun],
+    is_complete: bool,
+    manifests: Mapping[str, ManifestSummary],
+    processing: Counter[str] | None,
+    bytes_per_s: float | None,
+    now: datetime,
+    midnight: datetime,
+) -> Runs:
+    """manifests: the open ones, by id. processing: files in work by manifest id, None where that is not known.
+    bytes_per_s: the usual pace of a run, None where there is none to go by."""
+    today = [each for each in runs if not _is_before(each, midnight)]
+    going = [each for each in reversed(runs) if not each.run.has_ended]
+    failed = [each.run for each in runs if each.run.has_failed]
+    return Runs(
+        under_way=tuple(_progress(each, manifests, processing, bytes_per_s, now) for each in going),
+        today=dict(Counter(each.run.state for each in today)),
+        last_failed=tuple(
+            FailedRun(run.run_id, run.state, run.completed_at, run.error[:ERROR_CHARACTERS])
+            for run in failed[:LISTED_FAILED]
+        ),
+        dpus_in_use=sum(each.about.dpus or 0.0 for each in going),
+        is_complete=is_complete,
+    )
+
+
+def _progress(
+    each: SeenRun,
+    manifests: Mapping[str, ManifestSummary],
+    processing: Counter[str] | None,
+    bytes_per_s: float | None,
+    now: datetime,
+) -> RunProgress:
+    manifest_id = each.about.manifest_id
+    manifest = manifests.get(manifest_id)
+    started = each.run.started_at
+    elapsed_s = max(0.0, (now - started).total_seconds()) if started else 0.0
+    at_rest = share = None
+    if manifest is not None and manifest.state == RUNNING and processing is not None:
+        at_rest = max(0, manifest.files - processing[manifest_id])
+        share = at_rest / manifest.files if manifest.files else None
+    is_estimate = False
+    if manifest is not None and not share and bytes_per_s and manifest.size_bytes:
+        share = min(elapsed_s * bytes_per_s / manifest.size_bytes, _ALMOST)
+        is_estimate = True
+    return RunProgress(
+        run=each.run,
+        manifest_id=manifest_id,
+        date=each.about.manifest_date,
+        files=manifest.files if manifest else 0,
+        size_bytes=manifest.size_bytes if manifest else 0,
+        files_at_rest=at_rest,
+        elapsed_s=elapsed_s,
+        share=share,
+        is_estimate=is_estimate,
+        dpus=each.about.dpus,
+    )
+
+
+def cost_of(runs: Sequence[SeenRun], is_complete: bool, region: str, midnight: datetime) -> Cost:
+    """What the runs that started since midnight cost so far."""
+    today = [each for each in runs if not _is_before(each, midnight)]
+    price = dpu_price(region)
+    hours = sum(each.dpu_s for each in today) / 3600
+    usd = None if price is None else sum(each.dpu_s / 3600 * price.of(each.execution_class) for each in today)
+    source = f"no price of {region} is known here" if price is None else f"{region}, {price.source}, {price.as_of}"
+    return Cost(hours, len(today), usd, price.usd if price else None, source, is_complete)

@@ -1,0 +1,230 @@
+"""The parts of `ndjctl monitor`, each a title and lines of text: small screens and large ones are laid out
+of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from ndjctl.contracts import QUARANTINED
+from ndjctl.health import metrics
+from ndjctl.output.monitor import Typed, command_of
+from ndjctl.output.monitor_flow import backlog, flow, queue_lines
+from ndjctl.output.monitor_lines import BAD, DIM, STRONG, WARN, Look, Section, not_read, number, text
+from ndjctl.output.progress import counted, size
+from ndjctl.output.sparkline import bar, sparkline
+from ndjctl.output.times import lasting
+
+if TYPE_CHECKING:
+    from ndjctl.health.facts import FileSeen
+    from ndjctl.monitor.model import RunProgress, Runs, Snapshot
+    from ndjctl.reading import Reading
+
+_TRENDS = (
+    (metrics.MESSAGES_SENT, "events sent a minute"),
+    (metrics.QUEUE_AGE, "oldest event, s"),
+    (metrics.PENDING_AGE, "oldest pending file, s"),
+    (metrics.WAITING, "manifests that wait"),
+    (metrics.RUNNING, "manifests that run"),
+    (metrics.FUNCTION_ERRORS, "function: errors"),
+    (metrics.FUNCTION_THROTTLES, "function: throttles"),
+    (metrics.FUNCTION_DURATION, "function: longest, ms"),
+    (metrics.RUN_FAILURES, "runs that failed"),
+)
+_LISTED_FAILED = 2
+
+
+def sections(snapshot: Snapshot, look: Look) -> list[Section]:
+    """From input to Parquet, then what goes wrong, then what it costs; runs last, of which there may be many."""
+    return [
+        flow(snapshot, look),
+        backlog(snapshot, look),
+        _panel("queue", snapshot.queue, lambda queue: queue_lines(queue, look)),
+        _panel("manifests", snapshot.manifests, lambda _: _manifests(snapshot, look)),
+        _failed(snapshot, look),
+        _quarantine(snapshot, look),
+        _panel("cost today", snapshot.cost, lambda _: _cost(snapshot, look)),
+        _panel("runs", snapshot.runs, lambda runs: _runs(runs, look)),
+    ]
+
+
+def _panel(title: str, reading: Reading[Any], make: Callable[[Any], tuple[list[Text], str]]) -> Section:
+    if reading.value is None:
+        return Section(title, [not_read(reading)], WARN)
+    lines, style = make(reading.value)
+    return Section(title, lines, style)
+
+
+def _manifests(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
+    panel, done = snapshot.manifests.value, snapshot.completions.value
+    assert panel is not None  # noqa: S101 - for the type checker
+    lines: list[Text] = []
+    oldest = panel.oldest_waiting_at
+    about = [] if oldest is None else [f"oldest {lasting((snapshot.taken_at - oldest).total_seconds())}"]
+    about += [f"{panel.refused:,} refused"] if panel.refused else []
+    line = text(
+        (number(panel.waiting, panel.is_complete), STRONG),
+        " wait",
+        (f" ({', '.join(about)})" if about else "", WARN if panel.refused else ""),
+        look.dot,
+        (f"{panel.running:,}", STRONG),
+        f" of {snapshot.max_concurrent_runs:,} run",
+    )
+    if done is not None and done.total_s is not None and done.run_s is not None:
+        if not look.is_large:
+            line += text(look.dot, f"took {lasting(done.total_s[0])}")
+        else:
+            total, run = ((lasting(each[0]), lasting(each[1])) for each in (done.total_s, done.run_s))
+            lines.append(text(f"took {total[0]} (p95 {total[1]}), the run of it {run[0]} (p95 {run[1]})"))
+    return [line, *lines], WARN if panel.refused else ""
+
+
+def _runs(runs: Runs, look: Look) -> tuple[list[Text], str]:
+    if not runs.under_way:
+        return [text("none under way")], ""
+    lines = [_run(each, look) for each in runs.under_way[: look.runs]]
+    left = len(runs.under_way) - len(lines)
+    more = f"and {counted(left, 'more run')}, " if left else ""
+    lines.append(text((f"{more}{runs.dpus_in_use:,.0f} DPUs in use", DIM)))
+    return lines, ""
+
+
+def _run(each: RunProgress, look: Look) -> Text:
+    share = each.share
+    shown = "?" if share is None else f"{'~' if each.is_estimate else ''}{share:.0%}"
+    files = f"{each.files:>4,} files  " if look.is_large else ""
+    return text(
+        (bar(share or 0.0, 8, look.blocks), "cyan"),
+        (f" {shown:>4}", STRONG),
+        f" {each.run.state.lower():<8} {lasting(each.elapsed_s):<12} {files}",
+        (_short(each.manifest_id or each.run.run_id), DIM),
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:37]}..."
+
+
+def _failed(snapshot: Snapshot, look: Look) -> Section:
+    runs, arrivals, counters = snapshot.runs.value, snapshot.arrivals.value, snapshot.counted.value
+    if runs is None and arrivals is None and counters is None:
+        return Section("failed", [not_read(snapshot.counted)], WARN)
+    ended = {state: count for state, count in (runs.today if runs else {}).items() if state in _BAD_ENDS}
+    failed_runs = sum(ended.values())
+    files = max(counters.files_failed if counters else 0, arrivals.by_status.get("failed", 0) if arrivals else 0)
+    how = f" ({', '.join(f'{count:,} {state}' for state, count in sorted(ended.items()))})" if ended else ""
+    line = text(
+        (f"{files:,}", BAD if files else STRONG),
+        f" file{'' if files == 1 else 's'}",
+        look.dot,
+        (f"{failed_runs:,}", BAD if failed_runs else STRONG),
+        f" run{'' if failed_runs == 1 else 's'}{how} today",
+    )
+    if runs is None:
+        line += text(look.dot) + not_read(snapshot.runs)
+    listed = runs.last_failed[:_LISTED_FAILED] if runs else ()
+    lines = [
+        line,
+        *(text((f"{_clock(run.ended_at)} {run.state}: ", WARN), run.error or "no message") for run in listed),
+    ]
+    lines += [_file(each) for each in snapshot.newest_failed[:_LISTED_FAILED]]
+    return Section("failed", lines, BAD if files or failed_runs else "")
+
+
+def _file(each: FileSeen) -> Text:
+    return text((f"{_clock(each.updated_at)} ", WARN), (each.key, STRONG), f": {each.why or 'no reason recorded'}")
+
+
+_BAD_ENDS = ("FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED")
+
+
+def _clock(moment: Any) -> str:
+    return "" if moment is None else f"{moment:%H:%M}"
+
+
+def _quarantine(snapshot: Snapshot, look: Look) -> Section:
+    counters, arrivals = snapshot.counted.value, snapshot.arrivals.value
+    if counters is None:
+        return Section("quarantine", [not_read(snapshot.counted)], WARN)
+    recent = arrivals.by_status.get(QUARANTINED, 0) if arrivals else 0
+    line = text(
+        (f"{counters.files_quarantined:,}", WARN if counters.files_quarantined else STRONG),
+        f" file{'' if counters.files_quarantined == 1 else 's'} ({size(counters.quarantined_bytes)})",
+        look.dot,
+        (f"{counters.lines_quarantined:,}", WARN if counters.lines_quarantined else STRONG),
+        f" line{'' if counters.lines_quarantined == 1 else 's'} today",
+        look.dot,
+        f"{recent:,} of the hour's uploads",
+    )
+    lines = [line, *map(_file, snapshot.newest_quarantined[:1])]
+    return Section("quarantine", lines, WARN if recent else "")
+
+
+def _cost(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
+    panel = snapshot.cost.value
+    assert panel is not None  # noqa: S101 - for the type checker
+    least = "" if panel.is_complete else "at least "
+    usd = "price unknown" if panel.usd is None else _usd(panel.usd)
+    price = panel.source if panel.price_usd is None else f"${panel.price_usd:g} a DPU hour"
+    line = text(
+        (f"{least}{usd}", STRONG),
+        look.dot,
+        f"{panel.dpu_hours:,.1f} DPU hours",
+        look.dot,
+        counted(panel.runs, "run"),
+        look.dot,
+        (price, DIM),
+    )
+    return [line], ""
+
+
+def _usd(amount: float) -> str:
+    return "less than $0.01" if 0 < amount < 0.01 else f"${amount:,.2f}"
+
+
+def head(snapshot: Snapshot) -> Text:
+    """The one line that counts."""
+    style = {"HEALTHY": "bold black on green", "DEGRADED": "bold black on yellow", "DOWN": "bold white on red"}
+    word = snapshot.health.word
+    return text(
+        (f" {word} ", style[word]),
+        "  ndjctl monitor  ",
+        (snapshot.env, STRONG),
+        f"  {snapshot.region}  ",
+        (f"{snapshot.taken_at:%Y-%m-%d %H:%M:%SZ}", DIM),
+    )
+
+
+def reasons(snapshot: Snapshot, typed: Typed, most: int) -> list[Text]:
+    """What is wrong and what to type about it, the worst first, two lines each."""
+    lines: list[Text] = []
+    health = snapshot.health
+    for each in health.checks[:most]:
+        lines.append(text((each.sentence, BAD if each.verdict == "fail" else WARN)))
+        if each.remedies:
+            command = command_of(each.remedies[0], typed)
+            how, what = ("  type: ", command) if command else ("  do: ", each.remedies[0].hint)
+            lines.append(text((how, DIM), (what, STRONG)))
+    left = len(health.checks) - most
+    if left > 0:
+        lines.append(text((f"and {left} more: {typed('doctor')}", DIM)))
+    if health.not_read:
+        lines.append(text((f"{counted(len(health.not_read), 'check')} could not be made: {health.not_read[0]}", WARN)))
+    return lines
+
+
+def trends(snapshot: Snapshot, look: Look) -> Section:
+    """CloudWatch's last hour, a line a metric."""
+    panel = snapshot.trends.value
+    if panel is None:
+        return Section("the last hour, by CloudWatch", [not_read(snapshot.trends)], WARN)
+    lines = []
+    for name, title in _TRENDS:
+        values = panel.series.get(name, ())
+        known = [value for value in values if value is not None]
+        shown = f"now {known[-1]:,.0f}, most {max(known):,.0f}" if known else "no data"
+        chart = sparkline(values, look.chart, look.blocks) if known else ""
+        lines.append(text(f"{title:<24}", (f"{chart:<{look.chart}}", "cyan"), f"  {shown}"))
+    return Section("the last hour, by CloudWatch", lines)

@@ -1,0 +1,169 @@
+"""The screens of `ndjctl monitor`, on small and large terminals, of good and bad nights, and its document."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from ndjctl.health.model import Checked, Remedy
+from ndjctl.monitor.model import Forecast, SinceLast, Snapshot
+from ndjctl.output.monitor import monitor_document
+from ndjctl.output.monitor_screen import Frame, monitor_screen
+from tests.monitor_world import LATE, ODD_KEY, PANELS, busy, quiet, refused
+
+SIZES = [(80, 24), (100, 30), (160, 50), (132, 43), (60, 12), (200, 24)]
+FOOTER = "27 calls"
+
+
+def typed(*words: str) -> str:
+    return " ".join(["ndjctl", *words, "--env", "prod"])
+
+
+def drawn(snapshot: Snapshot, columns: int, rows: int | None, *, blocks: bool = True, color: bool = False) -> list[str]:
+    out = StringIO()
+    screen = Console(file=out, width=columns, markup=False, emoji=False, highlight=False, force_terminal=color)
+    screen.print(monitor_screen(snapshot, typed, Frame(columns, rows, blocks, FOOTER)), soft_wrap=rows is None)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+@pytest.mark.parametrize("snapshot", [busy(), quiet(), refused(*PANELS)], ids=["busy", "quiet", "refused"])
+def test_a_screen_fits(snapshot: Snapshot, columns: int, rows: int) -> None:
+    lines = drawn(snapshot, columns, rows)
+    assert max(map(cell_len, lines)) <= columns
+    assert len(lines) <= rows
+    assert snapshot.health.word in lines[0]
+    assert lines[-1].startswith(FOOTER)
+
+
+def test_a_small_screen_has_what_counts() -> None:
+    text = "\n".join(drawn(busy(), 80, 24))
+    for wanted in (
+        "3 events are in the dead-letter queue",
+        "type: ndjctl redrive dlq --env prod",
+        "42 min 10 s",
+        "LATE",
+        "4,120 pending",
+        ">30: 519",
+        "174/min",
+        "grows by 1,560 files an hour",
+        "3 dead letters",
+        "9 wait (oldest 12 min, 1 refused)",
+        "12 of 30 run",
+        "12 files",
+        "2 FAILED, 1 TIMEOUT",
+        "31 files",
+        "$1,234.56",
+    ):
+        assert wanted in text, wanted
+
+
+def test_a_large_screen_has_more() -> None:
+    text = "\n".join(drawn(busy(), 160, 50))
+    for wanted in ("p95 21 min", "480 DPUs in use", "function: errors", "now 3, most 3", "java.lang.OutOfMemoryError"):
+        assert wanted in text, wanted
+    assert sum("running " in line for line in text.splitlines()) == 12
+
+
+def test_a_file_gets_every_line_whole() -> None:
+    lines = drawn(busy(), 160, None)
+    assert any(ODD_KEY[:19] in line and "kkk.ndjson" in line for line in lines)
+    assert sum("running " in line for line in lines) == 12
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50), (160, None)])
+def test_a_key_is_data(columns: int, rows: int | None) -> None:
+    text = "\n".join(drawn(busy(), columns, rows, color=True))
+    assert "[bold red]a[/]" in text
+    assert "\\n<script>" in text, "its line end is told, not made"
+    assert "java heap space [x]" in text.lower()
+
+
+def test_without_color_and_blocks_there_is_plain_ascii() -> None:
+    plain = busy(newest_failed=())
+    for rows in (24, 50, None):
+        text = "\n".join(drawn(plain, 160, rows, blocks=False))
+        assert text.isascii()
+        assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_that_was_refused_says_so_and_the_rest_lives(panel: str) -> None:
+    snapshot = refused(panel)
+    for columns, rows in ((80, 24), (160, 50), (160, None)):
+        text = "\n".join(drawn(snapshot, columns, rows))
+        if panel != "trends" or rows == 50:
+            assert "not read (denied)" in text
+        assert text.count("not read (denied)") <= 3
+    document = monitor_document(snapshot, typed)
+    names = {"counted": "counted_today"}
+    unread = [name for name, value in document.items() if isinstance(value, dict) and value.get("read") is False]
+    assert unread == [names.get(panel, panel)]
+    assert document[unread[0]]["why"] == "denied"
+
+
+@pytest.mark.parametrize("snapshot", [busy(), quiet(), refused(*PANELS)], ids=["busy", "quiet", "refused"])
+def test_a_snapshot_is_a_document(snapshot: Snapshot) -> None:
+    document = json.loads(json.dumps(monitor_document(snapshot, typed), allow_nan=False))
+    assert document["health"]["headline"] == snapshot.health.word
+    assert document["refresh"] == {"calls": 27, "seconds": 0.81}
+
+
+def test_the_document_has_the_figures_of_the_screen() -> None:
+    document = monitor_document(busy(), typed)
+    assert document["backlog"]["lag_s"] == 2_530.0
+    assert document["backlog"]["is_late"] is True
+    assert document["arrivals"]["files_hour"] == 7_021
+    assert len(document["arrivals"]["files_per_minute"]) == len(document["completions"]["files_per_minute"]) == 60
+    assert document["forecast"] == {
+        "kind": "grows",
+        "seconds": None,
+        "gone_at": None,
+        "files_per_hour": 1_560.0,
+        "why": None,
+    }
+    (dead, late) = document["health"]["checks"]
+    assert dead["remedies"] == [{"command": "ndjctl redrive dlq --env prod", "hint": None}]
+    assert late["remedies"] == [{"command": None, "hint": "see what the runs do"}]
+    assert document["newest_failed"][0]["key"] == ODD_KEY
+
+
+@pytest.mark.parametrize(
+    ("forecast", "words"),
+    [
+        (Forecast("clear"), "nothing waits"),
+        (Forecast("clears", seconds=3_600.0), "gone in 1 h (04:12Z)"),
+        (Forecast("clears", seconds=86_400.0), "gone in 1 d (2026-11-24 03:12Z)"),
+        (Forecast("clears", seconds=1e12), "gone in 11574074 d"),
+        (Forecast("unknown", why="nothing was completed in the last hour"), "nothing was completed"),
+    ],
+)
+def test_a_forecast_in_words(forecast: Forecast, words: str) -> None:
+    assert words in "\n".join(drawn(busy(forecast=forecast), 80, 40))
+
+
+def test_what_happened_since_the_last_refresh() -> None:
+    text = "\n".join(drawn(busy(since_last=SinceLast(10.0, 20, 100)), 80, 40))
+    assert "20 in and 100 out since the last refresh, 10 s ago" in text
+
+
+def test_long_reasons_are_told_whole_and_many_are_counted() -> None:
+    long = Checked(
+        "a", "a", "fail", "word " * 40 + "end.", remedies=(Remedy(("deploy", "--set", "x=" + "y" * 90)),), is_down=True
+    )
+    many = [Checked(f"b{number}", "b", "warn", f"reason {number}.") for number in range(5)]
+    lines = drawn(busy([long, LATE, *many]), 80, 40)
+    text = " ".join(line.strip() for line in lines)
+    assert "DOWN" in lines[0]
+    assert " end." in text
+    assert "".join(lines).count("y") >= 90
+    assert "and 4 more: ndjctl doctor --env prod" in text
+
+
+def test_what_could_not_be_checked_is_said() -> None:
+    unknown = Checked("c", "c", "unknown", "The clock could not be compared.")
+    assert "1 check could not be made: The clock could not be compared." in "\n".join(drawn(busy([unknown]), 80, 30))
