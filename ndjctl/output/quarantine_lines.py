@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.output.base import StreamView, View, console, one_line
 from ndjctl.output.pointing import position, window
 from ndjctl.output.progress import counted
+from ndjctl.output.shell import typeable
 from ndjctl.quarantine.showing import ShownLine
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def lines_view(env: str, lines: Iterable[ShownLine], limit: int, save: str) -> S
             return members, Text("No quarantined lines.")
         more = "; there are more (--limit)" if has_more else ""
         text = Text(f"{counted(count, 'line')}{more}", style="bold")
-        return members, text.append(f"\nnext: {one_line(save)}", style="dim not bold")
+        return members, text.append(f"\nnext: {typeable(save)}", style="dim not bold")
 
     return StreamView({"env": env}, "lines", rows(), heading, summary)
 
@@ -112,7 +113,7 @@ def saved_view(count: int, left: Mapping[str, int], file: str, beside: str, next
         ]
         lines.append(Text(one_line(f"{counted(count, 'line')} saved in {file}"), style="bold green"))
         told = f"mend each in its place, or empty the line to leave it in the quarantine; {beside} knows them by that"
-        lines += [Text(one_line(told)), Text(one_line(f"next: {next_}"), style="dim")]
+        lines += [Text(one_line(told)), Text(f"next: {typeable(next_)}", style="dim")]
         return Group(*lines)
 
     return View(document, render)

@@ -75,6 +75,7 @@ def run_document(each: ListedRun) -> dict[str, Any]:
         "dpu_hours": None if each.dpu_hours is None else round(each.dpu_hours, 4),
         "dpu_hours_estimated": each.is_estimated,
         "error": run.error or None,
+        "cause": None if each.cause is None else each.cause.code,
     }
 
 
@@ -94,4 +95,7 @@ def _line(each: ListedRun) -> Text:
     style = "green" if run.state == SUCCEEDED else "red" if run.has_failed else "cyan"
     text = Text(line)
     text.stylize(style, 0, len(one_line(run.state)))
-    return text.append(f"\n  {one_line(run.error)}  ({one_line(run.run_id)})", style="red") if run.error else text
+    if each.cause is None:
+        return text
+    why = f"{each.cause.title}: {run.error}" if run.error else each.cause.title
+    return text.append(f"\n  {one_line(why)}  ({one_line(run.run_id)})", style="red")

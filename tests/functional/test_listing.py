@@ -340,7 +340,8 @@ def test_the_document_and_the_screen_of_runs(operations: Operations) -> None:
     view = runs_view("dev", listed(operations, Runs(5)), "next one")
     rows = [(document, str(line())) for document, line in view.rows]
     assert rows[1][0]["error"] == "[bold]out of memory\n"
-    assert rows[1][1].splitlines()[1] == r"  [bold]out of memory\n  (jr_1)"
+    assert rows[1][1].splitlines()[1].endswith(r": [bold]out of memory\n  (jr_1)")
+    assert [row["cause"] for row, _ in rows] == [None, "out-of-memory", None, None, None]
     assert all(len(line.splitlines()[0]) <= 80 for _, line in rows)
     members, text = view.summary()
     assert members == {
