@@ -72,6 +72,7 @@ def show(
     released already is left out of it, and so are lines of which only the beginning was kept.
     """
     from ndjctl.output.quarantine_lines import lines_view
+    from ndjctl.output.shell import typeable
     from ndjctl.quarantine.showing import Lines
     from ndjctl.redrive.choice import Choice
 
@@ -91,7 +92,7 @@ def show(
                 lines_view(invocation.env, lines.of(key, choice), SHOWN_LINES if limit is None else limit, words)
             )
         for entry in lines.set_aside:
-            words = invocation.typed("quarantine", "release", entry.key, "--ignore-size-rule")
+            words = typeable(invocation.typed("quarantine", "release", entry.key, "--ignore-size-rule"))
             invocation.out.note(f"{entry.key} is set aside as a whole ({entry.reason}); '{words}' sends it back")
 
 

@@ -66,7 +66,7 @@ class PurgedObject:
     key: in the quarantine bucket. etag: that it had, without quotes: while it is there with that, it was not purged.
     size_bytes: what went. run_id: of the run that had written the manifest's output, empty where nobody knew; of
     another run's output it says nothing. lines: quarantined lines that went, by source URI; reasons: the same lines by
-    reason. Both are empty for a whole file.
+    reason; reason_bytes: what these took. All are empty for a whole file.
     """
 
     key: str
@@ -75,6 +75,7 @@ class PurgedObject:
     run_id: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)
+    reason_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Purge:
                 "run_id": each.run_id,
                 "lines": dict(each.lines),
                 "reasons": dict(each.reasons),
+                "reason_bytes": dict(each.reason_bytes),
             }
             for each in self.objects
         ]
@@ -113,8 +115,10 @@ class Purge:
                     str(each["etag"]),
                     int(each["size_bytes"]),
                     str(each["run_id"]),
-                    {str(source): int(count) for source, count in each["lines"].items()},
-                    {str(reason): int(count) for reason, count in each["reasons"].items()},
+                    *(
+                        {str(text): int(count) for text, count in each[name].items()}
+                        for name in ("lines", "reasons", "reason_bytes")
+                    ),
                 )
                 for each in document["objects"]
             )

@@ -18,6 +18,8 @@ from ndjctl.contracts import (
     split_s3_uri,
 )
 from ndjctl.glue_runs import GlueRun, run_of
+from ndjctl.health.cause import Cause
+from ndjctl.health.causes import cause_of_run
 from ndjctl.items import plain
 from ndjctl.ledger import Ledger
 
@@ -39,6 +41,11 @@ class ListedRun:
     size_bytes: int | None
     dpu_hours: float | None
     is_estimated: bool
+
+    @property
+    def cause(self) -> Cause | None:
+        """Of a run that failed; the one that is called unknown where it is none of the known ones."""
+        return cause_of_run(self.run.state, self.run.error) if self.run.has_failed else None
 
 
 @dataclass(frozen=True)

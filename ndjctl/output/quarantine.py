@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-_LINE = "{:<10}  {:<10}  {:<31}  {:<8}  {:>9}  {:>10}"
+_LINE = "{:<10}  {:<9}  {:<19}  {:<8}  {:>7} {:<7} {:>9}"
+"""As wide as the narrowest terminal that is cared for, 80 columns."""
 _STYLES = {HELD: "yellow", PURGED: "dim"}
 _LISTED_DATES = 20
 
@@ -37,7 +38,7 @@ def inventory_view(env: str, rows: Iterable[InventoryRow], next_: str) -> Stream
     def heading() -> Text:
         from rich.text import Text
 
-        return Text(_LINE.format("date", "kind", "reason", "state", "count", "size"), style="bold")
+        return Text(_LINE.format("date", "kind", "reason", "state", "count", "", "size"), style="bold")
 
     def summary() -> tuple[Mapping[str, Any], Text]:
         from rich.text import Text
@@ -73,9 +74,9 @@ def inventory_document(row: InventoryRow) -> dict[str, Any]:
 def _row(row: InventoryRow) -> Text:
     from rich.text import Text
 
-    unit = "line" if row.kind == MALFORMED else "object"
-    line = _LINE.format(row.date, row.kind, one_line(row.reason), row.state, f"{row.count:,}", size(row.size_bytes))
-    return Text(f"{line}  {unit if row.count == 1 else unit + 's'}", style=_STYLES.get(row.state, "green"))
+    unit = ("line" if row.kind == MALFORMED else "object") + ("" if row.count == 1 else "s")
+    facts = (one_line(row.reason), row.state, f"{row.count:,}", unit, size(row.size_bytes))
+    return Text(_LINE.format(row.date, row.kind, *facts), style=_STYLES.get(row.state, "green"))
 
 
 def log_view(env: str, actions: Iterable[Logged]) -> StreamView:
@@ -118,7 +119,7 @@ def _action(action: Logged) -> Text:
     from rich.text import Text
 
     when = action.began_at[:19].replace("T", " ") + "Z"
-    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in action.counts.items())
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in action.counts.items())
     head = f"{when:<20}  {action.action:<14}  {action.state:<9}"
     text = Text(one_line(head), style="" if action.state == DONE else "yellow")
     return text.append(one_line(f"  {action.by}: {action.what or 'everything'}: {counts or 'not ended'}"))

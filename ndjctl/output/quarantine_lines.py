@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.output.base import StreamView, View, console, one_line
 from ndjctl.output.pointing import position, window
 from ndjctl.output.progress import counted
+from ndjctl.output.shell import typeable
 from ndjctl.quarantine.showing import ShownLine
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def lines_view(env: str, lines: Iterable[ShownLine], limit: int, save: str) -> S
             return members, Text("No quarantined lines.")
         more = "; there are more (--limit)" if has_more else ""
         text = Text(f"{counted(count, 'line')}{more}", style="bold")
-        return members, text.append(f"\nnext: {one_line(save)}", style="dim not bold")
+        return members, text.append(f"\nnext: {typeable(save)}", style="dim not bold")
 
     return StreamView({"env": env}, "lines", rows(), heading, summary)
 
@@ -84,10 +85,12 @@ def _block(each: ShownLine, width: int) -> Text:
 
     line = each.line
     number = "" if line.line_number is None else f"line {line.line_number:,}, "
-    text = Text(one_line(f"{line.source}  {number}byte {line.byte_offset:,}"), style="cyan")
+    # The place first: a narrow terminal cuts what is at the end.
+    text = Text(one_line(f"{number}byte {line.byte_offset:,}  "), style="cyan")
     if each.is_released:
-        text.append("  released", style="green")
-    text.append("\n  ").append(one_line(f"{line.reason}: {line.detail}"), style="red").append("\n")
+        text.append("released  ", style="green")
+    why = line.detail if line.detail.startswith(line.reason) else f"{line.reason}: {line.detail}"
+    text.append(one_line(line.source)).append("\n  ").append(one_line(why), style="red").append("\n")
     shown = window(each.raw, line.detail, width)
     text.append(f"{_INDENT}{shown.text}", style="default")
     if shown.caret is not None:
@@ -110,7 +113,7 @@ def saved_view(count: int, left: Mapping[str, int], file: str, beside: str, next
         ]
         lines.append(Text(one_line(f"{counted(count, 'line')} saved in {file}"), style="bold green"))
         told = f"mend each in its place, or empty the line to leave it in the quarantine; {beside} knows them by that"
-        lines += [Text(one_line(told)), Text(one_line(f"next: {next_}"), style="dim")]
+        lines += [Text(one_line(told)), Text(f"next: {typeable(next_)}", style="dim")]
         return Group(*lines)
 
     return View(document, render)

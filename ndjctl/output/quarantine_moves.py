@@ -10,6 +10,7 @@ from ndjctl.estimate import Estimate
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.redrive import LISTED, add_cost, told_next, told_reasons
+from ndjctl.output.shell import typeable
 from ndjctl.output.views import fact_table
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def release_view(
             if is_exception:
                 lines.append(Text(EXCEPTION, style="yellow"))
         if next_:
-            lines.append(told_next(next_))
+            lines.append(told_next(typeable(next_)))
         return Group(*lines)
 
     return View(document, render)
@@ -136,7 +137,7 @@ def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, sweep:
             if done.status == "pending":
                 lines.append(told_next(f"the next sweep makes a manifest of it; '{sweep}' does it now"))
         if next_:
-            lines.append(told_next(next_))
+            lines.append(told_next(typeable(next_)))
         return Group(*lines)
 
     return View(document, render)
@@ -184,7 +185,7 @@ def purge_view(seen: PurgePreview, done: PurgeOutcome | None, next_: str | None)
                 lines.append(Text(f"and {done.left_count - LISTED:,} more (see --json)", style="yellow"))
             told = f"{counted(done.lines, 'line')} and {counted(done.files, 'file')} purged ({size(done.size_bytes)})"
             lines.append(Text(f"{told}, on record", style="bold green"))
-            return Group(*lines, *([told_next(next_)] if next_ else []))
+            return Group(*lines, *([told_next(typeable(next_))] if next_ else []))
         lines += [
             Text(one_line(f"not readable as quarantined lines, left: {key}"), style="yellow")
             for key in seen.unreadable[:LISTED]
@@ -201,6 +202,6 @@ def purge_view(seen: PurgePreview, done: PurgeOutcome | None, next_: str | None)
             table.add_row(date, kind, Text(one_line(reason)), unit, size(size_bytes))
         told = f"{counted(seen.count(is_lines=True), 'line')} and {counted(seen.count(is_lines=False), 'file')}"
         lines += [table, Text(f"{told} ({size(seen.size_bytes)}) would be deleted for good", style="bold red")]
-        return Group(*lines, *([told_next(next_)] if next_ else []))
+        return Group(*lines, *([told_next(typeable(next_))] if next_ else []))
 
     return View(document, render)

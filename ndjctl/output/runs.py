@@ -10,13 +10,13 @@ from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.listing.runs import ListedRun
 from ndjctl.output.base import StreamView, one_line
 from ndjctl.output.progress import counted
-from ndjctl.output.times import lasting, shown, told
+from ndjctl.output.times import lasting, told
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-_LINE = "{:<9}  {:<20}  {:>11}  {:>8}  {:>6}  {:<28}  {}"
-_RUN_CHARS = 12
+_LINE = "{:<9}  {:<12}  {:>9}  {:>6}  {:>5}  {}"
+"""As wide as the narrowest terminal that is cared for, 80 columns. Why a run failed is a line below it."""
 
 
 def runs_view(env: str, runs: Iterable[ListedRun], next_: str) -> StreamView:
@@ -36,7 +36,7 @@ def runs_view(env: str, runs: Iterable[ListedRun], next_: str) -> StreamView:
     def heading() -> Text:
         from rich.text import Text
 
-        words = ("state", "started", "duration", "DPU-h", "files", "manifest", "run, error")
+        words = ("state", "started", "duration", "DPU-h", "files", "manifest")
         return Text(_LINE.format(*words), style="bold")
 
     def summary() -> tuple[Mapping[str, Any], Text]:
@@ -53,7 +53,7 @@ def runs_view(env: str, runs: Iterable[ListedRun], next_: str) -> StreamView:
             return members, Text("No runs.")
         told_states = ", ".join(f"{count:,} {one_line(state)}" for state, count in states.most_common())
         about = "about " if is_estimated else ""
-        text = Text(f"{counted(total, 'run')}, {about}{hours:,.1f} DPU hours: {told_states}", style="bold")
+        text = Text(f"{counted(total, 'run')}, {about}{hours:,.2f} DPU hours: {told_states}", style="bold")
         return members, text.append(f"\nnext: {one_line(next_)}", style="dim not bold")
 
     return StreamView({"env": env}, "runs", rows(), heading, summary)
@@ -75,6 +75,7 @@ def run_document(each: ListedRun) -> dict[str, Any]:
         "dpu_hours": None if each.dpu_hours is None else round(each.dpu_hours, 4),
         "dpu_hours_estimated": each.is_estimated,
         "error": run.error or None,
+        "cause": None if each.cause is None else each.cause.code,
     }
 
 
@@ -83,17 +84,18 @@ def _line(each: ListedRun) -> Text:
 
     run = each.run
     hours = "-" if each.dpu_hours is None else f"{each.dpu_hours:,.2f}"
-    short = run.run_id if len(run.run_id) <= _RUN_CHARS else f"{run.run_id[: _RUN_CHARS - 1]}…"
     line = _LINE.format(
         one_line(run.state),
-        shown(run.started_at),
+        "-" if run.started_at is None else f"{run.started_at:%m-%d %H:%M}Z",
         lasting(run.execution_s),
         hours,
         "-" if each.files is None else f"{each.files:,}",
         one_line(each.manifest_id) or "-",
-        one_line(short),
     )
     style = "green" if run.state == SUCCEEDED else "red" if run.has_failed else "cyan"
     text = Text(line)
     text.stylize(style, 0, len(one_line(run.state)))
-    return text.append(f"  {one_line(run.error)}", style="red") if run.error else text
+    if each.cause is None:
+        return text
+    why = f"{each.cause.title}: {run.error}" if run.error else each.cause.title
+    return text.append(f"\n  {one_line(why)}  ({one_line(run.run_id)})", style="red")

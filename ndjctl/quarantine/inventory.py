@@ -202,8 +202,8 @@ def _count_purged(place: Place, etag: str, purged: Sequence[PurgedObject], count
         if place.kind != MALFORMED:
             _add(counts, place.kind, place.kind, PURGED, 1, each.size_bytes)
             continue
-        for number, (reason, count) in enumerate(sorted(each.reasons.items())):
-            _add(counts, MALFORMED, reason, PURGED, count, each.size_bytes if number == 0 else 0)
+        for reason, count in each.reasons.items():
+            _add(counts, MALFORMED, reason, PURGED, count, each.reason_bytes.get(reason, 0))
 
 
 def _add(counts: Counts, kind: str, reason: str, state: str, count: int, size_bytes: int) -> None:

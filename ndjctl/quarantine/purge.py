@@ -133,18 +133,20 @@ class Purger:
             return _Doomed(listed, PurgedObject(listed.key, listed.etag, listed.size_bytes), True)
         sources: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
-        size_bytes, kept = 0, 0
+        reason_bytes: Counter[str] = Counter()
+        kept = 0
         try:
             for line in stored_lines(body_of(self._s3, listed)):
                 if choice.takes_reason(line.reason):
                     sources[line.source] += 1
                     reasons[line.reason] += 1
-                    size_bytes += line.stored_bytes
+                    reason_bytes[line.reason] += line.stored_bytes
                 else:
                     kept += 1
         except (Changed, ValueError):
             return None
-        purged = PurgedObject(listed.key, listed.etag, size_bytes, run_id, dict(sources), dict(reasons))
+        counts = dict(sources), dict(reasons), dict(reason_bytes)
+        purged = PurgedObject(listed.key, listed.etag, sum(reason_bytes.values()), run_id, *counts)
         return _Doomed(listed, purged, not kept)
 
     def _manifests(self, date: str, chunk: Iterable[Listed]) -> tuple[dict[str, str], dict[str, str]]:

@@ -87,7 +87,6 @@ STORY = [
     ("quarantine show", 0),
     ("quarantine show --save saved.ndjson", 0),
     ("quarantine release --date 2026-01-01", 0),
-    ("quarantine release no.ndjson", 1),
     ("quarantine release --mended a.ndjson", 0),  # only looks
     ("quarantine release --mended profiles", 2),
     ("quarantine purge --date 2026-01-01 --yes", 0),

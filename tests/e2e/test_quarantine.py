@@ -1,5 +1,5 @@
-"""`ndjctl quarantine` and the lists on the embedded cloud, as a user types them: a file that is released, mended lines, a
-purge; and `reconcile` exits 0 after each of them."""
+"""`ndjctl quarantine` and the lists on the embedded cloud, as a user types them: a file that is released, mended lines,
+a purge; and `reconcile` exits 0 after each of them."""
 
 from __future__ import annotations
 

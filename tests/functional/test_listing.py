@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import tracemalloc
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,8 @@ from ndjctl.ledger import Ledger
 from ndjctl.listing.files import FileFilter, list_files
 from ndjctl.listing.queues import look_at_queue
 from ndjctl.listing.runs import RunFilter, list_runs, manifest_of
+from ndjctl.output.base import JsonOutput
+from ndjctl.output.files import files_view
 from ndjctl.output.runs import runs_view
 from ndjctl.redrive.choice import Choice
 from tests.functional.operations_world import DAY, NAMES, Operations, now
@@ -125,14 +131,14 @@ def test_what_is_not_deployed(operations: Operations, command: str) -> None:
 
 def test_all_pages_are_read(operations: Operations) -> None:
     operations.deploy()
-    # Moto pages at a megabyte as DynamoDB does: 700 items of 4,000 bytes are three.
-    for number in range(700):
+    # Moto pages at a megabyte as DynamoDB does: 300 items of 4,000 bytes are two.
+    for number in range(300):
         put(operations, f"in/{number:04d}.ndjson", FAILED, **{Attr.ERROR: "x" * 4_000})
     pages = Counting(operations.dynamodb)
     found = list(list_files(pages, NAMES.tracking_table, FileFilter(status=FAILED)))
-    assert (len({file.key for file in found}), len(found)) == (700, 700)
-    assert pages.queries >= 3
-    assert operations("files", "--status", "failed", "--json").document["count"] == 700
+    assert (len({file.key for file in found}), len(found)) == (300, 300)
+    assert pages.queries >= 2
+    assert operations("files", "--status", "failed", "--json").document["count"] == 300
     by_date = list(list_files(operations.dynamodb, NAMES.tracking_table, FileFilter(choice=Choice(date=DAY))))
     assert [file.key for file in by_date] == sorted(file.key for file in found)
 
@@ -163,6 +169,44 @@ def test_rows_come_as_pages_are_read() -> None:
 
     found = list_files(Endless(), "t", FileFilter(status=FAILED))
     assert [next(found).key for _ in range(5)] == ["k"] * 5
+
+
+class Pages:
+    """A ledger of so many pages of 500 files."""
+
+    def __init__(self, pages: int) -> None:
+        self._left = pages
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        self._left -= 1
+        items = [
+            {
+                Attr.DATE_PREFIX: {"S": DAY},
+                Attr.FILE_KEY: {"S": f"in/{self._left}-{number}-{'k' * 100}.ndjson"},
+                Attr.STATUS: {"S": FAILED},
+                Attr.UPLOAD_TIME: {"S": f"{DAY}T10:00:00.000Z"},
+                Attr.ERROR: {"S": f"{self._left}-{number} {'e' * 200}"},
+            }
+            for number in range(500)
+        ]
+        return {"Items": items, **({"LastEvaluatedKey": {"k": {"S": "k"}}} if self._left else {})}
+
+
+def test_the_memory_of_a_list_does_not_grow_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def peak_bytes(pages: int) -> int:
+        with Path(os.devnull).open("w") as nowhere:
+            monkeypatch.setattr(sys, "stdout", nowhere)
+            tracemalloc.start()
+            try:
+                found = list_files(Pages(pages), "t", FileFilter(status=FAILED))
+                JsonOutput().stream(files_view("dev", found, "next"))
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+                monkeypatch.undo()
+
+    peak_bytes(1)
+    assert peak_bytes(30) < peak_bytes(3) * 1.2
 
 
 # ------------------------------------------------------------------------------------------------------------ queue
@@ -296,7 +340,9 @@ def test_the_document_and_the_screen_of_runs(operations: Operations) -> None:
     view = runs_view("dev", listed(operations, Runs(5)), "next one")
     rows = [(document, str(line())) for document, line in view.rows]
     assert rows[1][0]["error"] == "[bold]out of memory\n"
-    assert rows[1][1].endswith(r"[bold]out of memory\n")
+    assert rows[1][1].splitlines()[1].endswith(r": [bold]out of memory\n  (jr_1)")
+    assert [row["cause"] for row, _ in rows] == [None, "out-of-memory", None, None, None]
+    assert all(len(line.splitlines()[0]) <= 80 for _, line in rows)
     members, text = view.summary()
     assert members == {
         "count": 5,
@@ -304,7 +350,7 @@ def test_the_document_and_the_screen_of_runs(operations: Operations) -> None:
         "dpu_hours": 25.0,
         "dpu_hours_estimated": True,
     }
-    assert str(text) == "5 runs, about 25.0 DPU hours: 4 SUCCEEDED, 1 FAILED\nnext: next one"
+    assert str(text) == "5 runs, about 25.00 DPU hours: 4 SUCCEEDED, 1 FAILED\nnext: next one"
     json.dumps([row[0] for row in rows])
 
 

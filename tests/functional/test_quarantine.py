@@ -139,14 +139,20 @@ def test_a_forgotten_file_is_found_by_its_date(filled: Operations) -> None:
     assert [line["source"] for line in found["lines"]] == [uri("plain.ndjson")]
 
 
+def test_a_row_in_a_pipe_is_one_line_however_long(filled: Operations) -> None:
+    key = f"in/{DAY}-{'k' * 400} {'l' * 400}.ndjson"
+    filled.put(DAY, key, status=COMPLETED, upload_time=iso_utc(now()))
+    assert any(line.endswith(key) for line in filled("files").out.splitlines())
+
+
 def test_the_screen_points_at_the_error(filled: Operations) -> None:
     out = filled("quarantine", "show", A).out.splitlines()
     at = out.index('    {"a": 1 "b": 2}')
     assert out[at + 1] == "            ^"
     assert out[at - 1] == "  not JSON: not valid JSON at character 9: Expecting ',' delimiter"
-    assert out[at - 2] == f"{uri(A)}  line 2, byte 100"
+    assert out[at - 2] == f"line 2, byte 100  {uri(A)}"
     odd = filled("quarantine", "show", ODD).out
-    assert rf"in/{DAY}-[b]o\n😀.ndjson  line 1, byte 0" in odd
+    assert rf"line 1, byte 0  s3://{NAMES.input_bucket}/in/{DAY}-[b]o\n😀.ndjson" in odd
     assert r"    {" '"a": "\\xff"}' in filled("quarantine", "show", B).out
     assert out[-1].endswith(f"quarantine show {A} --save FILE --env dev")
 

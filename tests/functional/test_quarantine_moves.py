@@ -102,7 +102,7 @@ def test_a_file_that_the_rule_takes_now_goes_and_the_other_is_refused(aside: Ope
     assert states(aside) == {("too-large", "held"): 1, ("too-small", "released"): 1}
     history = aside("quarantine", "history", "--json").document
     assert [each["action"] for each in history["actions"]] == ["release"]
-    assert f"--date {DAY}: 1 files" in aside("quarantine", "history").out
+    assert f"--date {DAY}: files 1, bytes 8,000, left 0" in aside("quarantine", "history").out
 
 
 def test_an_exception_is_for_this_version_only(aside: Operations) -> None:

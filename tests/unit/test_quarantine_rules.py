@@ -36,7 +36,9 @@ counts = st.dictionaries(texts, st.integers(0, 9), max_size=3)
 # ---------------------------------------------------------------------------------------------------------- records
 
 
-@given(st.lists(st.builds(PurgedObject, texts, texts, st.integers(0), texts, counts, counts), max_size=3), texts)
+@given(
+    st.lists(st.builds(PurgedObject, texts, texts, st.integers(0), texts, counts, counts, counts), max_size=3), texts
+)
 def test_a_purge_comes_back_as_it_was_written(objects: list[PurgedObject], text: str) -> None:
     purge = Purge(text, text, text, text, tuple(objects))
     assert Purge.from_json(purge.to_json(), "here") == purge
