@@ -15,6 +15,8 @@ from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import DEPLOY, SWEEP, logs_since, remedies_of
 from ndjctl.reading import Reading
 
+AS_DEPLOYED = Remedy(DEPLOY.words, hint="puts back code, settings and rights that were changed by hand")
+"""What may mend a function that fails of no known cause."""
 _LINES_OF_AN_ERROR = 50
 
 
@@ -122,7 +124,7 @@ def _errors(facts: FileFacts) -> Iterator[Obstacle]:
     last = next((line for line in newest if cause_of(line.message) is not UNKNOWN), ours)
     told = told_by(last.message)
     cause = cause_of(last.message)
-    remedies = remedies_of(cause, facts.env.profile, of_function=True) or (logs_since(last.at, facts.at),)
+    remedies = remedies_of(cause, facts.env.profile, of_function=True) or (AS_DEPLOYED, logs_since(last.at, facts.at))
     code = "" if cause is UNKNOWN else cause.code
     title = f" ({cause.title})" if code else ""
     yield Obstacle("function", f"the function fails{title}, last at {last.at:%H:%M:%S}Z: {told}", remedies, cause=code)
@@ -145,3 +147,12 @@ def _job(facts: FileFacts) -> Iterator[Obstacle]:
     elif reading.value is not None and reading.value.command != "glueetl":
         sentence = f"the Glue job's command is {reading.value.command}: its runs never end"
         yield Obstacle("run", sentence, (DEPLOY,))
+    elif reading.value is not None:
+        most, wanted = reading.value.max_concurrent_runs, facts.env.profile.job.max_concurrent_runs
+        runs = facts.env.runs.value
+        under_way = sum(not each.run.has_ended for each in runs.runs) if runs is not None else 0
+        if most < wanted and under_way >= most:
+            sentence = (
+                f"the Glue job may have {most:,} runs at once, the profile says {wanted:,}, and they are under way"
+            )
+            yield Obstacle("run", sentence, (DEPLOY, SWEEP))

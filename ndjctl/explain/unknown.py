@@ -7,7 +7,7 @@ from datetime import timedelta
 from ndjctl.contracts import FILE_SUFFIX, TTL_DAYS
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.model import Verdict
-from ndjctl.explain.obstacles import Obstacle, first_of
+from ndjctl.explain.obstacles import AS_DEPLOYED, Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
@@ -176,7 +176,7 @@ def _failing(facts: FileFacts) -> Obstacle | None:
     text = str(told[-1].fields.get("error", told[-1].event))
     cause = cause_of(text)
     known = remedies_of(cause, facts.env.profile, of_function=True)
-    remedies = tuple(each for each in known if each != REDRIVE_DLQ) or (logs_since(told[-1].at, facts.at),)
+    remedies = tuple(each for each in known if each != REDRIVE_DLQ) or (AS_DEPLOYED, logs_since(told[-1].at, facts.at))
     return Obstacle("function", text, remedies, cause="" if cause is UNKNOWN else cause.code)
 
 
