@@ -53,7 +53,7 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
     lock = _held_lock(facts)
     if lock is not None:
         return lock
-    kept = first_of(obstacles, "manifest")
+    kept = next((each for each in obstacles if each.stops_sweeps), None)
     if kept is not None:
         remedies = kept.remedies if SWEEP in kept.remedies else (*kept.remedies, SWEEP)
         sentence = f"It is pending, and no manifest is made of it unless its batch is full: {kept.sentence}."

@@ -143,6 +143,13 @@ KNOWN_FILES: list[Case] = [
     ("pending", lambda: file_facts(PENDING, age_s=100), "pending", False, ""),
     ("pending too long", lambda: file_facts(PENDING), "pending-stuck", True, "sweep"),
     ("no schedule", lambda: file_facts(PENDING, env=OFF), "pending-stuck", True, "deploy"),
+    (
+        "function switched off",
+        lambda: file_facts(PENDING, age_s=5, env={"function": function(reserved_concurrency=0)}),
+        "pending-stuck",
+        True,
+        "deploy",
+    ),
     ("lock dead", lambda: file_facts(PENDING, env={"locks": lock(is_dead=True)}), "lock-dead", True, "locks break"),
     ("lock held", lambda: file_facts(PENDING, env={"locks": lock(is_dead=False)}), "lock-held", False, ""),
     (
