@@ -22,9 +22,8 @@ _LINES_OF_AN_ERROR = 50
 
 @dataclass(frozen=True)
 class Obstacle:
-    """stage: where it stands. loses_events: whether no sweep
-    comes at all. cause: code of a known cause,
-    empty without one."""
+    """stage: where it stands. stops_sweeps: whether no sweep comes at all. cause: code of a known cause, empty without
+    one."""
 
     stage: str
     sentence: str

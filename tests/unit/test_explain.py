@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -350,7 +352,7 @@ def replace_parts(present: int) -> Any:
 
 
 def command_of(remedy: Remedy) -> str:
-    return " ".join(remedy.words or remedy.other)
+    return shlex.join(remedy.words or remedy.other)
 
 
 @pytest.mark.parametrize(
@@ -459,9 +461,6 @@ def test_the_document_and_the_screen_take_any_key(key: str) -> None:
 
 @given(st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), min_size=1, max_size=20))
 def test_a_command_in_one_line_means_the_same_to_a_shell(word: str) -> None:
-    import shlex
-    import subprocess
-
     line = typeable(shlex.join(["printf", "%s", word]))
     assert line.isprintable()
     done = subprocess.run(["bash", "-c", line], capture_output=True, env={"LC_ALL": "C.UTF-8"}, check=True)
