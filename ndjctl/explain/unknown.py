@@ -135,10 +135,9 @@ def _late_or_lost(facts: FileFacts) -> Verdict:
         )
     queue = facts.env.queue.value
     if queue is not None and _is_queued(facts) and age_s < _QUEUED_S:
-        waiting = queue.visible + queue.in_flight
         return Verdict(
             "event-queued",
-            f"{waiting:,} events wait in the queue, and this file's is probably one of them: wait for it.",
+            f"Events wait in the queue ({queue.visible:,}), and this file's is probably one of them: wait for it.",
             is_waiting=True,
             wait_until=uploaded + timedelta(seconds=_QUEUED_S),
         )
@@ -153,7 +152,8 @@ def _late_or_lost(facts: FileFacts) -> Verdict:
 
 def _is_queued(facts: FileFacts) -> bool:
     queue = facts.env.queue.value
-    return queue is not None and queue.visible + queue.in_flight > 0
+    # What is being taken is entered within seconds, or comes back: then the function's log says why.
+    return queue is not None and queue.visible > 0
 
 
 def backfill_of(facts: FileFacts) -> Remedy:

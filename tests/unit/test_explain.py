@@ -92,6 +92,7 @@ UNKNOWN_FILES: list[Case] = [
     ("just uploaded", lambda: file_facts(age_s=20), "event-under-way", False, ""),
     ("event lost", file_facts, "event-lost", True, "backfill --prefix"),
     ("in the queue", lambda: file_facts(age_s=300, env={"queue": queue(9)}), "event-queued", False, ""),
+    ("others in flight", lambda: file_facts(age_s=300, env={"queue": queue(0, 9)}), "event-lost", True, "backfill"),
     ("queued too long", lambda: file_facts(env={"queue": queue(9)}), "event-lost", True, "backfill --prefix"),
     ("no notification", lambda: file_facts(env={"wirings": ()}), "not-wired", True, "deploy"),
     ("no queue", lambda: file_facts(env={"queue": ABSENT}), "not-wired", True, "deploy"),
