@@ -16,7 +16,7 @@ from ndjctl.explain.waiting import judge_in_manifest
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
-from ndjctl.health.remedies import REDRIVE_FAILED, SWEEP, remedies_of
+from ndjctl.health.remedies import DEPLOY, REDRIVE_FAILED, SWEEP, remedies_of
 
 PUT_BACK = (
     "put the object back with the same content (an older version of the bucket, a backup), if its rows are wanted"
@@ -53,6 +53,11 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
     lock = _held_lock(facts)
     if lock is not None:
         return lock
+    kept = next((each for each in obstacles if each.stops_sweeps), None)
+    if kept is not None:
+        remedies = kept.remedies if SWEEP in kept.remedies else (*kept.remedies, SWEEP)
+        sentence = f"It is pending, and no manifest is made of it unless its batch is full: {kept.sentence}."
+        return Verdict("pending-stuck", sentence, is_wrong=True, remedies=remedies)
     due = None if uploaded is None else uploaded + timedelta(seconds=facts.partial_age_s + SWEEP_S)
     if due is not None and facts.at < due + timedelta(seconds=SWEEP_S):
         return Verdict(
@@ -62,7 +67,7 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
             is_waiting=True,
             wait_until=due,
         )
-    kept = first_of(obstacles, "function", "manifest")
+    kept = first_of(obstacles, "function")
     age = "" if uploaded is None else f" for {_ago((facts.at - uploaded).total_seconds())}"
     if kept is not None:
         remedies = kept.remedies if SWEEP in kept.remedies else (*kept.remedies, SWEEP)
@@ -166,8 +171,17 @@ def _quarantined(facts: FileFacts, _obstacles: list[Obstacle]) -> Verdict:
         "quarantined",
         f"It was set aside for its size and is not converted: {reason}. {now}{copy}",
         is_wrong=True,
-        remedies=release_of(facts, is_taken=would is None),
+        remedies=(*_rule_first(facts), *release_of(facts, is_taken=would is None)),
     )
+
+
+def _rule_first(facts: FileFacts) -> tuple[Remedy, ...]:
+    """Where the function that is live has another size rule than the profile: it would set aside others like it."""
+    live = facts.env.function.value.window if facts.env.function.value is not None else None
+    size_bytes = facts.number(Attr.SIZE_BYTES) or 0
+    is_other = live is not None and live.verdict(size_bytes) != facts.env.profile.size_rule.window.verdict(size_bytes)
+    hint = "the function that is live has another size rule than the profile"
+    return (replace(DEPLOY, hint=hint),) if is_other else ()
 
 
 def release_of(facts: FileFacts, *, is_taken: bool) -> tuple[Remedy, ...]:

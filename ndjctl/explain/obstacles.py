@@ -15,18 +15,20 @@ from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import DEPLOY, SWEEP, logs_since, remedies_of
 from ndjctl.reading import Reading
 
+AS_DEPLOYED = Remedy(DEPLOY.words, hint="puts back code, settings and rights that were changed by hand")
+"""What may mend a function that fails of no known cause."""
 _LINES_OF_AN_ERROR = 50
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """stage: where it stands. loses_events: whether events that came meanwhile are gone. cause: code of a known cause,
-    empty without one."""
+    """stage: where it stands. stops_sweeps: whether no sweep comes at all. cause: code of a known cause, empty without
+    one."""
 
     stage: str
     sentence: str
     remedies: tuple[Remedy, ...]
-    loses_events: bool = False
+    stops_sweeps: bool = False
     cause: str = ""
 
 
@@ -63,7 +65,7 @@ def _events(facts: FileFacts) -> Iterator[Obstacle]:
     elif facts.is_file and not any(_covers(each.events, each.prefix, each.suffix, facts.key) for each in ours):
         sentence = "the bucket's notification to the queue does not cover this key"
     if sentence:
-        yield Obstacle("event", f"{sentence}: no event of this object is sent", (DEPLOY,), loses_events=True)
+        yield Obstacle("event", f"{sentence}: no event of this object is sent", (DEPLOY,))
 
 
 def _covers(events: tuple[str, ...], prefix: str, suffix: str, key: str) -> bool:
@@ -74,9 +76,9 @@ def _covers(events: tuple[str, ...], prefix: str, suffix: str, key: str) -> bool
 def _queue(facts: FileFacts) -> Iterator[Obstacle]:
     reading, names = facts.env.queue, facts.env.names
     if _is_absent(reading):
-        yield Obstacle("event", f"the queue {names.queue} is not there: events go nowhere", (DEPLOY,), True)
+        yield Obstacle("event", f"the queue {names.queue} is not there: events go nowhere", (DEPLOY,))
     elif reading.value is not None and not queue_lets_in(reading.value.attributes, facts.bucket):
-        yield Obstacle("event", "the queue's policy does not let the bucket send events to it", (DEPLOY,), True)
+        yield Obstacle("event", "the queue's policy does not let the bucket send events to it", (DEPLOY,))
 
 
 def _mapping(facts: FileFacts) -> Iterator[Obstacle]:
@@ -94,21 +96,33 @@ def _mapping(facts: FileFacts) -> Iterator[Obstacle]:
         delete = ("aws", "lambda", "delete-event-source-mapping", "--uuid", thief.mapping_id)
         remedy = Remedy(other=(*delete, "--region", facts.env.region), hint="if nobody needs it")
         sentence = f"{thief.function_arn} takes events out of the queue, too: those never reach the pipeline"
-        yield Obstacle("event", sentence, (remedy,), loses_events=True)
+        yield Obstacle("event", sentence, (remedy,))
 
 
 def _function(facts: FileFacts) -> Iterator[Obstacle]:
     reading, names = facts.env.function, facts.env.names
     if _is_absent(reading):
-        yield Obstacle("function", f"the function {names.function}, or what is live of it, is not there", (DEPLOY,))
+        yield Obstacle(
+            "function",
+            f"the function {names.function}, or what is live of it, is not there",
+            (DEPLOY,),
+            stops_sweeps=True,
+        )
         return
     function = reading.value
     if function is None:
         return
     if function.reserved_concurrency == 0:
-        yield Obstacle("function", "the function may not run at all: its reserved concurrency is 0", (DEPLOY,))
+        yield Obstacle(
+            "function", "the function may not run at all: its reserved concurrency is 0", (DEPLOY,), stops_sweeps=True
+        )
     if function.state == "Failed":
-        yield Obstacle("function", f"the function has failed: {function.state_reason or 'no reason given'}", (DEPLOY,))
+        yield Obstacle(
+            "function",
+            f"the function has failed: {function.state_reason or 'no reason given'}",
+            (DEPLOY,),
+            stops_sweeps=True,
+        )
 
 
 def _errors(facts: FileFacts) -> Iterator[Obstacle]:
@@ -122,7 +136,7 @@ def _errors(facts: FileFacts) -> Iterator[Obstacle]:
     last = next((line for line in newest if cause_of(line.message) is not UNKNOWN), ours)
     told = told_by(last.message)
     cause = cause_of(last.message)
-    remedies = remedies_of(cause, facts.env.profile, of_function=True) or (logs_since(last.at, facts.at),)
+    remedies = remedies_of(cause, facts.env.profile, of_function=True) or (AS_DEPLOYED, logs_since(last.at, facts.at))
     code = "" if cause is UNKNOWN else cause.code
     title = f" ({cause.title})" if code else ""
     yield Obstacle("function", f"the function fails{title}, last at {last.at:%H:%M:%S}Z: {told}", remedies, cause=code)
@@ -135,7 +149,7 @@ def _sweep(facts: FileFacts) -> Iterator[Obstacle]:
         is_off = rule is not None and not rule.is_enabled
         state = "not there" if rule is None else "disabled" if is_off else "not for the live version of the function"
         sentence = f"the sweep's schedule is {state}: partial batches and runs that ended wait"
-        yield Obstacle("manifest", sentence, (DEPLOY, SWEEP))
+        yield Obstacle("manifest", sentence, (DEPLOY, SWEEP), stops_sweeps=True)
 
 
 def _job(facts: FileFacts) -> Iterator[Obstacle]:
@@ -145,3 +159,12 @@ def _job(facts: FileFacts) -> Iterator[Obstacle]:
     elif reading.value is not None and reading.value.command != "glueetl":
         sentence = f"the Glue job's command is {reading.value.command}: its runs never end"
         yield Obstacle("run", sentence, (DEPLOY,))
+    elif reading.value is not None:
+        most, wanted = reading.value.max_concurrent_runs, facts.env.profile.job.max_concurrent_runs
+        runs = facts.env.runs.value
+        under_way = sum(not each.run.has_ended for each in runs.runs) if runs is not None else 0
+        if most < wanted and under_way >= most:
+            sentence = (
+                f"the Glue job may have {most:,} runs at once, the profile says {wanted:,}, and they are under way"
+            )
+            yield Obstacle("run", sentence, (DEPLOY, SWEEP))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from ndjctl.contracts import FILE_SUFFIX, TTL_DAYS
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.model import Verdict
-from ndjctl.explain.obstacles import Obstacle, first_of
+from ndjctl.explain.obstacles import AS_DEPLOYED, Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
@@ -135,10 +135,9 @@ def _late_or_lost(facts: FileFacts) -> Verdict:
         )
     queue = facts.env.queue.value
     if queue is not None and _is_queued(facts) and age_s < _QUEUED_S:
-        waiting = queue.visible + queue.in_flight
         return Verdict(
             "event-queued",
-            f"{waiting:,} events wait in the queue, and this file's is probably one of them: wait for it.",
+            f"Events wait in the queue ({queue.visible:,}), and this file's is probably one of them: wait for it.",
             is_waiting=True,
             wait_until=uploaded + timedelta(seconds=_QUEUED_S),
         )
@@ -153,7 +152,8 @@ def _late_or_lost(facts: FileFacts) -> Verdict:
 
 def _is_queued(facts: FileFacts) -> bool:
     queue = facts.env.queue.value
-    return queue is not None and queue.visible + queue.in_flight > 0
+    # What is being taken is entered within seconds, or comes back: then the function's log says why.
+    return queue is not None and queue.visible > 0
 
 
 def backfill_of(facts: FileFacts) -> Remedy:
@@ -176,7 +176,7 @@ def _failing(facts: FileFacts) -> Obstacle | None:
     text = str(told[-1].fields.get("error", told[-1].event))
     cause = cause_of(text)
     known = remedies_of(cause, facts.env.profile, of_function=True)
-    remedies = tuple(each for each in known if each != REDRIVE_DLQ) or (logs_since(told[-1].at, facts.at),)
+    remedies = tuple(each for each in known if each != REDRIVE_DLQ) or (AS_DEPLOYED, logs_since(told[-1].at, facts.at))
     return Obstacle("function", text, remedies, cause="" if cause is UNKNOWN else cause.code)
 
 

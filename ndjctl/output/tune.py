@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.advice.throughput import LATENCY_S, peak_files_per_hour_of
 from ndjctl.output.base import View, one_line
+from ndjctl.output.progress import counted
 from ndjctl.output.times import lasting
 from ndjctl.tune.model import Forecast
 from ndjctl.tune.prediction import Change, Prediction
@@ -105,7 +106,7 @@ def _rows(found: Prediction) -> list[tuple[str, tuple[Text, Text]]]:
     limits = [f"{each.concurrent_needed:,.1f} of {each.concurrent_allowed:,}" for each in pair]
     over = ["red" if each.concurrent_needed > each.concurrent_allowed else "" for each in pair]
     backlog = found.backlog
-    waiting = "" if backlog is None else f"{'at least ' if backlog.is_least else ''}{backlog.files:,} files"
+    waiting = "" if backlog is None else f"{'at least ' if backlog.is_least else ''}{counted(backlog.files, 'file')}"
     rows = [
         ("files in a manifest", plain([f"{each.files_per_manifest:,}" for each in pair])),
         ("time of a run", plain([lasting(each.run_s) for each in pair])),

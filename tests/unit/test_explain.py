@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -90,6 +92,7 @@ UNKNOWN_FILES: list[Case] = [
     ("just uploaded", lambda: file_facts(age_s=20), "event-under-way", False, ""),
     ("event lost", file_facts, "event-lost", True, "backfill --prefix"),
     ("in the queue", lambda: file_facts(age_s=300, env={"queue": queue(9)}), "event-queued", False, ""),
+    ("others in flight", lambda: file_facts(age_s=300, env={"queue": queue(0, 9)}), "event-lost", True, "backfill"),
     ("queued too long", lambda: file_facts(env={"queue": queue(9)}), "event-lost", True, "backfill --prefix"),
     ("no notification", lambda: file_facts(env={"wirings": ()}), "not-wired", True, "deploy"),
     ("no queue", lambda: file_facts(env={"queue": ABSENT}), "not-wired", True, "deploy"),
@@ -143,6 +146,13 @@ KNOWN_FILES: list[Case] = [
     ("pending", lambda: file_facts(PENDING, age_s=100), "pending", False, ""),
     ("pending too long", lambda: file_facts(PENDING), "pending-stuck", True, "sweep"),
     ("no schedule", lambda: file_facts(PENDING, env=OFF), "pending-stuck", True, "deploy"),
+    (
+        "function switched off",
+        lambda: file_facts(PENDING, age_s=5, env={"function": function(reserved_concurrency=0)}),
+        "pending-stuck",
+        True,
+        "deploy",
+    ),
     ("lock dead", lambda: file_facts(PENDING, env={"locks": lock(is_dead=True)}), "lock-dead", True, "locks break"),
     ("lock held", lambda: file_facts(PENDING, env={"locks": lock(is_dead=False)}), "lock-held", False, ""),
     (
@@ -343,7 +353,7 @@ def replace_parts(present: int) -> Any:
 
 
 def command_of(remedy: Remedy) -> str:
-    return " ".join(remedy.words or remedy.other)
+    return shlex.join(remedy.words or remedy.other)
 
 
 @pytest.mark.parametrize(
@@ -452,9 +462,6 @@ def test_the_document_and_the_screen_take_any_key(key: str) -> None:
 
 @given(st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), min_size=1, max_size=20))
 def test_a_command_in_one_line_means_the_same_to_a_shell(word: str) -> None:
-    import shlex
-    import subprocess
-
     line = typeable(shlex.join(["printf", "%s", word]))
     assert line.isprintable()
     done = subprocess.run(["bash", "-c", line], capture_output=True, env={"LC_ALL": "C.UTF-8"}, check=True)
