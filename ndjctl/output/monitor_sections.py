@@ -134,7 +134,8 @@ def _failed(snapshot: Snapshot, look: Look) -> Section:
 
 
 def _file(each: FileSeen) -> Text:
-    return text((f"{_clock(each.updated_at)} ", WARN), (each.key, STRONG), f": {each.why or 'no reason recorded'}")
+    why = each.why.rpartition(f"{each.key}: ")[2]  # a reason may begin with the file's own URI
+    return text((f"{_clock(each.updated_at)} ", WARN), (each.key, STRONG), f": {why or 'no reason recorded'}")
 
 
 _BAD_ENDS = ("FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED")
