@@ -72,16 +72,16 @@ def _get(glue: Any, job: str, run_id: str) -> tuple[GlueRun | None, Mapping[str,
     return run_of(answer["JobRun"]), answer.get("ResponseMetadata", {})
 
 
-def run_of(answer: Mapping[str, Any]) -> GlueRun:
-    """answer: a JobRun as Glue tells it."""
+def run_of(run: Mapping[str, Any]) -> GlueRun:
+    """run: as GetJobRun and GetJobRuns give it."""
     return GlueRun(
-        run_id=str(answer["Id"]),
-        state=str(answer["JobRunState"]),
-        started_at=_utc(answer.get("StartedOn")),
-        completed_at=_utc(answer.get("CompletedOn")),
-        execution_s=int(answer.get("ExecutionTime") or 0),
-        dpu_s=answer.get("DPUSeconds"),
-        error=str(answer.get("ErrorMessage") or ""),
+        run_id=str(run["Id"]),
+        state=str(run["JobRunState"]),
+        started_at=_utc(run.get("StartedOn")),
+        completed_at=_utc(run.get("CompletedOn")),
+        execution_s=int(run.get("ExecutionTime") or 0),
+        dpu_s=run.get("DPUSeconds"),
+        error=str(run.get("ErrorMessage") or ""),
     )
 
 

@@ -17,7 +17,7 @@ Why = Literal["denied", "throttled", "absent", "refused"]
 _DENIED_CODES = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"}
 )
-_THROTTLED_CODES = frozenset(
+THROTTLED_CODES = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -69,6 +69,6 @@ def attempt_all(
 def _why(code: str) -> Why:
     if code in _DENIED_CODES:
         return "denied"
-    if code in _THROTTLED_CODES:
+    if code in THROTTLED_CODES:
         return "throttled"
     return "absent" if code in NOT_FOUND_CODES else "refused"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ndjctl.settings import Profile
+from ndjctl.settings import Load, Profile
 
 MB_PER_S_PER_VCPU = 62e6 / 2**20 / 2
 """Of input that one vCPU converts. Measured by `make bench-pipeline` (README, "What it costs to convert"): a whole Glue
@@ -67,5 +67,8 @@ def throughput(profile: Profile) -> Throughput:
 
 def peak_files_per_hour(profile: Profile) -> float:
     """The stated peak, or an even day's hour where that is more."""
-    load = profile.load
+    return peak_files_per_hour_of(profile.load)
+
+
+def peak_files_per_hour_of(load: Load) -> float:
     return max(load.peak_files_per_hour or 0, load.files_per_day / 24)

@@ -16,19 +16,27 @@ from ndjctl.cli import (
     convert,
     deploy,
     destroy,
+    doctor,
+    explain,
     export,
+    files,
     history,
     local,
     locks,
+    logs,
     manifests,
     monitor,
     output,
+    quarantine,
+    queue,
     reconcile,
     redrive,
     reprocess,
     run,
+    runs,
     schema,
     sweep,
+    tune,
 )
 from ndjctl.cli.invocation import (
     EnvOption,
@@ -56,17 +64,25 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+doctor.register(app)
+explain.register(app)
+files.register(app)
+queue.register(app)
 monitor.register(app)
 app.add_typer(manifests.app, name="manifests")
+runs.register(app)
 app.add_typer(locks.app, name="locks")
+app.add_typer(logs.app, name="logs")
 sweep.register(app)
 reprocess.register(app)
 app.add_typer(redrive.app, name="redrive")
+app.add_typer(quarantine.app, name="quarantine")
 reconcile.register(app)
 backfill.register(app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
+tune.register(app)
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ndjctl.cli.confirm import LOOKED, confirm, only_looks
+from ndjctl.cli.confirm import LOOKED, confirm, confirm_name, only_looks
 from ndjctl.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Work:
     """words: the command as it was typed. look, move: the two halves, told how far they are. count: what there is to
     move, by what was seen. view: of what was seen, of what was done (None if nothing was), and with what to type next
     (None for nothing). after: what to type when it is done. noun: of what is counted. verb: what is done to it. rest:
-    how to go on after an interruption."""
+    how to go on after an interruption. name: what has to be typed instead of a yes, if anything."""
 
     words: tuple[str, ...]
     look: Callable[[Progress], Any]
@@ -81,6 +81,7 @@ class Work:
     noun: str = "file"
     verb: str = "moved"
     rest: str = "run the same command again for the rest"
+    name: str = ""
 
 
 def look_and_move(invocation: Invocation, work: Work, yes: bool) -> Any | None:
@@ -100,7 +101,10 @@ def look_and_move(invocation: Invocation, work: Work, yes: bool) -> Any | None:
         if count:
             invocation.out.note(LOOKED)
         return None
-    if not yes:
+    if not yes and work.name:
+        invocation.out.note(work.question(seen))
+        confirm_name(work.name, "Nothing was changed")
+    elif not yes:
         confirm(work.question(seen), "Nothing was changed")
     invocation.interrupted_note = f"Interrupted: what was {work.verb} stays {work.verb}; {work.rest}."
     with counting(work.verb, work.noun, count) as progress:

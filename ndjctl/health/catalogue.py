@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A known cause. code: never changes. title: a few words. meaning: one sentence. signs: patterns, of which one has
-    to be found in the text, letters of either size."""
-
-    code: str
-    title: str
-    meaning: str
-    signs: tuple[re.Pattern[str], ...] = ()
-
-    def fits(self, text: str) -> bool:
-        return any(sign.search(text) for sign in self.signs)
-
-
-def _cause(code: str, title: str, meaning: str, *signs: str) -> Cause:
-    return Cause(code, title, meaning, tuple(re.compile(sign, re.IGNORECASE) for sign in signs))
-
+from ndjctl.health.cause import Cause
+from ndjctl.health.cause import cause as _cause
 
 OUT_OF_MEMORY = _cause(
     "out-of-memory",
@@ -281,6 +262,11 @@ MESSAGE = _cause(
     "A message in the queue is no S3 event: something else writes into the queue, or by hand.",
     r"message_not_understood",
     r"record_not_understood",
+)
+INVOCATION = _cause(
+    "invocation-not-understood",
+    "invocation not understood",
+    "Somebody invokes the function with something that it has no work for: look who may, and why.",
     r"UnknownInvocation",
 )
 VERIFICATION = _cause(
@@ -329,6 +315,7 @@ CAUSES: tuple[Cause, ...] = (
     VERIFICATION,
     TAKEN_OVER,
     MESSAGE,
+    INVOCATION,
     ITEM_CONTENDED,
     RUN_UNKNOWN,
     RUN_TIMED_OUT,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from ndjctl.health.catalogue import CAUSES, NO_CAPACITY, RUN_TIMED_OUT, STOPPED, UNKNOWN, Cause
+from ndjctl.health.catalogue import CAUSES, NO_CAPACITY, RUN_TIMED_OUT, STOPPED, UNKNOWN
+from ndjctl.health.cause import Cause
 
 _BY_STATE = {"TIMEOUT": RUN_TIMED_OUT, "STOPPED": STOPPED, "EXPIRED": NO_CAPACITY}
 _BY_CODE = {cause.code: cause for cause in (*CAUSES, UNKNOWN)}

@@ -7,7 +7,7 @@ from ndjctl.health.checks_deep import DeepFacts, deep_checks
 from ndjctl.health.checks_failures import failure_checks
 from ndjctl.health.checks_flow import flow_checks
 from ndjctl.health.checks_sizes import size_checks
-from ndjctl.health.checks_wiring import clock_check, is_deployed, wiring_checks
+from ndjctl.health.checks_wiring import is_deployed, wiring_checks
 from ndjctl.health.facts import Facts
 from ndjctl.health.model import Checked
 
@@ -37,6 +37,3 @@ _RANKS = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 def worst_first(checked: tuple[Checked, ...]) -> tuple[Checked, ...]:
     """Failures first, those that stop everything before the others; passes last."""
     return tuple(sorted(checked, key=lambda each: (_RANKS[each.verdict], not each.is_down)))
-
-
-__all__ = ["check", "check_all", "clock_check", "worst_first"]

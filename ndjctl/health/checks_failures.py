@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ndjctl.health import catalogue as known
-from ndjctl.health.catalogue import Cause
+from ndjctl.health.cause import Cause
 from ndjctl.health.causes import normalised
 from ndjctl.health.facts import Facts, Points, Run
 from ndjctl.health.metrics import FUNCTION_DURATION, FUNCTION_ERRORS, INVOCATIONS, SWEEPS
@@ -16,7 +16,6 @@ from ndjctl.health.remedies import (
     REDRIVE_FAILED,
     SWEEP,
     Remedies,
-    logs_of_function,
     longer_function,
     longer_runs,
     remedies_of,
@@ -161,10 +160,7 @@ def _raising(facts: Facts, troubles: Sequence[Trouble]) -> Checked:
     last_sweep = max((when for when, value in recent[SWEEPS] if value), default=None)
     is_over = last_error is None or (last_sweep is not None and last_sweep >= last_error)
     share = f"{failed:,.0f} of {sum(value for _, value in recent[INVOCATIONS]):,.0f} invocations ended in an error"
-    remedies = (
-        logs_of_function(),
-        Remedy(("deploy",), hint="puts back code, settings and rights, if they were changed"),
-    )
+    remedies = (Remedy(("deploy",), hint="puts back code, settings and rights that were changed by hand"), SWEEP)
     is_down = last_sweep is None
     if troubles:
         groups = Counter(normalised(trouble.text) for trouble in troubles)

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from ndjctl.advice.throughput import LATENCY_S, SWEEP_S
 from ndjctl.contracts import CLAIMING, MANIFESTED, PENDING, PROCESSING, RUNNING, STARTED
-from ndjctl.health.facts import SLACK_S, Facts, FileSeen, OpenManifest, Run
+from ndjctl.health.facts import Facts, FileSeen, OpenManifest, Run
 from ndjctl.health.log_lines import fields_of
 from ndjctl.health.model import Checked, Remedy, Verdict
 from ndjctl.health.remedies import DEPLOY, SWEEP, setting
-from ndjctl.health.words import counted, lasting, passed, some, unread
+from ndjctl.health.words import counted, grace_words, lasting, passed, some, unread
 from ndjctl.locks import CLOCK_MARGIN_S
 from ndjctl.manifest_advice import BUILDING_S
 
@@ -47,8 +47,7 @@ def _lost_events(facts: Facts) -> Checked:
         return passed(code, title, f"None is lost: the ledger knows {looked_at}.")
     sentence = f"{counted(len(sample.lost), 'file')} never reached the ledger, of {looked_at}: the event was lost."
     evidence = some(f"{each.key}: uploaded {each.modified_at:%Y-%m-%d %H:%M:%S}Z" for each in sample.lost)
-    usual_s = facts.profile.batching.max_partial_age_s + SLACK_S
-    grace = () if facts.grace_s == usual_s else ("--grace", f"{facts.grace_s:g}")
+    grace = grace_words(facts)
     dates = sorted({each.date for each in sample.lost})
     remedies = (
         tuple(Remedy(("backfill", "--date", date, *grace)) for date in dates)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ndjctl.contracts import MIB, TOO_LARGE, TOO_SMALL, SizeWindow
+from ndjctl.contracts import MIB, TOO_LARGE, TOO_SMALL, SizeWindow, s3_uri
 from ndjctl.health.facts import Facts, FileSeen
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.remedies import DEPLOY, PROFILE_TOO
 from ndjctl.health.words import counted, passed, some, unread
 from ndjctl.settings import Profile
+
+_MOST_KEYS = 5
+_MOST_DATES = 3
 
 
 def size_checks(facts: Facts) -> Iterator[Checked]:
@@ -63,9 +66,20 @@ def _quarantined(facts: Facts) -> Checked:
         return passed(code, title, f"No file of a normal size is in it: {told}.")
     sentence = f"{counted(len(normal), 'file')}{more} lie in quarantine for a size that the profile calls normal."
     evidence = some(f"{file.key}: {file.why}" for file in normal)
-    dates = sorted({file.date for file in normal})
-    releases = tuple(Remedy(("quarantine", "release", "--date", date)) for date in dates)
-    return Checked(code, title, "warn", sentence, evidence, releases)
+    return Checked(code, title, "warn", sentence, evidence, tuple(_releases(facts, normal)))
+
+
+def _releases(facts: Facts, files: list[FileSeen]) -> Iterator[Remedy]:
+    """By their names, where that is no more than a few; else by date, and then others of it may be refused."""
+    if len(files) <= _MOST_KEYS:
+        bucket = facts.names.input_bucket
+        # A key that begins like an option is no argument.
+        yield Remedy(
+            ("quarantine", "release", *(s3_uri(bucket, f.key) if f.key.startswith("-") else f.key for f in files))
+        )
+        return
+    for date in sorted({file.date for file in files})[:_MOST_DATES]:
+        yield Remedy(("quarantine", "release", "--date", date), hint="what the size rule does not take, is refused")
 
 
 def _is_normal(file: FileSeen, profile: Profile) -> bool:

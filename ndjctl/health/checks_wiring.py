@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ndjctl.contracts import FILE_SUFFIX
 from ndjctl.health import metrics
-from ndjctl.health.facts import Facts, Rule
+from ndjctl.health.facts import Clock, Facts, Rule
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import DEPLOY, REDRIVE_DLQ, SWEEP, setting
-from ndjctl.health.words import counted, lasting, moment_text, passed, some, unread
+from ndjctl.health.words import counted, grace_words, lasting, moment_text, passed, some, unread
 from ndjctl.locks import CLOCK_MARGIN_S
 from ndjctl.reading import Reading
 
@@ -25,7 +26,7 @@ _SET_CLOCK = Remedy(
 
 def wiring_checks(facts: Facts) -> Iterator[Checked]:
     """All of them, in the order of the pipeline."""
-    yield clock_check(facts)
+    yield clock_of(facts.clock)
     yield _deployment(facts)
     yield _permissions(facts)
     yield _notification(facts)
@@ -42,15 +43,18 @@ def wiring_checks(facts: Facts) -> Iterator[Checked]:
 
 def is_deployed(facts: Facts) -> bool:
     """False where nothing of it is there."""
-    parts = (facts.queue, facts.function, facts.open_manifests, facts.job)
-    return any(reading.why != "absent" for reading in parts)
+    return any(reading.why != "absent" for reading in _parts(facts))
 
 
-def clock_check(facts: Facts) -> Checked:
+def _parts(facts: Facts) -> tuple[Reading[Any], ...]:
+    return facts.queue, facts.function, facts.open_manifests, facts.job
+
+
+def clock_of(reading: Reading[Clock]) -> Checked:
     code, title = "clock", "this machine's clock"
-    if facts.clock.value is None or facts.clock.value.skew_s is None:
-        return unread(code, title, facts.clock)
-    skew_s = facts.clock.value.skew_s
+    if reading.value is None or reading.value.skew_s is None:
+        return unread(code, title, reading)
+    skew_s = reading.value.skew_s
     side = "ahead of" if skew_s > 0 else "behind"
     told = f"It is {lasting(abs(skew_s))} {side} AWS's."
     if abs(skew_s) > CLOCK_MARGIN_S:
@@ -66,7 +70,9 @@ def clock_check(facts: Facts) -> Checked:
 def _deployment(facts: Facts) -> Checked:
     code, title = "deployment", "environment deployed"
     if is_deployed(facts):
-        return passed(code, title, "It is deployed.")
+        if any(reading.was_read for reading in _parts(facts)):
+            return passed(code, title, "It is deployed.")
+        return unread(code, title, *_parts(facts))
     return Checked(
         code,
         title,
@@ -120,7 +126,7 @@ def _notification(facts: Facts) -> Checked:
 
 
 def _found_by_backfill(facts: Facts) -> Remedy:
-    return Remedy(("backfill",), hint="enters what was uploaded meanwhile; younger objects than the grace come later")
+    return Remedy(("backfill", *grace_words(facts)), hint="enters what was uploaded meanwhile")
 
 
 def _queue(facts: Facts) -> Checked:
@@ -161,11 +167,10 @@ def _mapping(facts: Facts) -> Checked:
         return Checked(
             code, title, "fail", sentence, some(f"{e.mapping_id}: to {e.function_arn}" for e in active), (remedy,)
         )
-    result = ours[0].last_result
-    if result and not result.startswith(("OK", "No records processed")):
-        sentence = f"Lambda's last poll of the queue ended with: {result}."
-        return Checked(code, title, "warn", sentence, told, (DEPLOY,))
-    return passed(code, title, "The queue feeds the live version of the function.")
+    # The last poll may be long ago: what fails now, the function's own errors tell.
+    return passed(
+        code, title, "The queue feeds the live version of the function.", *filter(None, [ours[0].last_result])
+    )
 
 
 def _function(facts: Facts) -> Checked:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ndjctl.health import catalogue as known
-from ndjctl.health.catalogue import Cause
+from ndjctl.health.cause import Cause
 from ndjctl.health.model import Remedy
 from ndjctl.settings import DPUS_PER_WORKER, Profile
 

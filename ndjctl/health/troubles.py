@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ndjctl.health.catalogue import Cause
+from ndjctl.health.cause import Cause
 from ndjctl.health.causes import cause_of, cause_of_run
 from ndjctl.health.facts import Facts, Run
 from ndjctl.health.log_lines import told_by

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from ndjctl.health.facts import SLACK_S, Facts
 from ndjctl.health.model import Checked
 from ndjctl.reading import Reading
 
@@ -45,6 +46,14 @@ def passed(code: str, title: str, sentence: str, *evidence: str) -> Checked:
 def unread(code: str, title: str, *readings: Reading[Any]) -> Checked:
     """Of a check whose readings were not all made."""
     refused = [reading for reading in readings if not reading.was_read]
+    if not refused:
+        return Checked(code, title, "unknown", "Not checked: AWS does not tell what it needs.")
     why = {"denied": "may not be looked at", "throttled": "was throttled by AWS", "absent": "is not there"}
     told = why.get(refused[0].why or "", "could not be read")
     return Checked(code, title, "unknown", f"Not checked: what it needs {told}.", tuple(r.sentence for r in refused))
+
+
+def grace_words(facts: Facts) -> tuple[str, ...]:
+    """The option of `backfill` with which it finds what was found here; none where it does so by itself."""
+    usual_s = facts.profile.batching.max_partial_age_s + SLACK_S
+    return () if facts.grace_s == usual_s else ("--grace", f"{facts.grace_s:g}")

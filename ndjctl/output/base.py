@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.errors import NdjctlError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, OverflowMethod, RenderableType
     from rich.text import Text
 
 PIPE_WIDTH = 160
@@ -35,7 +35,8 @@ class StreamView:
 
     members: of the JSON document, before the list. name: of the list in it. rows: for each entry its JSON form and its
     line. heading: the line above them. summary(): asked for after the last row: members after the list, and the last
-    lines of the screen.
+    lines of the screen. is_live: each row is written out at once, whoever reads it. wraps: a row that is longer than a
+    terminal's line goes on in the next one, instead of being cut.
     """
 
     members: Mapping[str, Any]
@@ -43,6 +44,8 @@ class StreamView:
     rows: Iterator[tuple[Any, Callable[[], Text]]]
     heading: Callable[[], Text]
     summary: Callable[[], tuple[Mapping[str, Any], Text]]
+    is_live: bool = False
+    wraps: bool = False
 
 
 def console(stderr: bool = False) -> Console:
@@ -96,7 +99,11 @@ class ConsoleOutput(Output):
         for number, (_, line) in enumerate(view.rows):
             # A terminal gets one line of its width a row, a file the whole row.
             for text in ([view.heading()] if number == 0 else []) + [line()]:
-                screen.print(text, no_wrap=is_terminal, overflow="ellipsis", soft_wrap=not is_terminal)
+                is_cut = is_terminal and not view.wraps
+                overflow: OverflowMethod = "ellipsis" if is_cut else "fold" if is_terminal else "ignore"
+                screen.print(text, no_wrap=not (is_terminal and view.wraps), overflow=overflow, crop=is_terminal)
+            if view.is_live:
+                sys.stdout.flush()
         screen.print(view.summary()[1], soft_wrap=not is_terminal)
 
     def error(self, error: NdjctlError) -> None:
@@ -154,6 +161,8 @@ class LinesOutput(Output):
     def stream(self, view: StreamView) -> None:
         for document, _ in view.rows:
             sys.stdout.write(_json(document) + "\n")
+            if view.is_live:
+                sys.stdout.flush()
         sys.stdout.flush()
 
     def error(self, error: NdjctlError) -> None:

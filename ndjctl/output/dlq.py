@@ -33,14 +33,14 @@ def dlq_view(
         "bytes": seen.size_bytes,
         "estimate": cost.to_dict(),
         "reasons": dict(seen.reasons.counts.most_common()),
-        "examples": [_letter(each) for each in seen.examples],
-        "not_events": [_letter(each) for each in garbage],
+        "examples": [letter_document(each) for each in seen.examples],
+        "not_events": [letter_document(each) for each in garbage],
         "done": done is not None,
         "moved": done.messages if done else 0,
         "moved_files": done.files if done else 0,
         "moved_bytes": done.size_bytes if done else 0,
         "left_in_both": done.twice if done else 0,
-        "left": [{**_letter(letter), "error": why} for letter, why in done.refused] if done else [],
+        "left": [{**letter_document(letter), "error": why} for letter, why in done.refused] if done else [],
         "next": next_,
     }
 
@@ -82,11 +82,11 @@ def garbage_view(seen: DlqPreview, done: Deleted | None, file: str, next_: str |
     document = {
         "kind": "garbage",
         **_counts(seen),
-        "not_events": [_letter(each) for each in seen.garbage],
+        "not_events": [letter_document(each) for each in seen.garbage],
         "file": file,
         "done": done is not None,
         "deleted": done.messages if done else 0,
-        "left": [{**_letter(letter), "error": why} for letter, why in done.kept] if done else [],
+        "left": [{**letter_document(letter), "error": why} for letter, why in done.kept] if done else [],
         "not_met": done.not_met if done else [],
         "next": next_,
     }
@@ -144,7 +144,7 @@ def _garbage_lines(shown: Sequence[Letter], count: int, head: str) -> list[Rende
     return lines
 
 
-def _letter(each: Letter) -> dict[str, Any]:
+def letter_document(each: Letter) -> dict[str, Any]:
     return {
         "message_id": each.message_id,
         "reason": each.why,

@@ -85,6 +85,8 @@ _COUNTS = (
     "bad_lines",
     "moving_rows",
     "moving_bad_lines",
+    "purged_lines",
+    "purged_files",
     "open_manifests",
     "parts",
 )
@@ -179,6 +181,8 @@ def _table(days: dict[str, DayCounts], totals: DayCounts) -> Table:
         "bad_lines": "bad lines",
         "moving_rows": "rows on the way",
         "moving_bad_lines": "bad lines on the way",
+        "purged_lines": "purged lines",
+        "purged_files": "purged files",
         "open_manifests": "open manifests",
     }
     # A column of nothing but zeros tells nothing; the ones that everybody looks for stay.
@@ -243,7 +247,11 @@ def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
         return Text(f"Nothing is there of {when}: no file, no output.")
     at_rest = totals.completed + totals.quarantined + totals.failed + totals.by_report
     sum_text = f"{counted(totals.lines, 'line')} = {counted(totals.rows, 'row')} + {totals.bad_lines:,} quarantined"
+    if totals.purged_lines:
+        sum_text += f" + {totals.purged_lines:,} purged"
     counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}"
+    if totals.purged_files:
+        counts += f"; the copies of {counted(totals.purged_files, 'quarantined file')} were purged"
     if totals.moving_rows:
         counts += f"; {counted(totals.moving_rows, 'row')} more of files on the way, or of their older versions"
     if totals.open_manifests:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ndjctl.contracts import Names
+from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.files import FileCheck
 from ndjctl.reconcile.findings import DUPLICATED, MISSING, ORPHANED, STUCK, Example, Findings, Remedy
 from ndjctl.reconcile.join import pairs
@@ -59,6 +60,7 @@ class Parts:
     reports: Reports
     runs: Runs
     unseen: Unseen
+    purges: QuarantineRecords
     readers: ThreadPoolExecutor
 
 
@@ -90,9 +92,10 @@ def opened(places: Places, clock: Clock) -> Iterator[Parts]:
     with ThreadPoolExecutor(READERS, thread_name_prefix="readers") as readers:
         records = places.records()
         reports = Reports(s3, names.manifest_bucket, names.output_bucket, readers)
-        unseen = Unseen(s3, names.quarantine_bucket, records, reports, clock, readers)
+        purges = QuarantineRecords(s3, names.manifest_bucket)
+        unseen = Unseen(s3, names.quarantine_bucket, records, reports, purges, clock, readers)
         runs = Runs(lambda: places.client("glue"), names.job)
-        yield Parts(records, reports, runs, unseen, readers)
+        yield Parts(records, reports, runs, unseen, purges, readers)
 
 
 def outputs_of(places: Places, parts: Parts, clock: Clock, only_orphans: bool = False) -> Outputs:
@@ -102,6 +105,7 @@ def outputs_of(places: Places, parts: Parts, clock: Clock, only_orphans: bool = 
         parts.records,
         parts.reports,
         parts.runs,
+        parts.purges,
         clock,
         parts.readers,
         only_orphans,
@@ -117,7 +121,16 @@ def reconcile(places: Places, scope: Scope, clock: Clock, reporter: Reporter) ->
     with opened(places, clock) as parts:
         reporter.phase("comparing the input bucket with the ledger")
         check = FileCheck(
-            s3, names, parts.records, parts.runs, parts.unseen, clock, findings, parts.readers, places.page_items
+            s3,
+            names,
+            parts.records,
+            parts.runs,
+            parts.unseen,
+            parts.purges,
+            clock,
+            findings,
+            parts.readers,
+            places.page_items,
         )
         listing = list_bucket(s3, names.input_bucket, page_items=places.page_items)
         check.take(pairs(listing, parts.records.files_of, scope.dates, scope.wants), reporter.done)
@@ -138,6 +151,7 @@ def _take(output: Output, findings: Findings, s3: Any, readers: ThreadPoolExecut
     day.bad_lines += judged.bad_lines
     day.moving_rows += judged.moving_rows
     day.moving_bad_lines += judged.moving_bad_lines
+    day.purged_lines += judged.purged_lines
     day.parts += output.parts
     day.open_manifests += output.is_open
     # Whose examples are not kept, its inputs need no look either.

@@ -16,11 +16,13 @@ from ndjctl.contracts import (
     RUNNING,
     STARTED,
     Names,
+    PurgedObject,
     iso_utc,
     part_prefix,
     s3_uri,
 )
 from ndjctl.proof import is_stored
+from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.findings import (
     EXAMPLES,
     MISSING,
@@ -47,13 +49,15 @@ _MANIFESTS_KEPT = 16_384
 
 @dataclass(frozen=True)
 class _Verdict:
-    """counted: which of the day's counts the file adds to. kind: what is wrong, or empty. is_waiting: for a batch."""
+    """counted: which of the day's counts the file adds to. kind: what is wrong, or empty. is_waiting: for a batch.
+    is_purged: its copy in the quarantine was."""
 
     counted: str
     kind: str = ""
     remedy: Remedy = NO_REMEDY
     why: str = ""
     is_waiting: bool = False
+    is_purged: bool = False
 
 
 class FileCheck:
@@ -67,6 +71,7 @@ class FileCheck:
         records: Records,
         runs: Runs,
         unseen: Unseen,
+        purges: QuarantineRecords,
         clock: Clock,
         findings: Findings,
         pool: ThreadPoolExecutor,
@@ -77,6 +82,7 @@ class FileCheck:
         self._records = records
         self._runs = runs
         self._unseen = unseen
+        self._purges = purges
         self._clock = clock
         self._findings = findings
         self._pool = pool
@@ -84,6 +90,7 @@ class FileCheck:
         self._suspects: list[Pair] = []
         self._manifests: dict[str, ManifestItem | bool] = {}  # True: it is closed
         self._copies: dict[tuple[str, str], Cursor[Listed]] = {}
+        self._purged: dict[str, list[PurgedObject]] = {}
 
     def take(self, pairs: Iterator[Pair], report: Callable[[int], None]) -> None:
         """Judges all pairs. report: told of so many more that are done."""
@@ -102,6 +109,7 @@ class FileCheck:
 
     def _look_again(self) -> None:
         suspects, self._suspects = self._suspects, []
+        self._purged = self._purged_copies(suspects)
         unseen: list[Listed] = []
         for start in range(0, len(suspects), _CHUNK):
             chunk = suspects[start : start + _CHUNK]
@@ -131,6 +139,7 @@ class FileCheck:
         day = self._findings.day(pair.date)
         day.files += 1
         day.waiting += verdict.is_waiting
+        day.purged_files += verdict.is_purged
         if verdict.counted:
             setattr(day, verdict.counted, getattr(day, verdict.counted) + 1)
         key = pair.listed.key if pair.listed is not None else pair.item.key if pair.item is not None else ""
@@ -198,11 +207,24 @@ class FileCheck:
             is_there = copy is not None and copy.size_bytes == item.size_bytes
         if is_there:
             return _Verdict("quarantined")
+        if fresh and any(each.size_bytes == item.size_bytes for each in self._purged.get(item.quarantine_key, ())):
+            return _Verdict("quarantined", is_purged=True)
         remedy = Remedy(hint="the file is in the input bucket no more: send it again from where it came")
         if listed is not None and item.quarantine_key:
             source, target = s3_uri(listed.bucket, item.key), s3_uri(bucket, item.quarantine_key)
             remedy = Remedy(other=("aws", "s3", "cp", source, target))
         return _Verdict("quarantined", MISSING, remedy, f"its copy {item.quarantine_key} is not in the quarantine")
+
+    def _purged_copies(self, suspects: Iterable[Pair]) -> dict[str, list[PurgedObject]]:
+        """Copies of quarantined files that were purged, by their keys."""
+        wanted: dict[str, set[str]] = {}
+        for pair in suspects:
+            if pair.item is not None and pair.item.status == QUARANTINED and pair.item.quarantine_key:
+                wanted.setdefault(pair.item.date, set()).add(pair.item.quarantine_key)
+        found: dict[str, list[PurgedObject]] = {}
+        for date, keys in wanted.items():
+            found |= self._purges.purged_of(date, keys)
+        return found
 
     def _copy(self, item: FileItem) -> Listed | None:
         """From a listing that is walked along; None also where the key does not follow the order of the files."""

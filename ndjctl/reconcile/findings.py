@@ -62,6 +62,7 @@ class DayCounts:
     in_flight: on their way within their time, or in a run that lives. waiting: of those, how many wait for a batch.
     by_report: the ledger has forgotten them and a run's report or a copy in quarantine says what became of them. lines:
     of the files at rest whose output was read, by the ledger. rows and bad_lines: of those files, found in the outputs.
+    purged_lines: of those files, that were purged from the quarantine; purged_files: quarantined ones whose copy was.
     moving_rows and moving_bad_lines: found there of files that are on their way, or of their older versions.
     open_manifests: that are not closed, even if all their files are at rest: their parts may be written yet, and are in
     none of these numbers."""
@@ -78,6 +79,8 @@ class DayCounts:
     bad_lines: int = 0
     moving_rows: int = 0
     moving_bad_lines: int = 0
+    purged_lines: int = 0
+    purged_files: int = 0
     open_manifests: int = 0
     parts: int = 0
     found: Counter[str] = field(default_factory=Counter)

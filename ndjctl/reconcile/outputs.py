@@ -20,10 +20,12 @@ from ndjctl.contracts import (
     RUNNING,
     STARTED,
     Names,
+    PurgedObject,
     bad_lines_prefix,
     part_prefix,
     s3_uri,
 )
+from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.parts import Content, read_bad_lines, read_part
 from ndjctl.reconcile.records import FileItem, ManifestItem, Records
 from ndjctl.reconcile.reports import Report, ReportedFile, Reports
@@ -35,6 +37,7 @@ from ndjctl.reconcile.verdicts import (
     expected_of,
     judge_output,
     keys_of,
+    purged_lines,
     why_manifest_stands_still,
 )
 
@@ -86,6 +89,7 @@ class _Seen:
     item: ManifestItem | None
     parts: Sequence[Listed]
     bad_lines: Sequence[Listed]
+    purged: Sequence[PurgedObject] = ()
 
 
 class Outputs:
@@ -98,6 +102,7 @@ class Outputs:
         records: Records,
         reports: Reports,
         runs: Runs,
+        purges: QuarantineRecords,
         clock: Clock,
         readers: ThreadPoolExecutor,
         only_orphans: bool = False,
@@ -108,6 +113,7 @@ class Outputs:
         self._records = records
         self._reports = reports
         self._runs = runs
+        self._purges = purges
         self._clock = clock
         self._readers = readers
         self._only_orphans = only_orphans
@@ -120,7 +126,9 @@ class Outputs:
         opened = ((f"part-{item.manifest_id}", item) for item in self._records.open_manifests(date))
         parts = self._named(names.output_bucket, _folder(part_prefix(date, "")))
         bad_lines = self._named(names.quarantine_bucket, _folder(bad_lines_prefix(date, "")))
-        groups: Iterable[tuple[str, list[list[Any]]]] = grouped(closed, opened, parts, bad_lines)
+        purged = ((f"part-{_id_in(each.key)}", each) for each in self._purges.purged(date) if _id_in(each.key))
+        found: Iterable[tuple[str, list[list[Any]]]] = grouped(closed, opened, parts, bad_lines, purged)
+        groups = (group for group in found if any(group[1][:4]))
         with ThreadPoolExecutor(_MANIFESTS_AT_ONCE, thread_name_prefix="manifests") as pool:
             yield from ordered_map(pool, lambda group: self._of_group(date, *group), groups, 2 * _MANIFESTS_AT_ONCE)
 
@@ -140,10 +148,10 @@ class Outputs:
                 yield (f"part-{match[1]}" if match else name), listed
 
     def _of_group(self, date: str, name: str, group: list[list[Any]]) -> Output:
-        closed, opened, parts, bad_lines = group
+        closed, opened, parts, bad_lines, purged = group
         item: ManifestItem | None = next(iter([*closed, *opened]), None)
         manifest_id = item.manifest_id if item else _manifest_id((*parts, *bad_lines)[0])
-        first = self._look(_Seen(date, manifest_id, item, parts, bad_lines))
+        first = self._look(_Seen(date, manifest_id, item, parts, bad_lines, purged))
         if first.is_fine:
             return first
         return self.again(date, manifest_id, (*parts, *bad_lines, None)[0])
@@ -161,6 +169,7 @@ class Outputs:
             item,
             objects(self._names.output_bucket, part_prefix(date, manifest_id)),
             objects(self._names.quarantine_bucket, bad_lines_prefix(date, manifest_id)),
+            self._purges.purged_where(date, lambda key: _id_in(key) == manifest_id),
         )
 
     # ------------------------------------------------------------------------------------------------ one manifest
@@ -245,7 +254,10 @@ class Outputs:
         reported = report.files if report else {}
         expected = {uri: expected_of(seen.manifest_id, items.get(uri), reported.get(uri)) for uri in files}
         unreadable = [(s3_uri(c.listed.bucket, c.listed.key), c.problem) for c in contents if c.problem]
-        output.judged = judge_output(expected, rows, bad_lines, missing, unreadable)
+        run_id = seen.item.run_id if seen.item is not None else report.run_id if report is not None else ""
+        there = {listed.key: listed.etag for listed in seen.bad_lines}
+        purged = purged_lines(seen.purged, there, run_id)
+        output.judged = judge_output(expected, rows, bad_lines, missing, unreadable, purged)
         if output.judged.problems:
             output.inputs = _inputs(seen.manifest_id, files, items, reported)
 
@@ -300,7 +312,11 @@ def _folder(prefix: str) -> str:
 
 
 def _manifest_id(listed: Listed) -> str:
-    match = _NAME.fullmatch(listed.key.rsplit("/", 1)[-1])
+    return _id_in(listed.key)
+
+
+def _id_in(key: str) -> str:
+    match = _NAME.fullmatch(key.rsplit("/", 1)[-1])
     return match[1] if match else ""
 
 

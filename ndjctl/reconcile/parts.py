@@ -4,23 +4,20 @@ object of bad lines. By ranged requests and in bounded memory."""
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ndjctl.aws import error_code, is_not_found
 from ndjctl.contracts import SOURCE_COLUMN
 from ndjctl.objects import BLOCK_BYTES, RangedObject
+from ndjctl.quarantine.lines import facts_of, line_heads
 from ndjctl.reconcile.streams import Listed
 
 _TAIL_BYTES = 64 * 1024
 _LEAST_BYTES = 12  # of any Parquet
 _TRIES = 3
-_HEAD_BYTES = 16 * 1024
-"""Of a quarantined line: what is said about it comes before the line itself, which may have megabytes."""
-_RAW = (b', "raw": "', b', "raw_base64": "')
 
 
 @dataclass(frozen=True)
@@ -114,36 +111,7 @@ def _tail(s3: Any, listed: Listed, size_bytes: int) -> bytes:
 
 def _lines_of(s3: Any, listed: Listed) -> Counter[str]:
     body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
-    return Counter(_source(head) for head in _line_heads(body))
-
-
-def _line_heads(body: Any) -> Iterator[bytes]:
-    """The beginnings of the lines that are not empty, in constant memory."""
-    head = b""
-    while block := body.read(BLOCK_BYTES):
-        lines = block.split(b"\n")
-        for line in lines[:-1]:
-            head += line[: _HEAD_BYTES - len(head)]
-            if head:
-                yield head
-            head = b""
-        head += lines[-1][: _HEAD_BYTES - len(head)]
-    if head:
-        yield head
-
-
-def _source(head: bytes) -> str:
-    """Raises ValueError."""
-    for raw in _RAW:
-        facts, found, _ = head.partition(raw)
-        if found:
-            record = json.loads(facts + b"}")
-            break
-    else:
-        record = json.loads(head)
-    if not isinstance(record, dict) or not isinstance(record.get("source"), str):
-        raise ValueError("without a source")
-    return str(record["source"])
+    return Counter(str(facts_of(head)["source"]) for head, _ in line_heads(body))
 
 
 def _is_changed(error: BaseException) -> bool:

@@ -42,6 +42,7 @@ class Report:
     date: str
     files: Mapping[str, ReportedFile]
     parts: int
+    run_id: str = ""
 
 
 class Reports:
@@ -72,6 +73,18 @@ class Reports:
                     found |= {wanted[version] for version in versions}
         return found
 
+    def converted_on(self, listed: Listed, dates: Iterable[str]) -> bool:
+        """Whether a report of one of these dates says that this version of the object, or one whose ETag is not known
+        (empty), is converted, whatever is there of its parts."""
+        uri = s3_uri(listed.bucket, listed.key)
+        for date in dates:
+            keys = (entry.key for entry in list_bucket(self._s3, self._bucket, f"reports/{date}/"))
+            for report in ordered_map(self._pool, self._read, keys, _WINDOW):
+                file = report.files.get(uri) if report is not None else None
+                if file is not None and listed.etag in ("", file.etag):
+                    return True
+        return False
+
     def _has_parts(self, report: Report) -> bool:
         """A manifest that was given up after its report was written has none."""
         prefix = part_prefix(report.date, report.manifest_id)
@@ -96,6 +109,7 @@ class Reports:
                 for each in document["files"]
                 if each["status"] == COMPLETED
             }
-            return Report(str(document["manifest_id"]), str(document["date"]), files, len(document["parts"]))
+            run_id = str(document.get("run_id") or "")
+            return Report(str(document["manifest_id"]), str(document["date"]), files, len(document["parts"]), run_id)
         except (FormatError, KeyError, TypeError, ValueError):
             return None

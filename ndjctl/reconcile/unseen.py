@@ -11,6 +11,7 @@ from typing import Any
 from ndjctl.aws import is_not_found
 from ndjctl.contracts import TOO_LARGE, TOO_SMALL, TTL_DAYS, size_quarantine_key
 from ndjctl.proof import is_stored
+from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.join import possible_dates
 from ndjctl.reconcile.records import FileItem, Records
 from ndjctl.reconcile.reports import Reports
@@ -37,6 +38,7 @@ class Unseen:
         quarantine_bucket: str,
         records: Records,
         reports: Reports,
+        purges: QuarantineRecords,
         clock: Clock,
         pool: ThreadPoolExecutor,
     ) -> None:
@@ -44,6 +46,7 @@ class Unseen:
         self._quarantine_bucket = quarantine_bucket
         self._records = records
         self._reports = reports
+        self._purges = purges
         self._clock = clock
         self._pool = pool
 
@@ -62,7 +65,9 @@ class Unseen:
         converted = self._reports.converted(missing)
         rest = [listed for listed in missing if listed not in converted]
         kept = self._pool.map(self._is_set_aside, rest)
-        forgotten = converted.union(listed for listed, is_kept in zip(rest, kept, strict=True) if is_kept)
+        accounted = [(listed, is_kept) for listed, is_kept in zip(rest, kept, strict=True)]
+        forgotten = converted.union(listed for listed, is_kept in accounted if is_kept)
+        forgotten |= self._purged([listed for listed, is_kept in accounted if not is_kept])
         for listed in missing:
             date = possible_dates(listed)[0]
             if listed in forgotten:
@@ -73,18 +78,33 @@ class Unseen:
 
     def _is_set_aside(self, listed: Listed) -> bool:
         """Whether a copy of it lies in the quarantine for its size, of a time that the ledger does not remember."""
+        return any(
+            is_stored(self._s3, self._quarantine_bucket, key, listed.size_bytes) for _, key in self._copies(listed)
+        )
+
+    def _purged(self, candidates: Iterable[Listed]) -> set[Listed]:
+        """Those whose copy lay there, and was purged."""
+        by_date: dict[str, dict[str, Listed]] = {}
+        for listed in candidates:
+            for date, key in self._copies(listed):
+                by_date.setdefault(date, {})[key] = listed
+        found: set[Listed] = set()
+        for date, keys in by_date.items():
+            for key, purged in self._purges.purged_of(date, keys).items():
+                if any(each.size_bytes == keys[key].size_bytes for each in purged):
+                    found.add(keys[key])
+        return found
+
+    def _copies(self, listed: Listed) -> list[tuple[str, str]]:
+        """(date, key) where a copy of it may lie; none of an object that the ledger would remember."""
         if listed.modified > self._clock.now - timedelta(days=TTL_DAYS - 1):
-            return False
-        keys = (
-            size_quarantine_key(date, verdict, listed.key)
+            return []
+        keys = [
+            (date, size_quarantine_key(date, verdict, listed.key))
             for date in possible_dates(listed)[:2]
             for verdict in (TOO_SMALL, TOO_LARGE)
-        )
-        return any(
-            is_stored(self._s3, self._quarantine_bucket, key, listed.size_bytes)
-            for key in keys
-            if len(key.encode()) <= _MAX_KEY_BYTES
-        )
+        ]
+        return [(date, key) for date, key in keys if len(key.encode()) <= _MAX_KEY_BYTES]
 
 
 def heads(s3: Any, pool: ThreadPoolExecutor, listed: Iterable[Listed]) -> dict[Listed, Listed]:

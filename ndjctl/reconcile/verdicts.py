@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ndjctl.contracts import CLAIMING, COMPLETED, READY, split_s3_uri
+from ndjctl.contracts import CLAIMING, COMPLETED, READY, PurgedObject, split_s3_uri
 from ndjctl.reconcile.findings import DUPLICATED, MISSING, Example
 from ndjctl.reconcile.records import FileItem, ManifestItem
 from ndjctl.reconcile.reports import ReportedFile
@@ -69,13 +69,14 @@ class Problem:
 class Judged:
     """What is wrong with a manifest's output, and its counts. lines: of the files that it completed, by the ledger or
     the report. rows, bad_lines: of files at rest. moving_rows, moving_bad_lines: of files that are on their way, which
-    have no number of lines yet."""
+    have no number of lines yet. purged_lines: that are not there because they were purged."""
 
     lines: int = 0
     rows: int = 0
     bad_lines: int = 0
     moving_rows: int = 0
     moving_bad_lines: int = 0
+    purged_lines: int = 0
     problems: list[Problem] = field(default_factory=list)
 
     def examples(self, kind: str) -> list[Example]:
@@ -101,15 +102,20 @@ def expected_of(manifest_id: str, item: FileItem | None, reported: ReportedFile 
     return Expected(why=f"the file is {item.status}, to be converted by another manifest")
 
 
+NOTHING_PURGED: Mapping[str, int] = {}
+
+
 def judge_output(
     expected: Mapping[str, Expected],
     rows: Counter[str],
     bad_lines: Counter[str],
     missing_parts: Iterable[int],
     unreadable: Iterable[tuple[str, str]],
+    purged: Mapping[str, int] = NOTHING_PURGED,
 ) -> Judged:
-    """expected: by source URI. unreadable: (URI, what is wrong) of parts and objects of bad lines. Without problems,
-    lines are rows and bad lines together."""
+    """expected: by source URI. unreadable: (URI, what is wrong) of parts and objects of bad lines. purged: bad lines
+    that were deleted on purpose, by source URI; they stand for bad lines that are not there, and for no others. Without
+    problems, lines are rows, bad lines and purged lines together."""
     judged = Judged()
     problems = judged.problems
     problems += [Problem(MISSING, uri, why) for uri, why in unreadable]
@@ -124,7 +130,9 @@ def judge_output(
         judged.lines += wanted.lines
         judged.rows += rows[uri]
         judged.bad_lines += bad_lines[uri]
-        problems += _of_source(uri, wanted, rows[uri], bad_lines[uri])
+        gone = min(purged.get(uri, 0), max(wanted.bad_lines - bad_lines[uri], 0))
+        judged.purged_lines += gone
+        problems += _of_source(uri, wanted, rows[uri], bad_lines[uri] + gone)
     return judged
 
 
@@ -141,6 +149,21 @@ def _of_source(uri: str, wanted: Expected, rows: int, bad_lines: int) -> Iterabl
             yield Problem(MISSING, uri, f"{found:,} {what} of {right:,}")
         elif found > right:
             yield Problem(DUPLICATED, uri, f"{found:,} {what} instead of {right:,}{because}")
+
+
+def purged_lines(purged: Iterable[PurgedObject], there: Mapping[str, str], run_id: str) -> Counter[str]:
+    """Bad lines of each source that were purged. there: ETags of the objects of bad lines that are, by key. run_id: of
+    the run whose output it is, empty where nobody knows. A purge that died before it deleted anything has taken
+    nothing, and one that was begun again counts once."""
+    taken = {
+        (each.key, each.etag): each
+        for each in purged
+        if there.get(each.key) != each.etag and (not run_id or each.run_id in ("", run_id))
+    }
+    lines: Counter[str] = Counter()
+    for each in taken.values():
+        lines.update(each.lines)
+    return lines
 
 
 def keys_of(uris: Iterable[str], bucket: str) -> dict[str, str]:

@@ -6,7 +6,8 @@ harm: the function enters a file once, however often it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,18 +96,29 @@ class DeadLetters:
         """What is there, and what of it is chosen. All that was looked at is in view again afterwards, at the latest
         after half a minute."""
         preview = DlqPreview(messages=self._count())
-        hidden: list[str] = []
-        try:
-            for letters in self.received(_PREVIEW_HIDDEN_S):
-                hidden += [letter.receipt for letter in letters]
+        with closing(self._seen(PREVIEWED)) as pages:
+            for letters in pages:
                 for letter in letters:
                     preview.add(letter, self.choice)
                 progress(len(letters))
-                if preview.seen >= PREVIEWED:
-                    break
+        return preview
+
+    def peek(self, most: int) -> list[Letter]:
+        """The first `most` messages that come, or a few less where two receives in a row gave none. All that was looked
+        at is in view again afterwards."""
+        with closing(self._seen(most)) as pages:
+            return [letter for letters in pages for letter in letters][:most]
+
+    def _seen(self, most: int) -> Generator[list[Letter], None, None]:
+        """About `most` messages, put back into view when the iteration ends, however it does."""
+        hidden: list[str] = []
+        received = self.received(_PREVIEW_HIDDEN_S)
+        try:
+            while len(hidden) < most and (letters := next(received, None)) is not None:
+                hidden += [letter.receipt for letter in letters]
+                yield letters
         finally:
             self.show(hidden)
-        return preview
 
     def move(self, pacer: Pacer, progress: Progress) -> DlqOutcome:
         """Sends what is chosen to the queue and then deletes it here; the rest stays."""

@@ -36,6 +36,8 @@ class Entry:
     sequencer: str = ""
     superseded_by_sequencer: str = ""
     rows: int = 0
+    reason: str = ""
+    quarantine_key: str = ""
 
 
 def entry_of(item: Item) -> Entry:
@@ -59,6 +61,8 @@ def entry_of(item: Item) -> Entry:
         sequencer=text(Attr.SEQUENCER),
         superseded_by_sequencer=text(Attr.SUPERSEDED_SEQUENCER),
         rows=int(item.get(Attr.ROWS) or 0),
+        reason=text(Attr.REASON),
+        quarantine_key=text(Attr.QUARANTINE_KEY),
     )
 
 

@@ -15,10 +15,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_handler.dynamo import from_item, to_item
-from ndjctl import contracts
+from ndjctl import contracts, providers
+from ndjctl.aws import Cloud, open_aws
 from ndjctl.cli import boundary
 from ndjctl.cli.main import app
 from ndjctl.contracts import Attr, Manifest, ManifestFile, Names, iso_utc
+from ndjctl.settings import Profile
 
 DAY = "2026-11-23"
 ACCOUNT = "123456789012"
@@ -44,13 +46,14 @@ class Answer:
 
 @dataclass
 class Operations:
-    """Made within a running mock_aws."""
+    """Made within a running mock_aws. clients: what a command gets instead of moto's client of a service."""
 
     capsys: pytest.CaptureFixture[str]
     monkeypatch: pytest.MonkeyPatch
     dynamodb: Any = field(default_factory=lambda: boto3.client("dynamodb", REGION))
     s3: Any = field(default_factory=lambda: boto3.client("s3", REGION))
     sqs: Any = field(default_factory=lambda: boto3.client("sqs", REGION))
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def deploy(self) -> None:
         keys = ((Attr.DATE_PREFIX, "HASH"), (Attr.FILE_KEY, "RANGE"))
@@ -75,11 +78,17 @@ class Operations:
     def __call__(self, *words: str) -> Answer:
         """`ndjctl --env dev` with these words."""
         self.monkeypatch.setattr(sys, "argv", ["ndjctl", *words, "--env", "dev"])
+        self.monkeypatch.setattr(providers, "open_cloud", self._open_cloud)
         self.capsys.readouterr()
         code = boundary.run(app)
         out, err = self.capsys.readouterr()
         assert "Traceback" not in err
         return Answer(code, out, err)
+
+    def _open_cloud(self, profile: Profile, *_: Any) -> Cloud:
+        cloud = open_aws(profile.region, profile.suffix)
+        cloud._clients.update(self.clients)
+        return cloud
 
     def put(self, partition: str, sort: str, **attributes: Any) -> None:
         item = {Attr.DATE_PREFIX: partition, Attr.FILE_KEY: sort, **attributes}

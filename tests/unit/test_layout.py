@@ -59,11 +59,19 @@ def test_a_bundle_imports_only_what_it_has_there(package: str, allowed: set[str]
         assert all(_is_contract(name) or name in ("ndjctl", "ndjctl.__version__") for name in names), path
 
 
+_PURE_HEALTH = (
+    *("cause", "catalogue", "causes", "facts", "log_lines", "model", "policies", "remedies", "troubles", "words"),
+    *("checks", "checks_cost", "checks_deep", "checks_failures", "checks_flow", "checks_sizes", "checks_wiring"),
+)
+
+
 @pytest.mark.parametrize(
     "module",
     [
         *("settings", "profiles", "errors", "bundles"),
-        *(f"health/{name}" for name in ("catalogue", "causes", "facts", "model", "remedies")),
+        *(f"explain/{name}" for name in ("explaining", "facts", "known", "model", "obstacles", "stages", "timeline")),
+        *("explain/unknown", "explain/waiting", "logs/lines", "tune/model", "tune/prediction"),
+        *(f"health/{name}" for name in _PURE_HEALTH),
         *(f"deploy/{name}" for name in ("arns", "dangers", "documents", "model", "planner", "policies")),
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
         *("prices", "monitor/model", "monitor/panels", "monitor/rates"),

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ndjctl.quarantine.lines import line_heads
 from ndjctl.reconcile.findings import MISSING, ORPHANED, Example, Findings, Remedy
 from ndjctl.reconcile.join import Pair, named_date, pairs, possible_dates
-from ndjctl.reconcile.parts import _line_heads
 from ndjctl.reconcile.records import FileItem
 from ndjctl.reconcile.remedies import rewriting
 from ndjctl.reconcile.scope import Scope, scope_of
@@ -149,12 +149,16 @@ class Body:
 @given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b""))), st.integers(1, 20), st.booleans())
 def test_lines_of_a_body_that_comes_in_pieces(lines: list[bytes], step: int, ends: bool) -> None:
     data = b"\n".join(lines) + (b"\n" if ends else b"")
-    assert list(_line_heads(Body(data, step))) == [line for line in lines if line]
+    heads = list(line_heads(Body(data, step)))
+    assert [head for head, _ in heads] == [line for line in lines if line]
+    assert [size for _, size in heads] == [len(line) + 1 for line in data.split(b"\n")[:-1] if line] + (
+        [len(data.split(b"\n")[-1])] if data.split(b"\n")[-1] else []
+    )
 
 
 def test_of_a_long_line_only_the_beginning_is_kept() -> None:
-    heads = list(_line_heads(Body(b"x" * 3_000_000 + b"\nshort\n" + b"y" * 100_000, 70_000)))
-    assert [len(head) for head in heads] == [16_384, 5, 16_384]
+    heads = list(line_heads(Body(b"x" * 3_000_000 + b"\nshort\n" + b"y" * 100_000, 70_000)))
+    assert [len(head) for head, _ in heads] == [16_384, 5, 16_384]
 
 
 def test_scopes() -> None:

@@ -1,0 +1,1 @@
+"""What the function and the job wrote to CloudWatch Logs: read whole, in order, and followed."""

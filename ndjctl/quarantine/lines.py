@@ -1,0 +1,107 @@
+"""Quarantined lines as they are stored: read from an object in constant memory, but for the longest line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ndjctl.contracts import LINE_END, bad_line_bytes
+from ndjctl.objects import BLOCK_BYTES
+
+_HEAD_BYTES = 16 * 1024
+"""Of a quarantined line: what is said about it comes before the line itself, which may have megabytes."""
+_RAW = (b', "raw": "', b', "raw_base64": "')
+
+
+@dataclass(frozen=True)
+class StoredLine:
+    """A quarantined line without the line itself. line_number: None where nobody knew it. stored_bytes: that it takes
+    in its object. is_cut: only its beginning was kept, because it is longer than lines may be."""
+
+    source: str
+    byte_offset: int
+    line_number: int | None
+    reason: str
+    detail: str
+    stored_bytes: int
+    is_cut: bool = False
+
+
+def stored_lines(body: Any) -> Iterator[StoredLine]:
+    """What is said about every line of an object. body: its stream. Raises ValueError for what is no such object."""
+    for head, stored_bytes in line_heads(body):
+        yield stored_line(facts_of(head), stored_bytes)
+
+
+def whole_lines(body: Any) -> Iterator[tuple[StoredLine, bytes]]:
+    """Every line with its raw bytes. Raises ValueError."""
+    for line in _whole(body):
+        record = _record(json.loads(line))
+        yield stored_line(record, len(line) + len(LINE_END)), bad_line_bytes(record)
+
+
+def kept_lines(body: Any) -> Iterator[tuple[StoredLine, bytes]]:
+    """Every line with its bytes as they are stored, line end included. Raises ValueError."""
+    for line in _whole(body):
+        stored = line + LINE_END
+        yield stored_line(facts_of(line), len(stored)), stored
+
+
+def stored_line(facts: dict[str, Any], stored_bytes: int) -> StoredLine:
+    number = facts.get("line_number")
+    return StoredLine(
+        source=str(facts["source"]),
+        byte_offset=int(facts.get("byte_offset") or 0),
+        line_number=None if number is None else int(number),
+        reason=str(facts.get("reason") or ""),
+        detail=str(facts.get("detail") or ""),
+        stored_bytes=stored_bytes,
+        is_cut=bool(facts.get("truncated")),
+    )
+
+
+def line_heads(body: Any) -> Iterator[tuple[bytes, int]]:
+    """(the beginning, bytes with the line end) of the lines that are not empty."""
+    head, size_bytes = b"", 0
+    while block := body.read(BLOCK_BYTES):
+        lines = block.split(LINE_END)
+        for line in lines[:-1]:
+            head += line[: _HEAD_BYTES - len(head)]
+            size_bytes += len(line) + len(LINE_END)
+            if head:
+                yield head, size_bytes
+            head, size_bytes = b"", 0
+        head += lines[-1][: _HEAD_BYTES - len(head)]
+        size_bytes += len(lines[-1])
+    if head:
+        yield head, size_bytes
+
+
+def facts_of(head: bytes) -> dict[str, Any]:
+    """What a stored line, or the beginning of one, says about the line. Raises ValueError."""
+    for raw in _RAW:
+        facts, found, _ = head.partition(raw)
+        if found:
+            return _record(json.loads(facts + b"}"))
+    return _record(json.loads(head))
+
+
+def _record(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict) or not isinstance(document.get("source"), str):
+        raise ValueError("without a source")
+    return document
+
+
+def _whole(body: Any) -> Iterator[bytes]:
+    pieces: list[bytes] = []
+    while block := body.read(BLOCK_BYTES):
+        first, *others = block.split(LINE_END)
+        pieces.append(first)
+        for following in others:
+            if line := b"".join(pieces):
+                yield line
+            pieces = [following]
+    if line := b"".join(pieces):
+        yield line

@@ -1,0 +1,1 @@
+"""What a change of capacity does, before it is made: predicted from measured throughput."""
