@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import night
 from rich.console import Console
 from rich.text import Text
 
@@ -32,10 +33,10 @@ NAMES = Names(ACCOUNT)
 ROWS = 60
 
 
-def drawn(command: list[str], columns: int, environment: Mapping[str, str]) -> str:
-    """What the command writes to a terminal of that width, with its colours."""
+def drawn(command: list[str], columns: int, environment: Mapping[str, str], rows: int = ROWS) -> str:
+    """What the command writes to a terminal of that size, with its colours."""
     terminal, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen(command, stdout=inner, stderr=subprocess.DEVNULL, env={**environment})
     os.close(inner)
     written = b""
@@ -79,6 +80,25 @@ def by_hand(client: Callable[[str], Any]) -> None:
     )
 
 
+def monitor(environment: Mapping[str, str], folder: Path) -> None:
+    """The screens and the page of `ndjctl monitor`, of a night with trouble in it."""
+    night.profile(folder)
+    tool = ["ndjctl", "--env", night.ENV]
+    try:
+        subprocess.run([*tool, "deploy", "--yes"], env=environment, capture_output=True, check=True)
+        told = subprocess.run([*tool, "local", "status", "--json"], env=environment, capture_output=True, check=True)
+        endpoint = json.loads(told.stdout)["endpoint_url"]
+        session = boto3.Session(night.NAMES.account_id, "test", region_name="us-east-1")
+        clients: dict[str, Any] = {}
+        night.happen(lambda name: clients.setdefault(name, session.client(name, endpoint_url=endpoint)))
+        for columns, rows in ((80, 24), (160, 50)):
+            text = drawn([*tool, "monitor", "--once"], columns, environment, rows)
+            save(f"monitor-{columns}", f"ndjctl --env {night.ENV} monitor", text, columns)
+        night.page([*tool, "monitor", "--web"], environment, PICTURES / "monitor-web.png", 1400, 1570)
+    finally:
+        subprocess.run([*tool, "local", "stop"], env=environment, capture_output=True, check=False)
+
+
 def main() -> None:
     """Draws every picture."""
     with tempfile.TemporaryDirectory() as folder:
@@ -104,6 +124,7 @@ def main() -> None:
             for columns in (80, 120):
                 title = f"ndjctl --env prod {' '.join(words)}"
                 save(f"plan-{columns}", title, drawn([*prod, *words], columns, shell), columns)
+            monitor(plain, Path(folder))
         finally:
             subprocess.run([*tool, "local", "stop"], env=plain, capture_output=True, check=False)
 

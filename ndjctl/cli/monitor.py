@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.remedies import typed_remedy
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +62,6 @@ def monitor(
 
 def _open(invocation: Invocation) -> Monitor:
     from concurrent.futures import ThreadPoolExecutor
-    from functools import partial
 
     from ndjctl.health.checks import check
     from ndjctl.health.looking import look
@@ -90,7 +91,7 @@ def _show_once(invocation: Invocation, watching: Monitor) -> None:
 
     with spinner("looking"):
         snapshot = _look(invocation, watching)
-    invocation.out.show(monitor_view(snapshot, invocation.typed))
+    invocation.out.show(monitor_view(snapshot, partial(typed_remedy, invocation)))
     if snapshot.health.word == "DOWN":
         raise typer.Exit(EXIT_FAILED)
 
@@ -101,7 +102,7 @@ def _show_live(invocation: Invocation, watching: Monitor, interval_s: float) -> 
 
     with spinner("looking"):
         snapshot = _look(invocation, watching)
-    with live_screen(invocation.typed, interval_s) as show:
+    with live_screen(partial(typed_remedy, invocation), interval_s) as show:
         while True:
             began = time.monotonic()
             show(snapshot)
@@ -114,11 +115,11 @@ def _serve(invocation: Invocation, watching: Monitor, port: int, interval_s: flo
     from ndjctl.output.monitor import monitor_document
     from ndjctl.output.monitor_live import served_view
 
-    first = _look(invocation, watching)
-    documents = iter([monitor_document(first, invocation.typed)])
+    typed = partial(typed_remedy, invocation)
+    documents = iter([monitor_document(_look(invocation, watching), typed)])
 
     def make() -> dict[str, object]:
-        return next(documents, None) or monitor_document(watching.refresh(), invocation.typed)
+        return next(documents, None) or monitor_document(watching.refresh(), typed)
 
     with serve(port, Shared(make, interval_s, time.monotonic)) as server:
         invocation.out.show(served_view(invocation.env, url_of(server), interval_s))

@@ -28,7 +28,7 @@ from ndjctl.monitor.model import (
     Trends,
 )
 from ndjctl.monitor.rates import forecast, minutes_of, new_since
-from ndjctl.monitor.runs import SeenRun, cost_of, runs_panel
+from ndjctl.monitor.runs import Pace, SeenRun, cost_of, runs_panel
 from ndjctl.reading import Reading
 from ndjctl.settings import Profile
 
@@ -164,7 +164,8 @@ def _runs(read: tuple[list[SeenRun], bool], seen: Seen) -> Any:
     for each in found.manifests if found else ():
         manifests[each.summary.manifest_id] = each.summary
     processing = seen.files.value.processing_by_manifest if seen.files.value else None
-    pace = seen.closed.value.completions.bytes_per_s if seen.closed.value else None
+    done = seen.closed.value.completions if seen.closed.value else None
+    pace = Pace(done.bytes_per_s, done.run_s[0]) if done and done.bytes_per_s and done.run_s else None
     return runs_panel(runs, is_complete, manifests, processing, pace, seen.now, midnight(seen.now))
 
 

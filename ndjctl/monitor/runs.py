@@ -110,22 +110,35 @@ def _when(each: SeenRun) -> tuple[datetime, str]:
     return each.run.started_at or _LATEST, each.run.run_id
 
 
+@dataclass(frozen=True)
+class Pace:
+    """What runs usually make, of a run's time from taking its manifest on: the base of a promise."""
+
+    bytes_per_s: float
+    run_s: float
+
+    def expected_s(self, size_bytes: int) -> float:
+        """A small manifest takes less than the usual one, but not in proportion: half of a run is taken for its start
+        and its end."""
+        return max(size_bytes / self.bytes_per_s, self.run_s / 2)
+
+
 def runs_panel(
     runs: Sequence[SeenRun],
     is_complete: bool,
     manifests: Mapping[str, ManifestSummary],
     processing: Counter[str] | None,
-    bytes_per_s: float | None,
+    pace: Pace | None,
     now: datetime,
     midnight: datetime,
 ) -> Runs:
-    """manifests: the open ones, by id. processing: files in work by manifest id, None where that is not known.
-    bytes_per_s: the usual pace of a run, None where there is none to go by."""
+    """manifests: the open ones, by id. processing: files in work by manifest id, None where that is not known. pace:
+    None where there is none to go by."""
     today = [each for each in runs if not _is_before(each, midnight)]
     going = [each for each in reversed(runs) if not each.run.has_ended]
     failed = [each.run for each in runs if each.run.has_failed]
     return Runs(
-        under_way=tuple(_progress(each, manifests, processing, bytes_per_s, now) for each in going),
+        under_way=tuple(_progress(each, manifests, processing, pace, now) for each in going),
         today=dict(Counter(each.run.state for each in today)),
         last_failed=tuple(
             FailedRun(run.run_id, run.state, run.completed_at, run.error[:ERROR_CHARACTERS])
@@ -140,29 +153,31 @@ def _progress(
     each: SeenRun,
     manifests: Mapping[str, ManifestSummary],
     processing: Counter[str] | None,
-    bytes_per_s: float | None,
+    pace: Pace | None,
     now: datetime,
 ) -> RunProgress:
-    manifest_id = each.about.manifest_id
-    manifest = manifests.get(manifest_id)
+    manifest = manifests.get(each.about.manifest_id)
     started = each.run.started_at
-    elapsed_s = max(0.0, (now - started).total_seconds()) if started else 0.0
-    at_rest = share = None
-    if manifest is not None and manifest.state == RUNNING and processing is not None:
-        at_rest = max(0, manifest.files - processing[manifest_id])
-        share = at_rest / manifest.files if manifest.files else None
+    at_rest: int | None = None
+    share: float | None = None
     is_estimate = False
-    if manifest is not None and not share and bytes_per_s and manifest.size_bytes:
-        share = min(elapsed_s * bytes_per_s / manifest.size_bytes, _ALMOST)
-        is_estimate = True
+    if manifest is not None and manifest.state != RUNNING:
+        share = 0.0  # no run has taken it yet
+    elif manifest is not None:
+        if processing is not None and manifest.files:
+            at_rest = max(0, manifest.files - processing[manifest.manifest_id])
+            share = at_rest / manifest.files
+        if not share and pace is not None and manifest.started_at is not None:
+            taken_s = (now - manifest.started_at).total_seconds()
+            share, is_estimate = max(0.0, min(taken_s / pace.expected_s(manifest.size_bytes), _ALMOST)), True
     return RunProgress(
         run=each.run,
-        manifest_id=manifest_id,
+        manifest_id=each.about.manifest_id,
         date=each.about.manifest_date,
         files=manifest.files if manifest else 0,
         size_bytes=manifest.size_bytes if manifest else 0,
         files_at_rest=at_rest,
-        elapsed_s=elapsed_s,
+        elapsed_s=max(0.0, (now - started).total_seconds()) if started else 0.0,
         share=share,
         is_estimate=is_estimate,
         dpus=each.about.dpus,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,7 +9,6 @@ from typing import Any, TypeVar
 
 from ndjctl.advice.throughput import LATENCY_S
 from ndjctl.health.facts import FileSeen
-from ndjctl.health.model import Checked, Remedy
 from ndjctl.monitor.model import (
     Backlog,
     Completions,
@@ -23,15 +21,16 @@ from ndjctl.monitor.model import (
     Snapshot,
 )
 from ndjctl.monitor.rates import rate_per_min
+from ndjctl.output.doctor import checked_document
+from ndjctl.output.remedies import Typed
 from ndjctl.output.times import told
 from ndjctl.reading import Reading
 
 T = TypeVar("T")
-Typed = Callable[..., str]
 
 
 def monitor_document(snapshot: Snapshot, typed: Typed) -> dict[str, Any]:
-    """typed: a command of ours as it would be typed here. Every panel says in `read` whether it could be read, and
+    """Every panel says in `read` whether it could be read, and
     otherwise in `why` and `sentence` why not."""
     now = snapshot.taken_at
     return {
@@ -76,11 +75,6 @@ def monitor_document(snapshot: Snapshot, typed: Typed) -> dict[str, Any]:
     }
 
 
-def command_of(remedy: Remedy, typed: Typed) -> str:
-    """What to type; empty where no command does it and the hint says what does."""
-    return typed(*remedy.words) if remedy.words else shlex.join(remedy.other)
-
-
 def _panel(reading: Reading[T], members: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
     if reading.value is None:
         return {"read": False, "why": reading.why, "sentence": reading.sentence}
@@ -91,21 +85,8 @@ def _health(health: Health, typed: Typed) -> dict[str, Any]:
     return {
         "headline": health.word,
         "reasons": list(health.reasons),
-        "checks": [_check(each, typed) for each in health.checks],
+        "checks": [checked_document(each, typed) for each in health.checks],
         "not_read": list(health.not_read),
-    }
-
-
-def _check(each: Checked, typed: Typed) -> dict[str, Any]:
-    return {
-        "code": each.code,
-        "title": each.title,
-        "verdict": each.verdict,
-        "sentence": each.sentence,
-        "evidence": list(each.evidence),
-        "remedies": [
-            {"command": command_of(remedy, typed) or None, "hint": remedy.hint or None} for remedy in each.remedies
-        ],
     }
 
 

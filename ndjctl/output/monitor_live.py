@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ndjctl.output.base import View, console
-from ndjctl.output.monitor import Typed, monitor_document
+from ndjctl.output.monitor import monitor_document
+from ndjctl.output.remedies import Typed
 from ndjctl.output.sparkline import has_blocks
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _PROMPT_ROWS = 1
 
 
 def monitor_view(snapshot: Snapshot, typed: Typed) -> View:
-    """typed: a command of ours as it would be typed here."""
     return View(monitor_document(snapshot, typed), lambda: _once(snapshot, typed))
 
 

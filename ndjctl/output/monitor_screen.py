@@ -12,9 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ndjctl.output.monitor import Typed
 from ndjctl.output.monitor_lines import DIM, STRONG, Look, Section, text
 from ndjctl.output.monitor_sections import head, reasons, sections, trends
+from ndjctl.output.remedies import Typed
 
 if TYPE_CHECKING:
     from ndjctl.monitor.model import Snapshot
@@ -30,6 +30,8 @@ _LABEL = 11
 _LEFT = ("flow", "backlog", "runs")
 _FEWEST_RUNS, _MOST_RUNS = 1, 40
 _ROWS_BESIDE_RUNS = 36
+_FRAME = 4
+"""Columns that a frame takes."""
 _RULER = Console(width=80, file=StringIO())
 """Measures lines; nothing is printed on it."""
 
@@ -50,7 +52,7 @@ class Frame:
 
 
 def monitor_screen(snapshot: Snapshot, typed: Typed, frame: Frame) -> RenderableType:
-    """typed: a command of ours as it would be typed here."""
+    """The whole of it; no more rows than there are."""
     if frame.is_large:
         return _large(snapshot, typed, frame)
     most = min(_MOST_RUNS, len(snapshot.runs.value.under_way) if snapshot.runs.value else 0)
@@ -65,7 +67,7 @@ def _small(snapshot: Snapshot, typed: Typed, frame: Frame, runs: int) -> list[Te
     """One line of the terminal each."""
     look = Look(frame.blocks, chart=max(8, min(30, frame.columns // 4 - 2)), runs=runs)
     lines = [head(snapshot)]
-    for line in reasons(snapshot, typed, FEW_REASONS):
+    for line in reasons(snapshot, typed, FEW_REASONS, frame.columns if frame.rows is not None else None):
         lines += line.wrap(_RULER, frame.columns) if frame.rows is not None else [line]
     for section in sections(snapshot, look):
         lines += _labelled(section)
@@ -95,7 +97,7 @@ def _large(snapshot: Snapshot, typed: Typed, frame: Frame) -> RenderableType:
     left = [_framed(section, frame) for section in found if section.title in _LEFT]
     right = [_framed(section, frame) for section in found if section.title not in _LEFT]
     grid.add_row(Group(*left), Group(*right))
-    why = reasons(snapshot, typed, MANY_REASONS)
+    why = reasons(snapshot, typed, MANY_REASONS, frame.columns - _FRAME)
     style = {"DOWN": "red", "DEGRADED": "yellow"}.get(snapshot.health.word, "")
     wrong = [_framed(Section("what is wrong, and what to type", why, style), frame, wraps=True)] if why else []
     return Group(_cut(head(snapshot), frame.blocks), *wrong, grid, _cut(text((frame.footer, DIM)), frame.blocks))

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from ndjctl.contracts import QUARANTINED
 from ndjctl.health import metrics
-from ndjctl.output.monitor import Typed, command_of
+from ndjctl.health.model import Remedy
 from ndjctl.output.monitor_flow import backlog, flow, queue_lines
 from ndjctl.output.monitor_lines import BAD, DIM, STRONG, WARN, Look, Section, not_read, number, text
 from ndjctl.output.progress import counted, size
+from ndjctl.output.remedies import Typed, command_lines
 from ndjctl.output.sparkline import bar, sparkline
 from ndjctl.output.times import lasting
 
@@ -34,6 +35,7 @@ _TRENDS = (
     (metrics.RUN_FAILURES, "runs that failed"),
 )
 _LISTED_FAILED = 2
+_TYPE = "  type: "
 
 
 def sections(snapshot: Snapshot, look: Look) -> list[Section]:
@@ -94,12 +96,13 @@ def _runs(runs: Runs, look: Look) -> tuple[list[Text], str]:
 def _run(each: RunProgress, look: Look) -> Text:
     share = each.share
     shown = "?" if share is None else f"{'~' if each.is_estimate else ''}{share:.0%}"
-    files = f"{each.files:>4,} files  " if look.is_large else ""
+    files = f"  {counted(each.files, 'file')}" if look.is_large else ""
     return text(
         (bar(share or 0.0, 8, look.blocks), "cyan"),
         (f" {shown:>4}", STRONG),
-        f" {each.run.state.lower():<8} {lasting(each.elapsed_s):<12} {files}",
+        f" {each.run.state.lower():<8} {lasting(each.elapsed_s):<12}",
         (_short(each.manifest_id or each.run.run_id), DIM),
+        files,
     )
 
 
@@ -134,7 +137,8 @@ def _failed(snapshot: Snapshot, look: Look) -> Section:
 
 
 def _file(each: FileSeen) -> Text:
-    return text((f"{_clock(each.updated_at)} ", WARN), (each.key, STRONG), f": {each.why or 'no reason recorded'}")
+    why = each.why.rpartition(f"{each.key}: ")[2]  # a reason may begin with the file's own URI
+    return text((f"{_clock(each.updated_at)} ", WARN), (each.key, STRONG), f": {why or 'no reason recorded'}")
 
 
 _BAD_ENDS = ("FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED")
@@ -197,22 +201,30 @@ def head(snapshot: Snapshot) -> Text:
     )
 
 
-def reasons(snapshot: Snapshot, typed: Typed, most: int) -> list[Text]:
-    """What is wrong and what to type about it, the worst first, two lines each."""
+def reasons(snapshot: Snapshot, typed: Typed, most: int, columns: int | None) -> list[Text]:
+    """What is wrong and what to type about it, the worst first. columns: that a command has before it goes on in the
+    next line; None for any number."""
     lines: list[Text] = []
     health = snapshot.health
     for each in health.checks[:most]:
         lines.append(text((each.sentence, BAD if each.verdict == "fail" else WARN)))
         if each.remedies:
-            command = command_of(each.remedies[0], typed)
-            how, what = ("  type: ", command) if command else ("  do: ", each.remedies[0].hint)
-            lines.append(text((how, DIM), (what, STRONG)))
+            lines += _remedy(each.remedies[0], typed, columns)
     left = len(health.checks) - most
     if left > 0:
-        lines.append(text((f"and {left} more: {typed('doctor')}", DIM)))
+        lines.append(text((f"and {left} more: {typed(Remedy(('doctor',)))}", DIM)))
     if health.not_read:
         lines.append(text((f"{counted(len(health.not_read), 'check')} could not be made: {health.not_read[0]}", WARN)))
     return lines
+
+
+def _remedy(remedy: Remedy, typed: Typed, columns: int | None) -> list[Text]:
+    command = typed(remedy)
+    if not command:
+        return [text(("  do: ", DIM), (remedy.hint, STRONG))]
+    shown = command_lines(command, 10**9 if columns is None else columns - len(_TYPE))
+    heads = [_TYPE, *[" " * len(_TYPE)] * (len(shown) - 1)]
+    return [text((head, DIM), (line, STRONG)) for head, line in zip(heads, shown, strict=True)]
 
 
 def trends(snapshot: Snapshot, look: Look) -> Section:

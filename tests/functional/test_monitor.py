@@ -244,6 +244,18 @@ def test_a_screen_in_a_pipe_is_plain_and_says_down(world: Operations) -> None:
     assert not [line for line in answer.out.splitlines() if line != line.rstrip()]
 
 
+def test_it_names_what_doctor_names(world: Operations) -> None:
+    file(world, "a.ndjson", MANIFESTED, 200, batch_id="20261123T110000000Z-0a0a0a0a")
+    dead = world.sqs.get_queue_url(QueueName=NAMES.dead_letter_queue)["QueueUrl"]
+    world.sqs.send_message(QueueUrl=dead, MessageBody="{}")
+    seen = world("monitor", "--json").document["health"]["checks"]
+    told = world("doctor", "--quick", "--json").document
+    wrong = [each["code"] for each in told["checks"] if each["verdict"] in ("warn", "fail")]
+    assert "dead-letters" in wrong
+    assert sorted(each["code"] for each in seen) == sorted(wrong)
+    assert all(each["remedies"] for each in seen)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

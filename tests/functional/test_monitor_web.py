@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ndjctl.errors import UsageError, WorkFailed
+from ndjctl.health.model import Remedy
 from ndjctl.monitor.model import Arrivals
 from ndjctl.monitor.server import HEADERS, Shared, serve, url_of
 from ndjctl.output.monitor import monitor_document
@@ -27,8 +28,9 @@ from tests.monitor_world import ODD_KEY, PANELS, busy, refused
 PATHS = ("/", "/monitor.js", "/charts.js", "/monitor.css", "/favicon.svg", "/api/snapshot")
 
 
-def typed(*words: str) -> str:
-    return " ".join(["ndjctl", *words])
+def typed(remedy: Remedy) -> str:
+    words = remedy.words
+    return " ".join(["ndjctl", *words]) if words else ""
 
 
 @dataclass

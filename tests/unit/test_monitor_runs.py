@@ -11,7 +11,8 @@ import pytest
 from ndjctl.glue_runs import GlueRun
 from ndjctl.health.facts import Run
 from ndjctl.manifests import ManifestSummary
-from ndjctl.monitor.runs import RUN_CALLS, RunsSeen, SeenRun, cost_of, runs_panel
+from ndjctl.monitor.model import RunProgress
+from ndjctl.monitor.runs import RUN_CALLS, Pace, RunsSeen, SeenRun, cost_of, runs_panel
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 MIDNIGHT = NOW.replace(hour=0)
@@ -124,44 +125,51 @@ def test_flex_costs_less_and_an_unknown_region_is_not_guessed() -> None:
     assert "mars-north-1" in unknown.source
 
 
+MANIFEST_ID = "20261123T110000000Z-0a0a0a0a"
+TAKEN_AT = NOW - timedelta(seconds=50)
+
+
 def manifest(state: str = "running", files: int = 10, size_bytes: int = 1_000) -> ManifestSummary:
+    """That a run took 50 s ago."""
     return ManifestSummary(
-        *(
-            "20261123T110000000Z-0a0a0a0a",
-            "2026-11-23",
-            state,
-            True,
-            files,
-            size_bytes,
-            None,
-            None,
-            None,
-            None,
-            1,
-            "jr_1",
-            "",
-        ),
+        manifest_id=MANIFEST_ID,
+        date="2026-11-23",
+        state=state,
+        is_open=True,
+        files=files,
+        size_bytes=size_bytes,
+        created_at=None,
+        updated_at=None,
+        started_at=TAKEN_AT,
+        completed_at=None,
+        attempt=1,
+        run_id="jr_1",
+        error="",
         parts=None,
     )
 
 
-def progress(found: ManifestSummary, processing: Counter[str] | None, bytes_per_s: float | None) -> Any:
-    runs = [seen_run("RUNNING", 50)]
-    panel = runs_panel(runs, True, {found.manifest_id: found}, processing, bytes_per_s, NOW, MIDNIGHT)
-    return panel.under_way[0]
+def progress(found: ManifestSummary, processing: int | None, pace: Pace | None) -> RunProgress:
+    counts = None if processing is None else Counter({MANIFEST_ID: processing})
+    (under_way,) = runs_panel(
+        [seen_run("RUNNING", 90)], True, {MANIFEST_ID: found}, counts, pace, NOW, MIDNIGHT
+    ).under_way
+    return under_way
 
 
 def test_progress_is_files_at_rest_and_until_then_a_promise() -> None:
-    found = manifest()
-    at_rest = progress(found, Counter({found.manifest_id: 4}), 10.0)
+    usual = Pace(bytes_per_s=10.0, run_s=100.0)
+    at_rest = progress(manifest(), 4, usual)
     assert (at_rest.files_at_rest, at_rest.share, at_rest.is_estimate) == (6, 0.6, False)
-    promised = progress(found, Counter({found.manifest_id: 10}), 10.0)
+    promised = progress(manifest(), 10, usual)
     assert (promised.files_at_rest, promised.share, promised.is_estimate) == (0, 0.5, True)
-    late = progress(found, Counter({found.manifest_id: 10}), 1_000.0)
-    assert late.share == 0.99, "only the end is the end"
-    unknown = progress(found, None, None)
+    assert progress(manifest(size_bytes=100), 10, usual).share == 0.99, "only the end is the end"
+    assert progress(manifest(size_bytes=100), 10, Pace(10.0, 200.0)).share == 0.5, "a small one has a start, too"
+    unknown = progress(manifest(), None, None)
     assert (unknown.files_at_rest, unknown.share) == (None, None)
+    assert unknown.elapsed_s == 90.0
 
 
-def test_a_manifest_that_no_run_has_taken_yet_has_no_files_at_rest() -> None:
-    assert progress(manifest("started"), Counter(), None).share is None
+def test_a_manifest_that_no_run_has_taken_yet_is_at_its_beginning() -> None:
+    starting = progress(manifest("started"), 0, Pace(10.0, 100.0))
+    assert (starting.files_at_rest, starting.share, starting.is_estimate) == (None, 0.0, False)

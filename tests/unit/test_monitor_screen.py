@@ -19,8 +19,9 @@ SIZES = [(80, 24), (100, 30), (160, 50), (132, 43), (60, 12), (200, 24)]
 FOOTER = "27 calls"
 
 
-def typed(*words: str) -> str:
-    return " ".join(["ndjctl", *words, "--env", "prod"])
+def typed(remedy: Remedy) -> str:
+    words = remedy.words
+    return " ".join(["ndjctl", *words, "--env", "prod"]) if words else ""
 
 
 def drawn(snapshot: Snapshot, columns: int, rows: int | None, *, blocks: bool = True, color: bool = False) -> list[str]:

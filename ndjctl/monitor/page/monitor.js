@@ -55,8 +55,8 @@ function figure(value, words, kind) {
   return node("div", "figure", node("b", kind || "", value), node("span", "", words));
 }
 
-function card(title, kind, panel, fill) {
-  const made = node("section", `card ${kind}`, node("h2", "", title));
+function card(title, panel, fill) {
+  const made = node("section", "card", node("h2", "", title));
   made.setAttribute("aria-label", title);
   if (panel && !panel.read) {
     made.classList.add("caution");
@@ -80,7 +80,7 @@ function reasons(health) {
 
 function flow(data) {
   const came = data.arrivals, went = data.completions;
-  return card("flow", "wide", null, (made) => {
+  return card("flow", null, (made) => {
     for (const panel of [came, went]) {
       if (!panel.read) made.append(node("p", "warn", `not read (${panel.why}): ${panel.sentence}`));
     }
@@ -110,7 +110,7 @@ function forecastWords(forecast) {
 
 function backlog(data) {
   const panel = data.backlog;
-  return card("backlog", "", panel, (made) => {
+  return card("backlog", panel, (made) => {
     const kind = panel.is_late ? "bad" : panel.lag_s > panel.promise_s * 2 / 3 ? "warn" : "good";
     made.classList.toggle("alert", panel.is_late);
     made.append(node("div", "figures", figure(atLeast(panel, count(panel.files)), "files not at rest"),
@@ -129,7 +129,7 @@ function backlog(data) {
 
 function queue(data) {
   const panel = data.queue;
-  return card("queue", "", panel, (made) => {
+  return card("queue", panel, (made) => {
     const dead = panel.dead_letters;
     made.classList.toggle("alert", dead > 0);
     made.append(node("div", "figures", figure(count(panel.visible), "events wait"), figure(count(panel.in_flight), "in flight"),
@@ -141,7 +141,7 @@ function queue(data) {
 
 function manifests(data) {
   const panel = data.manifests, done = data.completions;
-  return card("manifests", "", panel, (made) => {
+  return card("manifests", panel, (made) => {
     const age = panel.oldest_waiting_age_s === null ? "wait" : `wait, oldest ${lasting(panel.oldest_waiting_age_s)}`;
     made.append(node("div", "figures", figure(atLeast(panel, count(panel.waiting)), age),
       figure(count(panel.running), `run, ${count(panel.max_concurrent_runs)} may`),
@@ -156,7 +156,7 @@ function manifests(data) {
 
 function runs(data) {
   const panel = data.runs;
-  return card("runs", "wide tall", panel, (made) => {
+  return card("runs", panel, (made) => {
     if (!panel.under_way.length) { made.append(node("p", "dim", "none under way")); return; }
     const table = node("table", "", node("tr", "", ...["progress", "", "state", "for", "DPUs", "files", "manifest"].map(
       (name) => node("th", name === "DPUs" || name === "files" ? "number" : "", name))));
@@ -175,8 +175,8 @@ function runs(data) {
 
 function files(list, made) {
   for (const file of list) {
-    const line = node("div", "line clip", node("span", "dim", clock(file.updated_at) + " "), node("code", "", file.key),
-      `: ${file.why || "no reason recorded"}`);
+    const why = (file.why || "no reason recorded").split(`${file.key}: `).pop();
+    const line = node("div", "line clip", node("span", "dim", clock(file.updated_at) + " "), node("code", "", file.key), `: ${why}`);
     line.title = file.key;
     made.append(line);
   }
@@ -184,7 +184,7 @@ function files(list, made) {
 
 function failed(data) {
   const counted = data.counted_today, panel = data.runs;
-  return card("failed", "half", counted, (made) => {
+  return card("failed", counted, (made) => {
     const bad = panel.read ? Object.entries(panel.today).filter(([state]) =>
       ["FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED"].includes(state)) : [];
     const ended = bad.reduce((sum, [, number]) => sum + number, 0);
@@ -202,7 +202,7 @@ function failed(data) {
 
 function quarantine(data) {
   const counted = data.counted_today;
-  return card("quarantine", "half", counted, (made) => {
+  return card("quarantine", counted, (made) => {
     made.append(node("div", "figures", figure(count(counted.files_quarantined), `files today, ${size(counted.quarantined_bytes)}`,
       counted.files_quarantined ? "warn" : ""), figure(count(counted.lines_quarantined), "lines today",
       counted.lines_quarantined ? "warn" : "")));
@@ -212,10 +212,10 @@ function quarantine(data) {
 
 function cost(data) {
   const panel = data.cost;
-  return card("cost today", "", panel, (made) => {
+  return card("cost today", panel, (made) => {
     const usd = panel.usd_today === null ? "?" : panel.usd_today > 0 && panel.usd_today < 0.01 ? "< $0.01" : "$" + panel.usd_today.toLocaleString("en-US",
       {minimumFractionDigits: 2, maximumFractionDigits: 2});
-    made.append(node("div", "figures", figure(atLeast(panel, usd), "so far"), figure(panel.dpu_hours_today.toFixed(1), "DPU hours"),
+    made.append(node("div", "figures", figure(atLeast(panel, usd), "so far"), figure(panel.dpu_hours_today.toLocaleString("en-US", {maximumFractionDigits: 1}), "DPU hours"),
       figure(count(panel.runs_today), "runs")));
     const price = panel.usd_per_dpu_hour === null ? "" : `$${panel.usd_per_dpu_hour} a DPU hour: `;
     made.append(node("div", "line dim", price + panel.source));
@@ -224,7 +224,7 @@ function cost(data) {
 
 function trends(data) {
   const panel = data.trends;
-  return card("the last hour, by CloudWatch", "full", panel, (made) => {
+  return card("the last hour, by CloudWatch", panel, (made) => {
     const grid = node("div", "trends");
     for (const [name, title] of TRENDS) {
       const values = panel[name] || [], known = values.filter((value) => value !== null);
@@ -234,6 +234,8 @@ function trends(data) {
     made.append(grid);
   });
 }
+
+const PLACES = {left: [flow, runs, failed], right: [backlog, queue, manifests, cost, quarantine], below: [trends]};
 
 function show(data) {
   const byId = (name) => document.getElementById(name), health = data.health;
@@ -247,7 +249,7 @@ function show(data) {
   byId("reasons").replaceChildren(...why);
   byId("reasons").hidden = !why.length;
   byId("reasons").className = health.headline;
-  byId("panels").replaceChildren(...[flow, backlog, runs, queue, manifests, cost, failed, quarantine, trends].map((make) => make(data)));
+  for (const [place, makers] of Object.entries(PLACES)) byId(place).replaceChildren(...makers.map((make) => make(data)));
   byId("footer").textContent = `${data.refresh.calls} calls of AWS in ${data.refresh.seconds.toFixed(1)} s, again in ` +
     `${data.interval_s} s, for everybody who looks at this page together`;
   document.body.dataset.shown = String(Number(document.body.dataset.shown || 0) + 1);
