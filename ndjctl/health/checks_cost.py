@@ -69,8 +69,8 @@ def _short_runs(facts: Facts) -> Checked:
     seconds = sum(run.run.execution_s for run in short)
     sentence = (
         f"{len(short):,} of the last {len(runs):,} runs took less than the {BILLED_S:.0f} s that each is billed at "
-        f"least: {lasting(len(short) * BILLED_S)} are paid for {lasting(seconds)} of work ({waste_dpu_h:,.1f} DPU hours "
-        f"for nothing)."
+        f"least: {lasting(len(short) * BILLED_S)} are paid for {lasting(seconds)} of work ({waste_dpu_h:,.1f} DPU "
+        f"hours for nothing)."
     )
     told = f"batches are taken after {facts.profile.batching.max_partial_age_s} s"
     return Checked(code, title, "warn", sentence, (told,), (_larger_batches(facts.profile),))
