@@ -194,6 +194,8 @@ class ModelDynamoDB:
 
     @staticmethod
     def _project(item: Item, request: Item) -> Item:
+        if "ProjectionExpression" not in request:
+            return copy.deepcopy(item)
         names = [request["ExpressionAttributeNames"][each] for each in request["ProjectionExpression"].split(", ")]
         return copy.deepcopy({name: item[name] for name in names if name in item})
 

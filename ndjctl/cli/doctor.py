@@ -59,6 +59,7 @@ def _examined(invocation: Invocation, quick: bool, grace_s: float | None) -> tup
     from ndjctl.errors import CloudError
     from ndjctl.health.access import access_check
     from ndjctl.health.checks import check_all
+    from ndjctl.health.checks_wiring import is_deployed
     from ndjctl.health.looking import look
     from ndjctl.health.looking_deeper import look_deeper
     from ndjctl.health.sampling import DEEP, QUICK
@@ -79,7 +80,7 @@ def _examined(invocation: Invocation, quick: bool, grace_s: float | None) -> tup
         now = datetime.now(timezone.utc)
         facts = look(cloud.client, names, profile, now, pool, extent=QUICK if quick else DEEP, grace_s=grace_s)
         deep = None
-        if not quick:
+        if not quick and is_deployed(facts):
             from ndjctl.cli.deploying import aws_of, target_of_profile
 
             deep = look_deeper(aws_of(invocation), target_of_profile(invocation), now, pool)

@@ -34,7 +34,7 @@ def list_(
     Files of a size that the rule does not take (too-large, too-small), lines that are no records (malformed), and
     objects that belonged to no output (orphaned). Of lines every object is read.
     """
-    from ndjctl.output.moving import counting
+    from ndjctl.output.moving import progress_beside_rows
     from ndjctl.output.quarantine import inventory_view
     from ndjctl.quarantine.inventory import Inventory
     from ndjctl.redrive.choice import Choice
@@ -45,7 +45,7 @@ def list_(
     with told_when_not_deployed(invocation), ThreadPoolExecutor(_READERS) as readers:
         inventory = Inventory(cloud.client("s3"), cloud.names, parts_of(invocation).tracking, readers)
         next_ = invocation.typed("quarantine", "show", *given(("--date", date), ("--reason", reason)))
-        with counting("looking", "object") as progress:
+        with progress_beside_rows("looking", "object") as progress:
             invocation.out.stream(inventory_view(invocation.env, inventory.rows(choice, progress), next_))
 
 
@@ -137,7 +137,6 @@ def backtest(invocation: Invocation, date: DateOption = None) -> None:
     """
     from dataclasses import replace
 
-    from ndjctl.cli.invocation import Invocation as Plain
     from ndjctl.output.moving import counting
     from ndjctl.output.quarantine import backtest_view
     from ndjctl.quarantine.backtest import backtest as replay
@@ -145,7 +144,7 @@ def backtest(invocation: Invocation, date: DateOption = None) -> None:
     day = checked_date(date)
     window = invocation.loaded.profile.size_rule.window
     kept = tuple(each for each in invocation.options.assignments if not each.startswith("size_rule."))
-    current = Plain(replace(invocation.options, assignments=kept)).loaded.profile.size_rule.window
+    current = Invocation(replace(invocation.options, assignments=kept)).loaded.profile.size_rule.window
     if window == current:
         invocation.out.note("the rule is the profile's own: propose another with --set size_rule.max_file_size_mb=...")
     cloud = invocation.cloud

@@ -69,8 +69,8 @@ def release(
         return
     if not keys and date is None and reason is None:
         raise UsageError(
-            "Say what to release: KEY ... for files, --date or --reason for those of a date or reason, or --mended FILE "
-            "for lines that were mended."
+            "Say what to release: KEY ... for files, --date or --reason for those of a date or reason, or --mended "
+            "FILE for lines that were mended."
         )
     with told_when_not_deployed(invocation):
         is_whole = _release_files(invocation, keys or [], checked_date(date), reason, ignore_size_rule, rate, yes)
@@ -160,7 +160,6 @@ def _release_mended(invocation: Invocation, path: Path, yes: bool) -> None:
 
     cloud = invocation.cloud
     max_line_bytes = invocation.loaded.profile.job.max_line_mb * MIB
-    # A bug in the file is told before the cloud is asked anything.
     file = look(path, max_line_bytes, cloud.names.quarantine_bucket)
     parts = parts_of(invocation)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from ndjctl.advice.throughput import MB_PER_S_PER_VCPU, RUN_START_S
+from ndjctl.advice.throughput import LATENCY_S, MB_PER_S_PER_VCPU, RUN_START_S, SWEEP_S
 from ndjctl.contracts import MIB
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.health.facts import Facts, Run, Runs
@@ -28,6 +28,8 @@ _LEAST_RUNS = 5
 _SHORT_SHARE = 0.5
 _FAILED_SHARE = 0.1
 _IDLE_SHARE = 0.25
+_LEAST_WASTE_DPU_H = 1.0
+"""Of the runs of a day that were read: less is not worth a word. A DPU hour is about 0.44 USD."""
 _LONGEST_AGE_S = 86_400
 
 
@@ -59,18 +61,30 @@ def _short_runs(facts: Facts) -> Checked:
         return unread(code, title, facts.runs)
     runs = [run for run in _ended(facts) if not run.run.has_failed]
     short = [run for run in runs if run.run.execution_s < BILLED_S]
-    if len(runs) < _LEAST_RUNS or len(short) <= _SHORT_SHARE * len(runs):
+    waste_dpu_h = sum((run.dpus or 0.0) * (BILLED_S - run.run.execution_s) for run in short) / 3600
+    is_much = waste_dpu_h >= _LEAST_WASTE_DPU_H
+    if len(runs) < _LEAST_RUNS or len(short) <= _SHORT_SHARE * len(runs) or not is_much:
         told = f"{len(short):,} of {counted(len(runs), 'run')} took less than the {BILLED_S:.0f} s that each is billed."
         return passed(code, title, told)
     seconds = sum(run.run.execution_s for run in short)
     sentence = (
         f"{len(short):,} of the last {len(runs):,} runs took less than the {BILLED_S:.0f} s that each is billed at "
-        f"least: {lasting(len(short) * BILLED_S)} are paid for {lasting(seconds)} of work."
+        f"least: {lasting(len(short) * BILLED_S)} are paid for {lasting(seconds)} of work ({waste_dpu_h:,.1f} DPU hours "
+        f"for nothing)."
     )
-    batching = facts.profile.batching
-    told = f"batches are taken after {batching.max_partial_age_s} s, and {RUN_START_S:.0f} s of a run are its start"
-    longer_s = min(86_400, 2 * batching.max_partial_age_s)
-    return Checked(code, title, "warn", sentence, (told,), (setting("batching.max_partial_age_s", longer_s),))
+    told = f"batches are taken after {facts.profile.batching.max_partial_age_s} s"
+    return Checked(code, title, "warn", sentence, (told,), (_larger_batches(facts.profile),))
+
+
+def _larger_batches(profile: Profile) -> Remedy:
+    """Batches that wait longer, as far as the promise lets them; else fewer workers."""
+    age_s = profile.batching.max_partial_age_s
+    longest_s = int(LATENCY_S - SWEEP_S - RUN_START_S)
+    if age_s < longest_s:
+        return setting("batching.max_partial_age_s", min(2 * age_s, longest_s))
+    if profile.job.workers > 2:
+        return setting("job.workers", max(2, profile.job.workers // 2))
+    return Remedy(hint="let files come larger: batches cannot wait longer without breaking the promise of 30 minutes")
 
 
 def _retries(facts: Facts) -> Checked:
@@ -81,7 +95,7 @@ def _retries(facts: Facts) -> Checked:
     failed = [run for run in runs if run.run.has_failed]
     total, wasted = _dpu_s(runs), _dpu_s(failed)
     share = wasted / total if total else 0.0
-    if len(runs) < _LEAST_RUNS or share <= _FAILED_SHARE:
+    if len(runs) < _LEAST_RUNS or share <= _FAILED_SHARE or wasted / 3600 < _LEAST_WASTE_DPU_H:
         return passed(code, title, f"{len(failed):,} of the last {counted(len(runs), 'run')} failed.")
     sentence = (
         f"{len(failed):,} of the last {len(runs):,} runs failed, and took {share:.0%} of their DPU hours "

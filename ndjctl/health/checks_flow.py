@@ -207,7 +207,7 @@ def _concurrency(facts: Facts) -> Checked:
     evidence = some(f"{count:,} starts refused in the last minutes: {why}" for why, count in refusals.items())
     if refusals[_NO_QUOTA]:
         sentence = f"The account has no room for more runs: {counts}, the oldest for {lasting(oldest_s)}."
-        ask = Remedy(hint="ask AWS for a higher quota: 'ndjctl config check' names it and how much is needed")
+        ask = Remedy(hint="ask AWS for a higher quota: 'config check' names it and how much is needed")
         return Checked(code, title, _how_bad(oldest_s), sentence, evidence, (ask,))
     sentence = f"Every run that the job may have at once is under way: {counts}, the oldest for {lasting(oldest_s)}."
     by_hand = slots < profile.job.max_concurrent_runs

@@ -15,7 +15,7 @@ Remedies = tuple[Remedy, ...]
 
 DEPLOY = Remedy(("deploy",))
 SWEEP = Remedy(("sweep",))
-REDRIVE_DLQ = Remedy(("redrive", "dlq"))
+REDRIVE_DLQ = Remedy(("redrive", "dlq"), hint="says what to do with messages that announce no file")
 REDRIVE_FAILED = Remedy(("redrive", "failed"), hint="enters again what failed")
 PROFILE_TOO = "and set it in the profile too: the next deployment goes by that"
 
@@ -89,7 +89,7 @@ _REMEDIES: dict[str, Callable[[Profile], Remedies]] = {
     known.EXECUTOR_LOST.code: lambda profile: (larger_worker(profile), REDRIVE_FAILED),
     known.DISK_FULL.code: lambda profile: (larger_worker(profile), REDRIVE_FAILED),
     known.KEY.code: _hinted(
-        "enable the key (or cancel its deletion) and let both roles use it: 'ndjctl config check' says what it lacks",
+        "enable the key (or cancel its deletion) and let both roles use it: 'config check' says what it lacks",
         REDRIVE_FAILED,
     ),
     known.ACCESS_DENIED.code: _deploy_and_redrive,
@@ -100,7 +100,7 @@ _REMEDIES: dict[str, Callable[[Profile], Remedies]] = {
         setting("job.max_concurrent_runs", min(1000, 2 * profile.job.max_concurrent_runs)),
     ),
     known.QUOTA.code: lambda _profile: (
-        Remedy(hint="ask AWS for a higher quota: 'ndjctl config check' names it and how much is needed"),
+        Remedy(hint="ask AWS for a higher quota: 'config check' names it and how much is needed"),
     ),
     known.NO_CAPACITY.code: _again,
     known.JOB_MISSING.code: lambda _profile: (DEPLOY, SWEEP),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.health.model import Checked, headline
 from ndjctl.output.base import PIPE_WIDTH, View, console, one_line
-from ndjctl.output.remedies import Typed, indented, remedy_document, remedy_lines
+from ndjctl.output.remedies import Typed, clipped, indented, remedy_document, remedy_lines
 from ndjctl.output.times import shown, told
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def _screen(
     tally = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items() if count)
     blocks: list[RenderableType] = [Text.assemble((word, HEADLINE_STYLES[word]), f"  {env}, {shown(at)}: {tally}")]
     for each in checked:
-        if each.verdict != "pass":
+        if each.verdict in ("fail", "warn"):
             blocks += [Text(""), *_told(each, typed, width)]
-    passes = [each for each in checked if each.verdict == "pass"]
-    if passes:
+    rest = [each for each in checked if each.verdict not in ("fail", "warn")]
+    if rest:
         blocks.append(Text(""))
-        blocks += [_passed(each) for each in passes]
+        blocks += [_line(each) for each in rest]
     return Group(*blocks)
 
 
@@ -73,13 +73,15 @@ def _told(each: Checked, typed: Typed, width: int) -> Iterable[RenderableType]:
     yield Text.assemble((f"{each.verdict.upper():<7} ", STYLES[each.verdict]), (each.code, "bold"), f"  {each.title}")
     yield indented(each.sentence, width)
     for line in each.evidence:
-        yield indented(f"- {line}", width, "dim")
+        yield indented(f"- {clipped(line)}", width, "dim")
     yield from remedy_lines(each.remedies, typed, width)
 
 
-def _passed(each: Checked) -> RenderableType:
+def _line(each: Checked) -> RenderableType:
     from rich.text import Text
 
-    line = Text.assemble(("pass    ", STYLES["pass"]), f"{each.code}  ", (one_line(each.sentence), "dim"))
+    line = Text.assemble(
+        (f"{each.verdict:<7} ", STYLES[each.verdict]), f"{each.code}  ", (one_line(each.sentence), "dim")
+    )
     line.no_wrap, line.overflow = True, "ellipsis"
     return line

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ndjctl.health.errors_found import Found, Group, Where
+from ndjctl.health.errors_found import Failure, Found, Group, Where
 from ndjctl.health.model import Remedy
 from ndjctl.output.base import PIPE_WIDTH, View, console, one_line
 from ndjctl.output.progress import counted
-from ndjctl.output.remedies import Typed, indented, remedy_document, remedy_lines
+from ndjctl.output.remedies import Typed, clipped, indented, remedy_document, remedy_lines
 from ndjctl.output.times import shown, told
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def _document(group: Group, remedies: Sequence[Remedy], typed: Typed) -> dict[st
     }
 
 
+def _example(each: Failure) -> str:
+    return f"{each.subject}: {each.text}" if each.subject else each.text
+
+
 def _screen(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> RenderableType:
     from rich.console import Group as Block
     from rich.text import Text
@@ -64,14 +68,13 @@ def _screen(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> Rende
             Text.assemble(
                 (f"{group.count:>5,} x ", "bold red"),
                 (one_line(group.cause.code), "bold"),
-                f"  {_PLACES[group.where]}, {shown(group.first)} to {shown(group.last)}",
+                f"  {_PLACES[group.where]}",
             )
         )
-        blocks.append(indented(f"{title[0].upper()}{title[1:]}. {group.cause.meaning}" if title else "", width))
+        blocks.append(indented(f"{shown(group.first)} to {shown(group.last)}", width))
+        blocks.append(indented(f"{clipped(title[:1].upper() + title[1:])}. {group.cause.meaning}", width))
         for each in group.examples[:1]:
-            blocks.append(
-                indented(f"- {each.subject}: {each.text}" if each.subject else f"- {each.text}", width, "dim")
-            )
+            blocks.append(indented(f"- {clipped(_example(each))}", width, "dim"))
         blocks += remedy_lines(remedies(group), typed, width)
         blocks.append(Text(""))
     for where, reading in found.not_read.items():

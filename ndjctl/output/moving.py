@@ -22,6 +22,16 @@ def counting(doing: str, noun: str, total: int | None = None) -> Iterator[Callab
         yield _Count(lambda count: say(_told(doing, noun, count, total)), LINE_EVERY_S, time.monotonic)
 
 
+@contextmanager
+def progress_beside_rows(doing: str, noun: str) -> Iterator[Callable[[int], None]]:
+    """As counting(), for a list that is shown while it is read: nothing where both would move on the same terminal."""
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        yield lambda _count: None
+        return
+    with counting(doing, noun) as progress:
+        yield progress
+
+
 def _told(doing: str, noun: str, count: int, total: int | None) -> str:
     return f"{doing}: {counted(count, noun)}" + ("" if total is None else f" of about {total:,}")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_PLACE = re.compile(r"\bat (?:or behind )?(character|byte) (\d{1,12})")
+_PLACE = re.compile(r"\b(ends )?at (?:or behind )?(character|byte) (\d{1,12})")
 _CUT = "…"
 _LEFT_PART = 0.6
 """Of the window: what is before a mistake tells more than what is behind it."""
@@ -20,13 +20,14 @@ class Window(NamedTuple):
 
 
 def position(raw: bytes, detail: str) -> int | None:
-    """The index of the character that is at fault, as of decoded(). detail: as the job says what is wrong with a line,
+    """The index of the character that is at fault, as of decoded(); behind the last one where the line ends too early.
+    detail: as the job says what is wrong with a line,
     which ends with the place; what it quotes of the line comes before that."""
     found = _PLACE.findall(detail)
     if not found:
         return None
-    unit, number = found[-1]
-    index = int(number) - 1
+    ends, unit, number = found[-1]
+    index = int(number) - (not ends)  # what is missing is behind the end
     if unit == "byte":
         return len(decoded(raw[:index]))
     return min(index, len(decoded(raw)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.health.model import Remedy
 from ndjctl.output.base import one_line
+from ndjctl.output.shell import quoted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,8 +37,7 @@ def remedy_lines(remedies: Iterable[Remedy], typed: Typed, width: int) -> Iterat
 
 
 def command_lines(command: str, width: int) -> list[str]:
-    """The command in lines of at most `width` columns, where its words let it, joined by backslashes. Words that would
-    move the cursor are escaped as the shell's $'...'."""
+    """The command in lines of at most `width` columns, where its words let it, joined by backslashes."""
     lines: list[str] = []
     for piece in _pieces(command):
         if lines and len(lines[-1]) + 1 + len(piece) + len(_CONTINUED) <= width:
@@ -53,7 +53,7 @@ def _pieces(command: str) -> Iterator[str]:
     """Its words as they are typed, an option together with its value."""
     option = ""
     for word in shlex.split(command):
-        typed = _word(word)
+        typed = quoted(word)
         if word.startswith("-"):
             if option:
                 yield option
@@ -65,15 +65,21 @@ def _pieces(command: str) -> Iterator[str]:
         yield option
 
 
-def _word(word: str) -> str:
-    if word.isprintable():
-        return shlex.quote(word)
-    return "$'" + one_line(word.replace("\\", "\\\\").replace("'", "\\'")) + "'"
-
-
 def indented(text: str, width: int, style: str = "", indent: int = len(INDENT)) -> RenderableType:
-    """A paragraph within the columns that are left."""
+    """A paragraph within so many columns."""
+    from rich.constrain import Constrain
     from rich.padding import Padding
     from rich.text import Text
 
-    return Padding(Text(one_line(text), style=style), (0, 0, 0, indent), expand=False)
+    return Constrain(Padding(Text(one_line(text), style=style), (0, 0, 0, indent), expand=False), width)
+
+
+_CLIPPED_CHARS = 240
+
+
+def clipped(text: str) -> str:
+    """One line of evidence for a screen: the middle of a long one is left out, for keys may have 1,024 bytes. --json
+    has all of it."""
+    line = one_line(text)
+    kept = (_CLIPPED_CHARS - 3) // 2
+    return line if len(line) <= _CLIPPED_CHARS else f"{line[:kept]}...{line[-kept:]}"

@@ -1,4 +1,4 @@
-"""Commands as they are printed on a console, so that they can be typed as they stand there, whatever a key has in it."""
+"""Commands as they are printed on a console, so that they can be typed as they stand, whatever a key has in it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ def typeable(command: str) -> str:
     cursor is written with their escapes: $'a\\nb.ndjson'."""
     if command.isprintable():
         return command
-    return " ".join(map(_quoted, shlex.split(command)))
+    return " ".join(map(quoted, shlex.split(command)))
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """One word of a command line, printable."""
     if word.isprintable():
         return shlex.quote(word)
     return "$'" + "".join(map(_escaped, word)) + "'"

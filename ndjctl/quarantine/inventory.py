@@ -29,11 +29,11 @@ from ndjctl.redrive.tracking import Entry, Tracking
 
 HELD = "held"
 RELEASED = "released"
-REPLACED = "replaced"
+MOVED_ON = "moved on"
 PURGED = "purged"
-STATES = (HELD, RELEASED, REPLACED, PURGED)
-"""HELD: still set aside. RELEASED: sent into the pipeline again. REPLACED: the copy of a version of a file that a newer
-one has taken the place of. PURGED: deleted."""
+STATES = (HELD, RELEASED, MOVED_ON, PURGED)
+"""HELD: still set aside. RELEASED: sent into the pipeline again. MOVED_ON: the copy of a
+file that the ledger has as something else by now, as when a newer version came. PURGED: deleted."""
 
 UNREADABLE = "not readable as quarantined lines"
 
@@ -192,7 +192,7 @@ def _state_of_copy(listed: Listed, entry: Entry | None, released: ReleasedOf) ->
     # One that was written after that is of a version that came later.
     if at is not None and at + _SKEW >= listed.modified.astimezone(timezone.utc):
         return RELEASED
-    return HELD if entry is None else REPLACED
+    return HELD if entry is None else MOVED_ON
 
 
 def _count_purged(place: Place, etag: str, purged: Sequence[PurgedObject], counts: Counts) -> None:

@@ -44,11 +44,13 @@ class Fault:
 
 @dataclass
 class Site:
-    """A deployed pipeline and somebody with the AWS console open. count: files that were put so far."""
+    """A deployed pipeline and somebody with the AWS console open. count: files that were put so far. is_whole: whether
+    nothing is known to be wrong with it."""
 
     pipeline: Pipeline
     hands: Hands
     count: int = 0
+    is_whole: bool = False
 
     def put(self, body: bytes = b'{"a":1}\n' * LINES) -> str:
         """Uploads a file that nobody put before; its event goes where it goes."""
@@ -304,9 +306,9 @@ FAULTS = (
     Fault("dead letters", "dead-letters", dead_letters),
     Fault("size rule wrong", "size-rule", the_size_rule_is_wrong, more=("quarantine", "lost-events")),
     Fault("event lost", "lost-events", an_event_is_lost, more=()),
-    Fault("mapping disabled", "mapping", the_mapping_is_disabled),
-    Fault("schedule disabled", "schedule", the_schedule_is_disabled),
-    Fault("function switched off", "function", the_function_is_switched_off),
+    Fault("mapping disabled", "mapping", the_mapping_is_disabled, is_slow=True),
+    Fault("schedule disabled", "schedule", the_schedule_is_disabled, is_slow=True),
+    Fault("function switched off", "function", the_function_is_switched_off, is_slow=True),
     Fault("job not there", "job", the_job_is_gone, is_slow=True, more=("job-missing", "lost-events")),
     Fault("job out of memory", "out-of-memory", the_job_runs_out_of_memory, is_slow=True),
     Fault("concurrency exhausted", "concurrency", no_concurrency_is_left, is_slow=True),

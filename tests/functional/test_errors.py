@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ndjctl.contracts import iso_utc
 from ndjctl.health.errors_found import EXAMPLES, MOST_GROUPS, OTHERS, Found, find_errors
@@ -53,6 +54,27 @@ def found_in(
         "s3": operations.s3,
     }
     return find_errors(services.__getitem__, NAMES, "dev", since), asked
+
+
+class Nothing:
+    """A service in which what is asked for is not there."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self.meta = SimpleNamespace(region_name="us-east-1")
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def refuse(**_request: Any) -> Any:
+            raise ClientError({"Error": {"Code": self._code, "Message": "no"}}, operation)
+
+        return refuse
+
+
+@pytest.fixture
+def without_glue(operations: Operations) -> Operations:
+    """moto's Glue needs a module more than the tests have."""
+    operations.clients["glue"] = Nothing("EntityNotFoundException")
+    return operations
 
 
 def line(message: str, at: datetime) -> dict[str, Any]:
@@ -132,12 +154,12 @@ def test_files_and_manifests_of_all_pages_grouped_without_their_names(operations
     operations.manifest("20261123T100000000Z-00000002", "ready", error="odd")
     operations.manifest("20261123T100000000Z-00000003", "done")
     found, _ = found_in(operations, now() - timedelta(hours=1), [[]])
-    assert [(group.where, group.cause.code, group.count) for group in found.groups] == [
-        ("files", "unknown", 400),
+    assert (found.groups[0].where, found.groups[0].count) == ("files", 400)
+    assert {(group.where, group.cause.code, group.count) for group in found.groups[1:]} == {
         ("manifests", "unknown", 1),
         ("manifests", "out-of-memory", 1),
-    ] or [group.count for group in found.groups] == [400, 1, 1]
-    assert found.groups[0].pattern == "<uri> took <n> s"
+    }
+    assert found.groups[0].pattern == "<uri>: took <n> s"
     assert len(found.groups[0].examples) == EXAMPLES
 
 
@@ -151,10 +173,10 @@ def test_what_is_kept_is_bounded_however_many_kinds_there_are(operations: Operat
     assert {group.pattern: group.count for group in found.groups}[OTHERS] == 300
 
 
-def test_a_place_that_is_refused_costs_itself_only(operations: Operations) -> None:
-    operations.deploy()
-    operations.put(DAY, "a.ndjson", status="failed", error=OOM, upload_time=iso_utc(now()), updated_at=iso_utc(now()))
-    document = operations("errors", "--json").document
+def test_a_place_that_is_refused_costs_itself_only(without_glue: Operations) -> None:
+    without_glue.deploy()
+    without_glue.put(DAY, "a.ndjson", status="failed", error=OOM, upload_time=iso_utc(now()), updated_at=iso_utc(now()))
+    document = without_glue("errors", "--json").document
     assert {each["where"] for each in document["not_read"]} == {"runs", "function"}
     assert [(group["where"], group["cause"], group["count"]) for group in document["groups"]] == [
         ("files", "out-of-memory", 1)
@@ -165,15 +187,15 @@ def test_a_place_that_is_refused_costs_itself_only(operations: Operations) -> No
         "ndjctl deploy --env dev --set job.worker_type=G.2X",
         "ndjctl redrive failed --env dev",
     ]
-    out = operations("errors").out
-    assert "not read: Glue runs: AWS refused GetJobRuns" in out
+    out = without_glue("errors").out
+    assert "not read: Glue runs: AWS refused get_job_runs" in out
     assert "$ ndjctl deploy --env dev --set job.worker_type=G.2X" in out
     assert out.splitlines()[-1].startswith("1 failure, 1 cause in dev since ")
 
 
-def test_nothing_failed(operations: Operations) -> None:
-    operations.deploy()
-    answer = operations("errors", "--since", "2h")
+def test_nothing_failed(without_glue: Operations) -> None:
+    without_glue.deploy()
+    answer = without_glue("errors", "--since", "2h")
     assert answer.code == 0
     assert answer.out.splitlines()[-1].startswith("Nothing failed in dev since ")
 
@@ -187,17 +209,17 @@ def test_nothing_failed(operations: Operations) -> None:
         (("doctor", "extra"), "extra"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(operations: Operations, words: tuple[str, ...], said: str) -> None:
-    answer = operations(*words)
+def test_what_cannot_be_meant_is_refused(without_glue: Operations, words: tuple[str, ...], said: str) -> None:
+    answer = without_glue(*words)
     assert answer.code == 2
     assert said in answer.err
 
 
-def test_an_environment_that_is_not_deployed(operations: Operations) -> None:
-    answer = operations("errors")
+def test_an_environment_that_is_not_deployed(without_glue: Operations) -> None:
+    answer = without_glue("errors")
     assert answer.code == 2
     assert "The environment dev is not deployed: run 'ndjctl deploy --env dev' first." in answer.err
-    answer = operations("doctor", "--json")
+    answer = without_glue("doctor", "--json")
     assert answer.code == 1
     document = answer.document
     assert (document["ok"], document["headline"]) == (False, "DOWN")
@@ -206,15 +228,15 @@ def test_an_environment_that_is_not_deployed(operations: Operations) -> None:
     assert [each["command"] for each in deployment["remedies"]] == ["ndjctl deploy --env dev"]
 
 
-def test_half_an_environment_is_told_part_by_part(operations: Operations) -> None:
-    operations.deploy()
+def test_half_an_environment_is_told_part_by_part(without_glue: Operations) -> None:
+    without_glue.deploy()
     key = f"{DAY}-[bold]emoji😀\n{'k' * 900}.ndjson"
-    operations.put(DAY, key, status="failed", error=OOM, upload_time=iso_utc(now()), updated_at=iso_utc(now()))
-    answer = operations("doctor", "--quick", "--json")
+    without_glue.put(DAY, key, status="failed", error=OOM, upload_time=iso_utc(now()), updated_at=iso_utc(now()))
+    answer = without_glue("doctor", "--quick", "--json")
     verdicts = {each["code"]: each["verdict"] for each in answer.document["checks"]}
     assert answer.code == 1
     assert {code for code, verdict in verdicts.items() if verdict == "fail"} >= {"function", "job", "out-of-memory"}
-    out = operations("doctor", "--quick").out
+    out = without_glue("doctor", "--quick").out
     assert r"[bold]emoji😀\n" in out
     assert max(map(len, out.splitlines())) <= 160
     assert "\x1b" not in out

@@ -22,10 +22,15 @@ from ndjctl.contracts import (
     RUNNING,
     STARTED,
     Attr,
+    Purge,
+    PurgedObject,
+    bad_lines_key,
     date_prefix,
     iso_utc,
     part_key,
 )
+from ndjctl.errors import WorkFailed
+from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.check import Places, reconcile
 from ndjctl.reconcile.scope import scope_of
 from tests.reconcile_world import DAY, PAGE, Silent, World, bad_lines
@@ -501,3 +506,92 @@ def test_what_is_wrong_is_found_on_every_page(world: World) -> None:
         world.put_manifest(IDS[number], [key])
     remedies = [("missing", 2, f"reprocess --manifest {IDS[number]}") for number in range(2, 7)]
     assert world.found() == [("stuck", 5, "sweep"), *remedies]
+
+
+# ------------------------------------------------------------------------------------------------------------- purged
+
+
+def purge(world: World, *objects: PurgedObject, number: int = 0) -> None:
+    record = Purge("20260314T150000000Z-0000000p", DAY, iso_utc(world.now), "user/ann", objects)
+    QuarantineRecords(world.s3, world.names.manifest_bucket).put_purge(record, number)
+
+
+def of_bad_lines(world: World, **more: Any) -> PurgedObject:
+    """The object of bad lines of the first manifest, with one line of each of its two files."""
+    key = bad_lines_key(DAY, IDS[0], 0)
+    head = world.s3.head_object(Bucket=world.names.quarantine_bucket, Key=key)
+    lines = {world.uri(A): 1, world.uri(B): 1}
+    facts = {"run_id": "jr_1", "lines": lines, "reasons": {"not JSON": 2}, **more}
+    return PurgedObject(key, head["ETag"].strip('"'), head["ContentLength"], **facts)
+
+
+def test_purged_bad_lines_are_accounted_for(world: World) -> None:
+    purged = of_bad_lines(world)
+    purge(world, purged)
+    day = world.reconcile().findings.days[DAY]
+    assert (day.bad_lines, day.purged_lines) == (3, 0), "it is on record, and not deleted"
+    world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=purged.key)
+    assert world.found() == []
+    day = world.reconcile().findings.days[DAY]
+    assert (day.lines, day.rows, day.bad_lines, day.purged_lines) == (25, 22, 1, 2)
+    purge(world, purged, number=1)  # as one that died and was begun again
+    assert world.reconcile().findings.days[DAY].purged_lines == 2
+
+
+def test_lines_of_one_reason_that_were_purged_are_accounted_for(world: World) -> None:
+    purged = of_bad_lines(world, lines={world.uri(A): 1}, reasons={"not JSON": 1})
+    purge(world, purged)
+    world.put_bad_lines(IDS[0], 0, [B])
+    assert world.found() == []
+    assert world.reconcile().findings.days[DAY].purged_lines == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"run_id": "jr_another"},  # the output was written again since
+        {"lines": {"s3://b/other.ndjson": 2}},
+    ],
+)
+def test_another_loss_is_not_taken_for_a_purge(world: World, more: dict[str, Any]) -> None:
+    purged = of_bad_lines(world, **more)
+    purge(world, purged)
+    world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=purged.key)
+    assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[0]}")]
+
+
+def test_a_purge_hides_no_line_too_many(world: World) -> None:
+    purge(world, of_bad_lines(world))
+    world.put_bad_lines(IDS[0], 0, [A, A, B])
+    assert world.found() == [("duplicated", 1, f"reprocess --manifest {IDS[0]}")]
+
+
+def test_a_quarantined_file_whose_copy_was_purged(world: World) -> None:
+    key = f"in/{DAY}-large.ndjson"
+    copy = f"{DAY}/too-large/{key}"
+    about = {Attr.QUARANTINE_KEY: copy, Attr.SIZE_BYTES: 8}
+    world.put_file(key, status=QUARANTINED, **about)
+    assert [kind for kind, _, _ in world.found()] == ["missing"]
+    purge(world, PurgedObject(copy, "e", 8))
+    assert world.found() == []
+    day = world.reconcile().findings.days[DAY]
+    assert (day.quarantined, day.purged_files) == (1, 1)
+    world.set_file(key, **{Attr.SIZE_BYTES: 9})
+    assert [kind for kind, _, _ in world.found()] == ["missing"], "a copy of another version"
+
+
+def test_a_purged_file_that_the_ledger_has_forgotten(world: World) -> None:
+    key = f"in/{DAY}-large.ndjson"
+    world.put_input(key)
+    world.now = world.started + timedelta(days=20)
+    assert ("never seen", 1, f"backfill --date {DAY}") in world.found()
+    purge(world, PurgedObject(f"{DAY}/too-large/{key}", "e", 8))
+    assert world.found() == []
+    assert world.reconcile().findings.days[DAY].by_report == 1
+
+
+def test_a_record_of_a_version_to_come_is_said(world: World) -> None:
+    body = b'{"format": "ndjctl.purge", "version": 99}'
+    world.s3.put_object(Bucket=world.names.manifest_bucket, Key=f"purges/{DAY}/x-00000.json", Body=body)
+    with pytest.raises(WorkFailed, match="version 99; this program reads 1 to 1: upgrade it"):
+        world.reconcile()

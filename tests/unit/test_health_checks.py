@@ -424,6 +424,10 @@ def test_what_is_wrong_is_named_with_what_mends_it(
 
 OVER = [
     (
+        "short runs of a laptop",
+        {"runs": runs(*(run(f"jr_{n}", "SUCCEEDED", lasted_s=20, dpus=2.0) for n in range(6)))},
+    ),
+    (
         "a run that another has made good",
         {"runs": runs(run("jr_2", "SUCCEEDED"), run("jr_1", "FAILED", error="OutOfMemoryError"))},
     ),
