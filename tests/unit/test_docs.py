@@ -15,6 +15,7 @@ from ndjctl.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
 TREE: Any = typer.main.get_command(app)
 
 
@@ -46,8 +47,8 @@ def test_every_command_and_option_explains_itself() -> None:
 
 
 def _typed() -> list[list[str]]:
-    """What README shows to be typed, as words."""
-    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README, re.DOTALL)
+    """What README and the operators' pages show to be typed, as words."""
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README + OPERATING, re.DOTALL)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     return [shlex.split(line, comments=True) for line in lines if re.match(r"(NDJ_\w+=\S+ )*ndjctl ", line)]
 
