@@ -207,7 +207,7 @@ def _field_lines(step: Step) -> list[Text]:
     if step.resource.kind == "alias":
         paths = [change.path for change in step.changes]
         fields = ", ".join(dict.fromkeys(path[-1] if path[0] == "Version" else path[0] for path in paths))
-        version = step.observed.facts.get("version") if step.observed else None
+        version = step.observed.facts.get("version", "$LATEST") if step.observed else None
         return [Text(one_line(f"version {version} -> a new one ({fields})"))]
     return [_field_line(change) for change in step.changes]
 

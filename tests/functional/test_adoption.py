@@ -143,6 +143,20 @@ def _and_it_is_ours(command: Command, after: Dump, names: dict[str, str]) -> Non
     assert [item["file_key"]["S"] for item in listed["Items"]] == ["x.ndjson"]
 
 
+def test_a_function_made_by_hand_whose_alias_is_on_its_unpublished_code_is_taken_over(command: Command) -> None:
+    """As `aws lambda create-alias --function-version '$LATEST'` makes it."""
+    predecessor.deploy(command.hands, "dev")
+    lambda_, name = command.hands.client("lambda"), command.names.function
+    lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    assert "Published" in command.changes()[f"alias/{command.names.live_function}"]
+    assert "version $LATEST -> a new one (Published" in command.does("plan").out
+    command.does("drift", code=1)
+    command.does("destroy", "--json")
+    command.does("deploy", "--allow-data-loss")
+    assert lambda_.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    assert command.changes() == {}
+
+
 def test_a_queue_that_the_bucket_tells_twice_is_told_once(command: Command) -> None:
     """By a notification of the predecessor and one of ours, of which S3 takes one only; whoever else is told stays."""
     command.does("deploy")

@@ -109,7 +109,7 @@ def function(setting: Setting) -> tuple[Resource, ...]:
     live = Resource(
         "alias",
         names.live_function,
-        {"Version": configuration, "Weights": {}},  # all of it to one version
+        {"Published": True, "Version": configuration, "Weights": {}},  # all of it to one version, which never changes
         needs=(body.id,),
         whole=(("Version", "Environment", "Variables"), ("Weights",)),
         keep=body.keep,
