@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ndjctl.deploy.kinds.base import Aws, Resource, found
-from ndjctl.deploy.model import ENVIRONMENT_TAG, Observed, Plan, Step
+from ndjctl.deploy.model import ENVIRONMENT_TAG, Observed, Plan, Step, other_owner
 
 COUNTED_PAGES = 100
 """Pages that are counted of a bucket (a thousand objects each) or a table (a megabyte each); a larger one is told as
@@ -102,19 +102,19 @@ def survey(
 
 
 def _item(resource: Resource, there: Observed, aws: Aws, deletes_data: bool) -> Item:
-    ours = resource.fields.get("Tags", {}).get(ENVIRONMENT_TAG)
-    owner = there.fields.get("Tags", {}).get(ENVIRONMENT_TAG)
+    takes_tags = ENVIRONMENT_TAG in resource.fields.get("Tags", {})
+    owner = other_owner(resource, there)
     contents = _contents(resource, there, aws)
     fate: Fate = "goes"
-    if ours is not None and owner is None:
-        fate = "stays: ndjctl did not make it"
-    elif ours is not None and owner != ours:
+    if owner is not None:
         fate = "stays: it is not this environment's"
+    elif takes_tags and ENVIRONMENT_TAG not in there.fields.get("Tags", {}):
+        fate = "stays: ndjctl did not make it"
     elif contents is not None and contents.is_data and not deletes_data:
         fate = "stays: it holds data"
     elif contents is not None and contents.of_others:
         fate = "stays: others keep objects in it"
-    return Item(resource, there, fate, contents, str(owner) if ours and owner and owner != ours else None)
+    return Item(resource, there, fate, contents, owner)
 
 
 def _ours_in(item: Item, aws: Aws) -> list[Item]:

@@ -15,6 +15,9 @@ Danger = Literal["deletes data", "shrinks below what is running", "replaces a ta
 ENVIRONMENT_TAG = "ndjctl:environment"
 """The tag that says which environment a resource belongs to. Two environments under the same names are told by it."""
 
+REGION_TAG = "ndjctl:region"
+"""The tag of what has one name in all regions, as buckets and roles have: where the rest of its environment is."""
+
 
 class Absent:
     """The value of a field that is not there, or must not be there."""
@@ -62,6 +65,20 @@ class Observed:
     facts: Mapping[str, int] = field(default_factory=dict)
 
 
+def other_owner(resource: Resource, observed: Observed | None) -> str | None:
+    """The environment that the resource is tagged with, where it is not ours: 'prod', or 'prod in us-east-1' where its
+    region alone is another one."""
+    ours = resource.fields.get("Tags", {})
+    theirs = observed.fields.get("Tags", {}) if observed else {}
+    environment = theirs.get(ENVIRONMENT_TAG)
+    if not ours.get(ENVIRONMENT_TAG) or not environment:
+        return None
+    if environment != ours[ENVIRONMENT_TAG]:
+        return str(environment)
+    region = theirs.get(REGION_TAG)
+    return f"{environment} in {region}" if region and ours.get(REGION_TAG, region) != region else None
+
+
 @dataclass(frozen=True)
 class FieldChange:
     """One field that is not as it should be. old is ABSENT where it is new, new where it goes. is_hidden: the old value
@@ -87,7 +104,7 @@ class Step:
     action: Action
     changes: tuple[FieldChange, ...] = ()
     dangers: tuple[Danger, ...] = ()
-    owner: str | None = None  # another environment that the resource is tagged with
+    owner: str | None = None  # another environment that the resource is tagged with, as of other_owner()
 
     @property
     def all_dangers(self) -> frozenset[Danger]:

@@ -252,6 +252,53 @@ def test_the_names_of_another_environment_are_refused_unless_taken_over(command:
     assert "belong to the environment 'dev'" in command.does("plan", env="prod").out
 
 
+ELSEWHERE = ("--set", "region=eu-west-1")
+
+
+def test_the_same_environment_in_another_region_is_refused(command: Command) -> None:
+    """Buckets and roles have one name in all regions."""
+    command.does("deploy")
+    before = dump(command.hands, with_ids=True, with_data=True)
+    tags = command.hands.client("s3").get_bucket_tagging(Bucket=command.names.output_bucket)["TagSet"]
+    assert {"Key": "ndjctl:region", "Value": "us-east-1"} in tags
+
+    with command.writes() as writes:
+        for words in (
+            *(("plan",), ("drift",), ("rollback",), ("deploy",), ("deploy", "--take-over", "--json")),
+            *(("destroy",), ("destroy", "--yes", "--delete-data", "--json")),
+        ):
+            refused = command.does(*words, *ELSEWHERE, code=2)
+            if words != ("rollback",):
+                assert "lies in us-east-1, and this environment is to be in eu-west-1" in refused.error
+                assert "--set suffix=..." in refused.error
+    assert writes == []
+    assert different(dump(command.hands, with_ids=True, with_data=True), before) == {}
+
+    # Without its buckets, and so without its history, its roles still say whose they are.
+    command.does("destroy", "--yes", "--delete-data")
+    roles = command.hands.client("iam")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    theirs = [{"Key": "ndjctl:environment", "Value": "dev"}, {"Key": "ndjctl:region", "Value": "us-east-1"}]
+    roles.create_role(RoleName=command.names.job_role, AssumeRolePolicyDocument=trust, Tags=theirs)
+    assert command.does("plan", "--json", *ELSEWHERE).document["owners"] == ["dev in us-east-1"]
+    refused = command.does("deploy", *ELSEWHERE, code=2)
+    assert "belong to the environment 'dev in us-east-1'" in refused.error
+    assert "--take-over" in refused.error
+    refused = command.does("destroy", "--yes", *ELSEWHERE, code=2)
+    assert "say --set region=us-east-1" in refused.error
+
+
+def test_with_a_suffix_it_is_in_two_regions(command: Command) -> None:
+    command.does("deploy")
+    before = dump(command.hands, with_ids=True, with_data=True)
+    command.suffix = "eu"
+    command.does("deploy", *ELSEWHERE)
+    assert command.changes(*ELSEWHERE) == {}
+    command.does("drift", *ELSEWHERE)
+    command.does("destroy", "--yes", "--delete-data", *ELSEWHERE)
+    assert different(dump(command.hands, with_ids=True, with_data=True), before) == {}
+
+
 def test_what_has_no_owner_is_taken_over_without_a_word(command: Command) -> None:
     """Made by hand, or by other tools: their tags are kept."""
     iam = command.hands.client("iam")

@@ -26,7 +26,7 @@ def _role(setting: Setting, name: str, service: str, policy: dict[str, Any]) -> 
     fields: dict[str, Any] = {
         "Trust": trust(policies.trust_policy(f"{service}.amazonaws.com")),
         "Policy": by_sid(policy),
-        "Tags": setting.tags,
+        "Tags": setting.global_tags,
     }
     # Without one in the profile a boundary that the account's rules have put on the role is none of ours.
     if setting.profile.security.permissions_boundary_arn is not None:

@@ -40,7 +40,7 @@ def _bucket(setting: Setting, name: str) -> Resource:
         "ObjectOwnership": "BucketOwnerEnforced",
         "Policy": by_sid(policies.tls_only_policy(setting.arns, name)),
         "Lifecycle": _lifecycle(setting, name),
-        "Tags": setting.tags,
+        "Tags": setting.global_tags,
     }
     ours = (*(("Policy", sid) for sid in fields["Policy"]), *(("Lifecycle", rule) for rule in fields["Lifecycle"]))
     return Resource("bucket", name, fields, whole=ours)

@@ -28,7 +28,7 @@ from ndjctl.deploy.kinds.base import (
 )
 from ndjctl.deploy.kinds.documents import merged_policy
 from ndjctl.deploy.model import ABSENT
-from ndjctl.errors import CloudError
+from ndjctl.errors import CloudError, UsageError
 
 _BUSY = {"OperationAborted": "", "NoSuchBucket": ""}  # a bucket of this name is being made or removed
 
@@ -39,7 +39,7 @@ class BucketKind(Kind):
     def observe(self, aws: Aws, resource: Resource) -> Observed | None:
         s3, name = aws.client("s3"), resource.name
         try:
-            s3.head_bucket(Bucket=name)
+            head = s3.head_bucket(Bucket=name)
         except ClientError as error:
             if error_code(error) in ("403", "AccessDenied"):
                 raise CloudError(
@@ -48,6 +48,7 @@ class BucketKind(Kind):
             if is_not_found(error):
                 return None
             raise
+        _check_region(aws, name, head)
         block = found(lambda: s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"])
         encryption = found(lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"])
         owner = found(lambda: s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"])
@@ -114,6 +115,23 @@ class BucketKind(Kind):
 
     def delete(self, aws: Aws, resource: Resource) -> None:
         found(lambda: aws.client("s3").delete_bucket(Bucket=resource.name))
+
+
+def _check_region(aws: Aws, bucket: str, head: Mapping[str, Any]) -> None:
+    """A bucket has one name in all regions, and cannot be moved. head: of HeadBucket. Raises UsageError."""
+    told = head["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    region = told or _location(aws.client("s3").get_bucket_location(Bucket=bucket).get("LocationConstraint"))
+    if region != aws.region:
+        raise UsageError(
+            f"The bucket {bucket} lies in {region}, and this environment is to be in {aws.region}: say --set "
+            f"region={region}, or give the environment in {aws.region} names of its own ('suffix' in its profile, or "
+            f"--set suffix=...); nothing was changed, and a bucket cannot be taken over from another region."
+        )
+
+
+def _location(constraint: str | None) -> str:
+    """The region that GetBucketLocation means (Amazon S3 API reference): the first two have names of old."""
+    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint, str(constraint))
 
 
 def _encryption(configuration: Mapping[str, Any] | None) -> dict[str, Any]:
