@@ -14,11 +14,11 @@ INLINE_POLICY = "ndjctl"
 
 def roles(setting: Setting) -> tuple[Resource, ...]:
     names, arns, profile = setting.names, setting.arns, setting.profile
+    function = policies.function_policy(arns, profile.security, profile.network)
+    job = policies.job_policy(arns, profile.security, profile.network, metrics=profile.job.metrics)
     return (
-        _role(setting, names.job_role, "glue", policies.job_policy(arns, profile.security, profile.network)),
-        _role(
-            setting, names.function_role, "lambda", policies.function_policy(arns, profile.security, profile.network)
-        ),
+        _role(setting, names.job_role, "glue", job),
+        _role(setting, names.function_role, "lambda", function),
     )
 
 
