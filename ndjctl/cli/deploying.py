@@ -64,7 +64,8 @@ def aws_of(invocation: Invocation) -> Aws:
     from ndjctl.deploy.kinds.base import Aws
 
     cloud = invocation.cloud
-    return Aws(cloud.client, cloud.region, cloud.names, time.sleep, artifacts_of((lambda_bundle(), glue_bundle())))
+    artifacts = artifacts_of((lambda_bundle(), glue_bundle()))
+    return Aws(cloud.client, cloud.region, cloud.names, time.sleep, artifacts, now)
 
 
 def make_plan(invocation: Invocation, target: Target, aws: Aws) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -155,6 +156,20 @@ def test_a_function_made_by_hand_whose_alias_is_on_its_unpublished_code_is_taken
     command.does("deploy", "--allow-data-loss")
     assert lambda_.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
     assert command.changes() == {}
+
+
+def test_the_log_that_lambda_began_by_itself_is_taken_over_without_a_flag(command: Command) -> None:
+    """It has no retention. None of its lines is as old as the one that it gets."""
+    logs, group = command.hands.client("logs"), command.names.function_log_group
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    line = {"timestamp": round(time.time() * 1000), "message": "START"}
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=[line])
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["storedBytes"] > 0
+    assert "retentionInDays" in command.changes()[f"log-group/{group}"]
+    assert command.does("plan", "--json").document["dangers"] == []
+    command.does("deploy")
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"] == 14
 
 
 def test_a_queue_that_the_bucket_tells_twice_is_told_once(command: Command) -> None:

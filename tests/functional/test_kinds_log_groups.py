@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ndjctl.deploy.model import ABSENT
 from tests.functional.kinds_world import (
     ACCOUNT,
     KEY,
+    NOW,
     Canned,
     Subject,
     change,
@@ -128,9 +130,14 @@ def test_a_log_group_that_goes_while_it_is_looked_at_is_not_there() -> None:
     assert LogGroupKind().observe(aws.aws, GROUP) is None
 
 
-def test_a_log_group_tells_its_size() -> None:
+@pytest.mark.parametrize(
+    ("age", "age_days"), [(timedelta(days=30, hours=1), 30), (timedelta(days=29, hours=23), 29), (timedelta(-1), 0)]
+)
+def test_a_log_group_tells_its_size_and_age(age: timedelta, age_days: int) -> None:
     aws = Canned("logs")
-    aws.answers("describe_log_groups", {"logGroups": [{"logGroupName": GROUP.name, "storedBytes": 7}]})
+    made_ms = round((NOW - age).timestamp() * 1000)
+    group = {"logGroupName": GROUP.name, "storedBytes": 7, "creationTime": made_ms}
+    aws.answers("describe_log_groups", {"logGroups": [group]})
     aws.answers("list_tags_for_resource", {"tags": {}})
     observed = LogGroupKind().observe(aws.aws, GROUP)
-    assert observed is not None and observed.facts == {"size_bytes": 7}
+    assert observed is not None and observed.facts == {"size_bytes": 7, "age_days": age_days}

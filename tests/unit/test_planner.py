@@ -163,6 +163,20 @@ MANIFESTS = {"objects": 1, objects_under("manifests/"): 1}
         ("table", {"PointInTimeRecovery": True}, {"PointInTimeRecovery": False}, {}, None),
         ("table", {"TimeToLive": "ttl"}, {"TimeToLive": "other"}, {"items": 1}, "deletes data"),
         ("table", {"TimeToLive": "ttl"}, {"TimeToLive": ABSENT}, {"items": 1}, None),
+        # Lines that are older than the new retention go at once; a younger group has none.
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 7, "age_days": 30}, "deletes data"),
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 7, "age_days": 29}, None),
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 7}, "deletes data"),  # nobody says how old
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 0, "age_days": 400}, None),
+        (
+            "log-group",
+            {"retentionInDays": 30},
+            {"retentionInDays": 90},
+            {"size_bytes": 7, "age_days": 60},
+            "deletes data",
+        ),
+        ("log-group", {"retentionInDays": 30}, {"retentionInDays": 7}, {"size_bytes": 7, "age_days": 60}, None),
+        ("log-group", {"retentionInDays": ABSENT}, {"retentionInDays": 7}, {"size_bytes": 7, "age_days": 60}, None),
         (
             "job",
             {"ExecutionProperty": {"MaxConcurrentRuns": 4}},
