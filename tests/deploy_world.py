@@ -113,9 +113,9 @@ class Environment:
 
     def drift(self) -> Plan:
         """What is not as the last deployment asked for, as `ndjctl drift` finds it."""
-        target = last_target(self.history, self.env)
-        assert target is not None
-        return plan_for(target, self.aws, KINDS)
+        last = last_target(self.history, self.env)
+        assert last is not None
+        return plan_for(last[0], self.aws, KINDS)
 
     def deploy(self, *assignments: str, plan: Plan | None = None, agreed: Agreed | None = None) -> Deploying:
         """Carries a plan out (a new one, unless given) with its record in the history."""

@@ -10,6 +10,7 @@ from ndjctl.cli.deploying import (
     AllowDataLossOption,
     AllowReplaceOption,
     AllowShrinkOption,
+    TakeOverOption,
     agreed_of,
     aws_of,
     carry_out,
@@ -32,18 +33,23 @@ def register(app: typer.Typer) -> None:
 def drift(invocation: Invocation) -> None:
     """Show which fields were changed by hand since the last deployment.
 
-    Compares with what the last deployment asked for; where there is no record of one, with the profile. 'ndjctl deploy'
-    mends it. Exit code 1 when something drifted.
+    Compares with what the last deployment asked for; where there is no record of one, with the profile. It says what
+    mends it: 'ndjctl deploy', or 'ndjctl rollback' with that deployment's id where the profile or the code is another
+    one by now. Exit code 1 when something drifted.
     """
-    from ndjctl.deploy.deployment import last_target
+    from ndjctl.deploy.deployment import last_target, needed_for
     from ndjctl.output.plan import drift_view
 
     aws = aws_of(invocation)
     last = last_target(_history(invocation), invocation.env)
-    target = target_of_profile(invocation) if last is None else last
+    of_profile = target_of_profile(invocation)
+    target = of_profile if last is None else last[0]
     planned = make_plan(invocation, target, aws)
-    against = "the profile" if last is None else f"the {last.source}"
-    next_ = invocation.typed("deploy") if planned.pending else None
+    against = "the profile" if last is None else f"the {target.source}"
+    words: tuple[str, ...] = ("deploy",)
+    if last is not None and not of_profile.is_same_state(target):
+        words = ("rollback", last[1].id)  # a deployment would do more than mend
+    next_ = invocation.typed(*words, *needed_for(planned).options) if planned.pending else None
     invocation.out.show(drift_view(invocation.env, against, planned, aws.account_id, next_))
     if planned.pending:
         raise typer.Exit(EXIT_FAILED)
@@ -82,6 +88,7 @@ def rollback(
     allow_data_loss: AllowDataLossOption = False,
     allow_shrink: AllowShrinkOption = False,
     allow_replace: AllowReplaceOption = False,
+    take_over: TakeOverOption = False,
 ) -> None:
     """Return code and settings to an earlier deployment.
 
@@ -90,14 +97,15 @@ def rollback(
     """
     from ndjctl.deploy.deployment import rollback_target
 
-    agreed = agreed_of(allow_data_loss, allow_shrink, allow_replace, take_over=False)
+    agreed = agreed_of(allow_data_loss, allow_shrink, allow_replace, take_over)
     invocation.interrupted_note = "Interrupted: nothing was changed."
     aws = aws_of(invocation)
     target, chosen = rollback_target(_history(invocation), deployment, invocation.env)
     planned = make_plan(invocation, target, aws)
     invocation.out.note(f"back to {chosen.id}, deployed {chosen.at} by {chosen.by} with ndjctl {chosen.version}")
-    words = ("rollback", chosen.id)
-    carry_out(invocation, target, aws, planned, agreed, yes=yes, shows_plan=False, words=words)
+    look = invocation.typed("history", chosen.id, "--json")
+    rest = f"run '{invocation.typed('rollback', chosen.id, *agreed.options)}' again for the rest"
+    carry_out(invocation, target, aws, planned, agreed, yes=yes, look=look, rest=rest)
 
 
 def _history(invocation: Invocation) -> History:

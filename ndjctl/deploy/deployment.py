@@ -32,6 +32,10 @@ class Target:
     code: Code
     command: str = "deploy"
 
+    def is_same_state(self, other: Target) -> bool:
+        """Whether both ask for the same settings and code."""
+        return (self.profile, self.code) == (other.profile, other.code)
+
     def resources(self, aws: Aws) -> tuple[Resource, ...]:
         return desired_state(self.profile, aws.names, self.code)
 
@@ -50,6 +54,16 @@ class Agreed:
 
     dangers: frozenset[Danger] = frozenset()
     take_over: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """How it is said on the command line."""
+        return (*(FLAGS[danger] for danger in sorted(self.dangers)), *(("--take-over",) if self.take_over else ()))
+
+
+def needed_for(plan: Plan) -> Agreed:
+    """What has to be agreed to for this plan to be carried out."""
+    return Agreed(plan.dangers, bool(plan.foreign_owners))
 
 
 def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:
@@ -201,10 +215,10 @@ def rollback_target(history: History, id_: str | None, environment: str) -> tupl
     )
 
 
-def last_target(history: History, environment: str) -> Target | None:
-    """What the last deployment asked for, whose id its `source` names; None where there is no record of one."""
+def last_target(history: History, environment: str) -> tuple[Target, Deployment] | None:
+    """What the last deployment asked for; None where there is no record of one."""
     last = next((each for each in history.newest(environment) if each.command != "destroy"), None)
-    return None if last is None else target_of(last, command="drift")
+    return None if last is None else (target_of(last, command="drift"), last)
 
 
 def target_of(deployment: Deployment, *, command: str) -> Target:

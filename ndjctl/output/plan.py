@@ -67,8 +67,7 @@ def plan_view(
 
         steps = plan.steps if shows_kept else plan.pending
         parts: list[RenderableType] = [_steps_table(steps, verb=1)] if steps else []
-        for left in _left_alone(plan):
-            parts.append(Text(one_line(f"  left alone: {left['kind']} {left['name']}: {left['what']}"), style="dim"))
+        parts += _left_alone_lines(plan)
         parts += finding_lines(findings)
         parts += [Text(one_line(remark), style="dim") for remark in remarks]
         if plan.foreign_owners:
@@ -104,10 +103,12 @@ def drift_view(env: str, against: str, plan: Plan, account_id: str, next_: str |
         from rich.console import Group
         from rich.text import Text
 
+        left = _left_alone_lines(plan)
         if not plan.pending:
-            return Text(one_line(f"{env}: everything is as {against} made it"), style="green")
+            return Group(*left, Text(one_line(f"{env}: everything is as {against} made it"), style="green"))
         return Group(
             _steps_table(plan.pending, verb=1, is_drift=True),
+            *left,
             Text(one_line(f"{env}: {counted(len(plan.pending), 'resource')} not as {against} made it"), style="bold"),
             *([Text(one_line(f"to mend it: {next_}"), style="cyan")] if next_ else []),
         )
@@ -169,6 +170,15 @@ def _left_alone(plan: Plan) -> list[dict[str, str]]:
         for step in plan.steps
         if step.observed is not None
         for what in step.observed.foreign
+    ]
+
+
+def _left_alone_lines(plan: Plan) -> list[Text]:
+    from rich.text import Text
+
+    return [
+        Text(one_line(f"  left alone: {left['kind']} {left['name']}: {left['what']}"), style="dim")
+        for left in _left_alone(plan)
     ]
 
 

@@ -329,9 +329,9 @@ def test_config_check_looks_at_what_is_deployed(account: FakeAccount, tool: Any)
     assert found == {
         "visibility",
         "max-receives",
-        "function-runtime",
-        "glue-streaming",
-        "glue-version",
+        "runtime-end",
+        "gluestreaming",
+        "glue-version-end",
         "enable-metrics",
     }
     assert answer.document["deployed"] == {
