@@ -15,6 +15,7 @@ from ndjctl.cli.deploying import (
     aws_of,
     carry_out,
     make_plan,
+    now,
     target_of_profile,
 )
 from ndjctl.cli.invocation import Invocation, command
@@ -65,17 +66,18 @@ def history(
     """List who deployed what and when, or show one deployment with its diff."""
     from ndjctl.output.history import deployment_view, history_view
 
-    records = _history(invocation)
+    records, account_id = _history(invocation), invocation.cloud.account_id
+    ids = records.ids()
     if deployment is not None:
         found = records.find(deployment)
         can_return = found.command != "destroy" and found.environment == invocation.env
         next_ = invocation.typed("rollback", found.id) if can_return else None
-        invocation.out.show(deployment_view(invocation.env, found, invocation.cloud.account_id, next_))
+        status = found.status(ids[0], now())
+        invocation.out.show(deployment_view(invocation.env, found, status, account_id, next_))
         return
-    ids = records.ids()
     listed, unreadable = records.readable(ids[:limit])
-    view = history_view(invocation.env, listed, unreadable, len(ids), invocation.cloud.account_id)
-    invocation.out.show(view)
+    region = invocation.loaded.profile.region
+    invocation.out.show(history_view(invocation.env, region, listed, unreadable, ids, now(), account_id))
 
 
 def rollback(
