@@ -93,9 +93,10 @@ def carry_out(
     shows what would be done, for where nobody can be asked. rest: what to do where not all was done. Raises UsageError
     where something was not agreed to, CloudError where not all was done."""
     from ndjctl.cli.advising import findings_of
-    from ndjctl.deploy.deployment import check_agreed
+    from ndjctl.deploy.deployment import check_agreed, check_code
     from ndjctl.output.plan import plan_view
 
+    check_code(plan, aws)
     asks = target.profile.asks_for_its_name and not yes and bool(plan.pending)
     if asks and not invocation.options.json:
         findings, remarks = findings_of(invocation, target, plan)
@@ -111,6 +112,8 @@ def carry_out(
     deploying = deploying_of(invocation, target, aws, plan, agreed)
     invocation.interrupted_note = f"Interrupted: what was done stays; {rest}."
     run(invocation, deploying)
+    if deploying.retirement.remark:
+        invocation.out.note(f"old code was not marked for removal: {deploying.retirement.remark}")
     open_ = [*deploying.execution.failed, *deploying.execution.unreached]
     if open_:
         first = deploying.execution.failed[0]

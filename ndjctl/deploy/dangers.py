@@ -54,8 +54,8 @@ def _holds_data(observed: Observed) -> bool:
 
 
 def is_expiring(rule: Any) -> bool:
-    """Whether a lifecycle rule, as it is to be, deletes objects."""
-    return rule is not ABSENT and "Expiration" in rule
+    """Whether a lifecycle rule, as it is to be, deletes objects that nobody has marked for it."""
+    return rule is not ABSENT and "Expiration" in rule and "Tags" not in rule
 
 
 def objects_under(prefix: str) -> str:

@@ -17,6 +17,7 @@ from ndjctl.deploy.looking import look
 from ndjctl.deploy.model import Danger, Path, Plan, Resource, Step
 from ndjctl.deploy.patience import patient
 from ndjctl.deploy.planner import make_plan
+from ndjctl.deploy.retiring import Retirement, retire
 from ndjctl.errors import UsageError
 from ndjctl.profiles import checked_profile
 from ndjctl.settings import Profile
@@ -86,6 +87,25 @@ def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:
         )
 
 
+def check_code(plan: Plan, aws: Aws) -> None:
+    """Raises UsageError where code is to be uploaded that is gone."""
+    for step in plan.pending:
+        if step.resource.kind != "artifact" or not _is_uploaded(step):
+            continue
+        try:
+            aws.artifact(step.resource.fields["Sha256"])
+        except KeyError:
+            raise UsageError(
+                f"The code of that deployment is gone (s3://{step.resource.name} is not there any more), and only what "
+                f"this version of ndjctl has can be uploaded: return to a newer deployment ('ndjctl history' lists "
+                f"them), or deploy with the version that it was made with. Nothing was changed."
+            ) from None
+
+
+def _is_uploaded(step: Step) -> bool:
+    return step.action == "create" or any(change.path == ("Sha256",) for change in step.changes)
+
+
 def _where(step: Step, dangers: Sequence[Danger]) -> str:
     paths = [change.path for change in step.changes if set(change.dangers) & set(dangers)]
     fields = dict.fromkeys(_what(step, path) for path in paths)
@@ -113,7 +133,7 @@ class Writing:
 
 @dataclass
 class Deploying:
-    """One plan being carried out and written into the history."""
+    """One plan being carried out and written into the history. retirement: what became of old code afterwards."""
 
     target: Target
     plan: Plan
@@ -123,6 +143,7 @@ class Deploying:
     writing: Writing
     execution: Execution = field(init=False)
     record: Deployment | None = field(default=None, init=False)
+    retirement: Retirement = field(default=Retirement(), init=False)
 
     def __post_init__(self) -> None:
         environment = self.target.profile.environment
@@ -154,6 +175,14 @@ class Deploying:
         finally:
             if self.record is not None:
                 self.record = self._history.finish(self.record, result, self._open())
+        if result == "done" and self.record is not None and self.target.command != "destroy":
+            self._retire()
+
+    def _retire(self) -> None:
+        """What nobody returns to any more, unless it is to be kept for ever."""
+        profile = self.target.profile
+        if profile.retention.scripts_days is not None:
+            self.retirement = retire(patient(self.aws), self._history, self.target.code, profile.environment)
 
     def _begin(self) -> None:
         at = self.writing.clock()

@@ -18,6 +18,9 @@ ENVIRONMENT_TAG = "ndjctl:environment"
 REGION_TAG = "ndjctl:region"
 """The tag of what has one name in all regions, as buckets and roles have: where the rest of its environment is."""
 
+RETIRED_TAG = "ndjctl:retired"
+"""The tag of code in the scripts bucket that no deployment worth returning to uses; a lifecycle rule removes it."""
+
 
 class Absent:
     """The value of a field that is not there, or must not be there."""
