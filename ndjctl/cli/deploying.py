@@ -119,7 +119,7 @@ def carry_out(
         first = deploying.execution.failed[0]
         raise CloudError(
             f"{len(open_)} of {len(deploying.execution.steps)} changes were not made; the first, "
-            f"{first.step.resource.id}: {first.reason.rstrip('.')}. What was done stays: {rest}."
+            f"{first.step.resource.label}: {first.reason.rstrip('.')}. What was done stays: {rest}."
         )
 
 
@@ -133,7 +133,7 @@ def run(invocation: Invocation, deploying: Deploying) -> None:
     deploying.aws.tell = steps.detail
     try:
         with invocation.cloud.deploying(), steps.shown(len(deploying.execution.steps)):
-            deploying.run(lambda step: steps.begin(f"{step.action} {step.resource.id}"))
+            deploying.run(lambda step: steps.begin(f"{step.action} {step.resource.label}"))
     finally:
         invocation.out.show(
             deployed_view(
@@ -162,7 +162,7 @@ def apply_quietly(invocation: Invocation) -> None:
     if deploying.execution.failed:
         first = deploying.execution.failed[0]
         raise CloudError(
-            f"{first.step.resource.id} could not be made ({first.reason.rstrip('.')}): run "
+            f"{first.step.resource.label} could not be made ({first.reason.rstrip('.')}): run "
             f"'{invocation.typed('deploy')}' for the rest."
         )
 

@@ -73,9 +73,9 @@ def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:
     if owned and not agreed.take_over:
         other = owned[0].owner
         raise UsageError(
-            f"{len(owned)} of these resources belong to the environment {other!r} ({owned[0].resource.id}, ...): give "
-            f"{environment!r} names of its own ('suffix' in its profile, or --set suffix=...), or say --take-over to "
-            f"make them its."
+            f"{len(owned)} of these resources belong to the environment {other!r} ({owned[0].resource.label}, ...): "
+            f"give {environment!r} names of its own ('suffix' in its profile, or --set suffix=...), or say --take-over "
+            f"to make them its."
         )
     missing = sorted(plan.dangers - agreed.dangers)
     if missing:
@@ -109,7 +109,7 @@ def _is_uploaded(step: Step) -> bool:
 def _where(step: Step, dangers: Sequence[Danger]) -> str:
     paths = [change.path for change in step.changes if set(change.dangers) & set(dangers)]
     fields = dict.fromkeys(_what(step, path) for path in paths)
-    return f"{step.resource.id}{': ' if fields else ''}{', '.join(fields)}"
+    return f"{step.resource.label}{': ' if fields else ''}{', '.join(fields)}"
 
 
 def _what(step: Step, path: Path) -> str:

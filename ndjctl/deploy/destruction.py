@@ -25,11 +25,11 @@ _NOT_OURS: tuple[Fate, ...] = ("stays: it is not this environment's", "stays: nd
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a resource: objects, items or messages, and their bytes where those can be told. older_versions,
-    unfinished_uploads: of a bucket, besides. is_more: there is more than was counted. of_others: objects of a bucket
-    that is not ours alone, outside our folder of it."""
+    """What is in a resource: objects, items or messages, and their bytes where those can be told. count: None where
+    there are bytes alone, as of a log. older_versions, unfinished_uploads: of a bucket, besides. is_more: there is more
+    than was counted. of_others: objects of a bucket that is not ours alone, outside our folder of it."""
 
-    count: int
+    count: int | None
     size_bytes: int | None = None
     older_versions: int = 0
     unfinished_uploads: int = 0
@@ -38,7 +38,7 @@ class Contents:
 
     @property
     def is_data(self) -> bool:
-        return bool(self.count or self.older_versions or self.unfinished_uploads)
+        return bool(self.count or self.size_bytes or self.older_versions or self.unfinished_uploads)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def survey(
         there = observed[resource.id]
         if there is None or resource.kind == "artifact" or (resource.kind == "notification" and not there.fields):
             continue
-        tell(f"counting {resource.id}")
+        tell(f"counting {resource.label}")
         item = _item(resource, there, aws, deletes_data)
         items.append(item)
         if item.fate == "stays: others keep objects in it" and deletes_data and item.contents is not None:
@@ -142,6 +142,8 @@ def _contents(resource: Resource, there: Observed, aws: Aws) -> Contents | None:
         return _in_table(aws, resource.name, there)
     if resource.kind == "queue":
         return Contents(there.facts["messages"])
+    if resource.kind == "log-group":
+        return Contents(None, there.facts["size_bytes"])
     return None
 
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from ndjctl.aws import is_not_found
+from ndjctl.aws import is_not_found, told
 from ndjctl.bundles import BundleIndex, Code
 from ndjctl.contracts import Names
 from ndjctl.deploy.documents import masked, unmasked
-from ndjctl.errors import UsageError
+from ndjctl.errors import CloudError, UsageError
 
 FORMAT = 1
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{1,32}")
@@ -91,11 +91,16 @@ class History:
         self._account_id = names.account_id
 
     def put(self, deployment: Deployment) -> None:
-        """Writes a deployment, in place of an earlier form of it."""
+        """Writes a deployment, in place of an earlier form of it. Raises CloudError where AWS refuses that."""
         body = json.dumps(masked(_to_document(deployment), self._account_id), indent=1).encode()
-        self._s3.put_object(
-            Bucket=self._bucket, Key=self._key(deployment.id), Body=body, ContentType="application/json"
-        )
+        key = self._key(deployment.id)
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+        except ClientError as error:
+            raise CloudError(
+                f"The history of deployments cannot be written (s3://{self._bucket}/{self._prefix}): "
+                f"{told(error, deployment.environment)}"
+            ) from error
 
     def finish(self, deployment: Deployment, result: Result, not_done: tuple[str, ...]) -> Deployment:
         """The deployment as it ended, written."""

@@ -56,6 +56,16 @@ class Resource:
     def id(self) -> str:
         return f"{self.kind}/{self.name}"
 
+    @property
+    def label(self) -> str:
+        """The id as a person reads it."""
+        return label_of(self.id)
+
+
+def label_of(id_: str) -> str:
+    """An id without a second slash: log groups have names that begin with one."""
+    return id_.replace("//", "/", 1)
+
 
 @dataclass(frozen=True)
 class Observed:

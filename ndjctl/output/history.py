@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.deploy.documents import masked
 from ndjctl.deploy.history import Deployment, Status
+from ndjctl.deploy.model import label_of
 from ndjctl.output.base import View, one_line
 from ndjctl.output.plan import LONGEST_VALUE, SIGNS
 from ndjctl.output.progress import counted
@@ -26,6 +27,7 @@ _STYLES = {
 }
 MOST_KINDS = 3
 """Kinds, or resources that are not done, that are named in a line of the list."""
+_BY_ACTION: dict[str, tuple[str, str, str, str]] = {str(action): signs for action, signs in SIGNS.items()}
 _SHORT = 16
 """Hex digits of a digest that are shown, as in the scripts bucket."""
 
@@ -149,7 +151,7 @@ def _whose(deployment: Deployment, env: str, region: str) -> str:
 
 
 def _open(deployment: Deployment) -> str:
-    names = deployment.not_done[:MOST_KINDS]
+    names = [label_of(id_) for id_ in deployment.not_done[:MOST_KINDS]]
     more = len(deployment.not_done) - len(names)
     return f"; not done: {', '.join(names)}{f' and {more} more' if more else ''}" if names else ""
 
@@ -169,7 +171,7 @@ def _facts(deployment: Deployment, status: Status) -> dict[str, str]:
         "job code": deployment.code.job.digest[:_SHORT],
     }
     if deployment.not_done:
-        facts["not done"] = ", ".join(deployment.not_done)
+        facts["not done"] = ", ".join(label_of(id_) for id_ in deployment.not_done)
     return facts
 
 
@@ -180,9 +182,7 @@ def _lines(change: dict[str, Any], deployment: Deployment) -> list[Text]:
     action = str(change.get("action"))
     name = f"{change.get('kind')} {change.get('name')}"
     is_open = f"{change.get('kind')}/{change.get('name')}" in deployment.not_done
-    sign, verb, word, style = next(
-        (each for each_, each in SIGNS.items() if each_ == action), ("?", action, action, "")
-    )
+    sign, verb, word, style = _BY_ACTION.get(action, ("?", action, action, ""))
     if is_open:
         head = Text(f"x not done: {verb}", style="red")
     else:
@@ -203,7 +203,7 @@ def _lines(change: dict[str, Any], deployment: Deployment) -> list[Text]:
 def _told(field: dict[str, Any], side: str) -> str:
     if side == "old" and "old_hidden" in field:
         return "(not shown)"
-    if side not in field:
+    if field.get(side) is None:
         return "(none)"
     text = field[side] if isinstance(field[side], str) else json.dumps(field[side], ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.deploy_command import Command, command
 
@@ -99,3 +101,93 @@ def test_with_json_a_protected_environment_needs_a_yes(command: Command) -> None
     command.does("rollback", "--json", "--yes", env="prod")
     looked = command.does("destroy", "--json", env="prod").document
     assert (looked["done"], looked["next"]) == (False, "ndjctl destroy --env prod --yes")
+
+
+def lines(command: Command) -> None:
+    """What somebody may want to read after the environment is gone."""
+    logs, group = command.hands.client("logs"), command.names.function_log_group
+    logs.create_log_stream(logGroupName=group, logStreamName="theirs")
+    line = {"timestamp": round(time.time() * 1000), "message": "x" * 2_000}
+    logs.put_log_events(logGroupName=group, logStreamName="theirs", logEvents=[line])
+
+
+def test_a_log_with_lines_is_listed_with_its_size_and_stays(command: Command) -> None:
+    command.does("deploy")
+    command.quiet()
+    lines(command)
+    logs, group = command.hands.client("logs"), command.names.function_log_group
+    told = command.does("destroy", "--json").document["resources"]
+    (about,) = [each for each in told if each["kind"] == "log-group"]
+    assert (about["fate"], about["count"]) == ("stays: it holds data", None)
+    assert about["size_bytes"] >= 2_000
+    shown = command.does("destroy", typed="no\n", code=2).out
+    (line,) = [line for line in shown.splitlines() if "log-group" in line]
+    assert line.startswith("= stays log-group")
+    assert "KiB, it holds data" in line
+    command.does("destroy", "--yes")
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] != []
+    command.does("destroy", "--yes", "--delete-data")
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
+
+
+def test_a_log_that_is_written_while_it_is_to_go_stays(command: Command) -> None:
+    command.does("deploy")
+    command.quiet()
+    logs, group = command.hands.client("logs"), command.names.function_log_group
+    logs.delete_log_group(logGroupName=group)  # with what the sweep has written
+    logs.create_log_group(logGroupName=group, tags={"ndjctl:environment": "dev"})
+
+    def write(**_: object) -> None:
+        lines(command)
+
+    with command.meeting("lambda", "DeleteFunction", write):
+        refused = command.does("destroy", "--yes", code=3)
+    assert f"log-group{group}: It has lines by now, and stays" in refused.error
+
+
+def test_a_table_to_be_replaced_is_shown_with_what_is_lost(command: Command) -> None:
+    dynamodb, table = command.hands.client("dynamodb"), command.names.tracking_table
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(3):
+        dynamodb.put_item(TableName=table, Item={"id": {"S": str(number)}, "text": {"S": "x" * 1_000}})
+    (lost,) = command.does("plan", "--json").document["lost"]
+    assert (lost["kind"], lost["name"], lost["items"]) == ("table", table, 3)
+    (line,) = [line for line in command.does("plan").out.splitlines() if line.startswith("! replace table")]
+    assert "about 3 items" in line
+    assert "would be lost" in line
+    dynamodb.delete_table(TableName=table)
+
+
+def test_words_of_values_and_names(command: Command) -> None:
+    """What is not there is told in one way, and a log group is told with one slash."""
+    command.does("deploy")
+    lambda_ = command.hands.client("lambda")
+    lambda_.delete_function_concurrency(FunctionName=command.names.function)
+    shown = command.does("plan").out
+    assert "ReservedConcurrentExecutions: (none) -> 5" in shown
+    assert "null" not in shown
+    command.does("deploy")
+    id_ = command.does("history", "--json").document["deployments"][0]["id"]
+    assert "ReservedConcurrentExecutions: (none) -> 5" in command.does("history", id_).out
+    error = command.does("export", "cloudformation", "--format", "xml", code=2).error
+    assert "'xml' is not one of" in error
+    assert "Value error" not in error
+
+
+def test_a_refused_record_of_the_history_says_what_it_is(command: Command) -> None:
+    command.does("deploy")
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    with command.writes() as writes, command.meeting("s3", "PutObject", refuse):
+        refused = command.does("deploy", "--set", "job.workers=3", code=3)
+    place = f"s3://{command.names.scripts_bucket}/{command.names.stack}/deployments/"
+    said = f"The history of deployments cannot be written ({place}): AWS refused PutObject (AccessDenied"
+    assert said in refused.error
+    assert [each for each in writes if each != "s3:PutObject"] == []
