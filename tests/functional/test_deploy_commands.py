@@ -130,21 +130,6 @@ def test_a_log_with_lines_is_listed_with_its_size_and_stays(command: Command) ->
     assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
 
 
-def test_a_log_that_is_written_while_it_is_to_go_stays(command: Command) -> None:
-    command.does("deploy")
-    command.quiet()
-    logs, group = command.hands.client("logs"), command.names.function_log_group
-    logs.delete_log_group(logGroupName=group)  # with what the sweep has written
-    logs.create_log_group(logGroupName=group, tags={"ndjctl:environment": "dev"})
-
-    def write(**_: object) -> None:
-        lines(command)
-
-    with command.meeting("lambda", "DeleteFunction", write):
-        refused = command.does("destroy", "--yes", code=3)
-    assert f"log-group{group}: It has lines by now, and stays" in refused.error
-
-
 def test_a_table_to_be_replaced_is_shown_with_what_is_lost(command: Command) -> None:
     dynamodb, table = command.hands.client("dynamodb"), command.names.tracking_table
     dynamodb.create_table(

@@ -10,8 +10,11 @@ import pytest
 
 from ndjctl.aws import Cloud
 from ndjctl.contracts import Names
+from ndjctl.deploy.emptying import kinds_for_destruction
 from ndjctl.deploy.kinds.log_groups import LogGroupKind
+from ndjctl.deploy.kinds.registry import KINDS
 from ndjctl.deploy.model import ABSENT
+from ndjctl.errors import CloudError
 from tests.functional.kinds_world import (
     ACCOUNT,
     KEY,
@@ -141,3 +144,20 @@ def test_a_log_group_tells_its_size_and_age(age: timedelta, age_days: int) -> No
     aws.answers("list_tags_for_resource", {"tags": {}})
     observed = LogGroupKind().observe(aws.aws, GROUP)
     assert observed is not None and observed.facts == {"size_bytes": 7, "age_days": age_days}
+
+
+@pytest.mark.parametrize("size_bytes", [0, 7])
+def test_a_log_that_is_written_while_it_is_to_go_stays(size_bytes: int) -> None:
+    """It was empty when it was listed."""
+    aws = Canned("logs")
+    group = {"logGroupName": GROUP.name, "storedBytes": size_bytes}
+    aws.answers("describe_log_groups", {"logGroups": [group]})
+    aws.answers("list_tags_for_resource", {"tags": {}})
+    removing = kinds_for_destruction(KINDS, deletes_data=False)["log-group"]
+    if size_bytes:
+        with pytest.raises(CloudError, match="It has lines by now, and stays"):
+            removing.delete(aws.aws, GROUP)
+    else:
+        aws.answers("delete_log_group", {}, logGroupName=GROUP.name)
+        removing.delete(aws.aws, GROUP)
+    aws.done()
