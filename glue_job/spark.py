@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
+from glue_job.log import Log
 from glue_job.memory import VARIABLES
 
 T = TypeVar("T")
@@ -19,7 +21,26 @@ def _context() -> Any:
     settings = SparkConf()
     for name, value in VARIABLES.items():
         settings.setExecutorEnv(name, value)  # which the Python workers get, too
-    return SparkContext.getOrCreate(settings)
+    context = SparkContext.getOrCreate(settings)
+    _begin_metrics(context)
+    return context
+
+
+@cache
+def _begin_metrics(context: Any) -> bool:
+    """Makes a GlueContext, once a context, and tells whether there is one. Glue writes the metrics of a job
+    (--enable-metrics) only for a script that makes one (Glue developer guide, "Job monitoring and debugging"). Where
+    its package is not, as on a laptop, nothing is done. Metrics are no reason for a run to fail."""
+    try:
+        from awsglue.context import GlueContext
+    except ImportError:
+        return False
+    try:
+        GlueContext(context)
+    except Exception as error:
+        Log().warning("no job metrics", error=f"{type(error).__name__}: {error}"[:500])
+        return False
+    return True
 
 
 _LOCAL = re.compile(r"local(?:\[(\d+|\*).*\])?")

@@ -11,6 +11,7 @@ EXIT_USAGE = 2
 EXIT_CLOUD = 3
 EXIT_BUG = 4
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class NdjctlError(Exception):

@@ -118,13 +118,15 @@ class Tables(Section):
 
 class Retention(Section):
     """After how many days S3 and CloudWatch delete what may go. Left out (null), it stays for ever. Input, Parquet and
-    run reports are never deleted by a rule: reports say which inputs are converted."""
+    run reports are never deleted by a rule: reports say which inputs are converted. scripts_days: of code since the
+    last ten deployments use it no more."""
 
     manifests_days: Annotated[int, Field(ge=8, le=36_500)] | None = 365
     quarantine_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     spark_events_days: Annotated[int, Field(ge=1, le=36_500)] | None = 30
     temporary_days: Annotated[int, Field(ge=1, le=36_500)] = 7
     unfinished_uploads_days: Annotated[int, Field(ge=1, le=365)] = 7
+    scripts_days: Annotated[int, Field(ge=1, le=36_500)] | None = 90
     logs_days: LogDays | None = 30
 
 

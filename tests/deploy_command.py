@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,21 @@ class Command:
         with self.monkeypatch.context() as patched:
             patched.setattr(Cloud, "client", listening)
             yield calls
+
+    @contextmanager
+    def meeting(self, service: str, operation: str, meet: Callable[..., None]) -> Iterator[None]:
+        """Calls `meet` before each such call of the commands that are run meanwhile; what it raises is their error."""
+        inner = Cloud.client
+
+        def listening(cloud: Cloud, of: str) -> Any:
+            client = inner(cloud, of)
+            if cloud is not self.hands and of == service:
+                client.meta.events.register(f"before-call.{service}.{operation}", meet, unique_id="meeting")
+            return client
+
+        with self.monkeypatch.context() as patched:
+            patched.setattr(Cloud, "client", listening)
+            yield
 
     def named(self, suffix: str) -> Names:
         return Names(self.account_id, suffix)

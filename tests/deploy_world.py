@@ -35,6 +35,10 @@ READS = ("Get", "List", "Describe", "Head", "Scan", "Query")
 _tokens = itertools.count()
 
 
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass(frozen=True)
 class Call:
     """One call of the AWS API: service as boto3 has it, operation as the API has it, and its parameters."""
@@ -87,7 +91,7 @@ class Environment:
     @property
     def aws(self) -> Aws:
         artifacts = artifacts_of((self.function, self.job))
-        return Aws(self.cloud.client, REGION, self.names, self.sleep, artifacts)
+        return Aws(self.cloud.client, REGION, self.names, self.sleep, artifacts, utc_now)
 
     @property
     def history(self) -> History:
@@ -109,15 +113,15 @@ class Environment:
 
     def drift(self) -> Plan:
         """What is not as the last deployment asked for, as `ndjctl drift` finds it."""
-        target = last_target(self.history, self.env)
-        assert target is not None
-        return plan_for(target, self.aws, KINDS)
+        last = last_target(self.history, self.env)
+        assert last is not None
+        return plan_for(last[0], self.aws, KINDS)
 
     def deploy(self, *assignments: str, plan: Plan | None = None, agreed: Agreed | None = None) -> Deploying:
         """Carries a plan out (a new one, unless given) with its record in the history."""
         target = self.target(*assignments)
         planned = plan or plan_for(target, self.aws, KINDS)
-        writing = Writing("user/test", "test", lambda: datetime.now(timezone.utc), lambda: f"{next(_tokens):04x}")
+        writing = Writing("user/test", "test", utc_now, lambda: f"{next(_tokens):04x}")
         deploying = Deploying(target, planned, self.aws, KINDS, agreed or Agreed(), writing)
         deploying.run(lambda _step: None)
         return deploying

@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from ndjctl.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
+from ndjctl.cli.interrupts import Terminated
+from ndjctl.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
 from ndjctl.output import ConsoleOutput, JsonOutput
 
 
@@ -16,9 +17,9 @@ def run(app: typer.Typer) -> int:
     sentence on stderr, with --json also as a document."""
     try:
         return int(app(standalone_mode=False) or EXIT_DONE)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
         sys.stderr.write("Interrupted.\n")
-        return EXIT_INTERRUPTED
+        return EXIT_TERMINATED if Terminated in (type(error), type(error.__cause__)) else EXIT_INTERRUPTED
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:
@@ -39,7 +40,7 @@ def _sentence(error: Any) -> str | None:
         return None
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ndjctl"
-    message = " ".join(str(error.format_message()).split()).rstrip(".")
+    message = " ".join(str(error.format_message()).split()).rstrip(".").replace("Value error, ", "")
     if context is not None and (not message or message.startswith("Usage:")):
         return ""
     return f"{message}; '{path} --help' shows what there is."

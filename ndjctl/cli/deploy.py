@@ -49,12 +49,14 @@ def plan(
 
     With --json the account's id is written as {account}.
     """
+    from ndjctl.deploy.deployment import needed_for
     from ndjctl.deploy.plan_file import write_plan
     from ndjctl.output.plan import plan_view
 
     target, aws = target_of_profile(invocation), aws_of(invocation)
     planned = make_plan(invocation, target, aws)
-    words = ("deploy", "--plan", str(out)) if out is not None else ("deploy",)
+    options = needed_for(planned).options
+    words = ("deploy", *(() if out is None else ("--plan", str(out))), *options)
     if out is not None:
         write_plan(
             out,
@@ -111,15 +113,16 @@ def deploy(
     if plan_file is None:
         target, aws = target_of_profile(invocation), aws_of(invocation)
         planned = make_plan(invocation, target, aws)
-        words: tuple[str, ...] = ("deploy",)
+        rest = f"run '{invocation.typed('deploy', *agreed.options)}' again for the rest"
     else:
         saved = _read(invocation, plan_file)
         aws = aws_of(invocation)
         target = _target_of_plan(saved, aws)
         planned = make_plan(invocation, target, aws)
         check_same(saved, planned, aws.account_id)
-        words = ("deploy", "--plan", str(plan_file))
-    carry_out(invocation, target, aws, planned, agreed, yes=yes, shows_plan=False, words=words)
+        rest = "make a plan again for the rest"  # half of this one is done: it does not fit any more
+    look = invocation.typed("plan", "--json")
+    carry_out(invocation, target, aws, planned, agreed, yes=yes, look=look, rest=rest)
 
 
 def _read(invocation: Invocation, path: Path) -> SavedPlan:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli.confirm import LOOKED, confirm_name, only_looks
+from ndjctl.cli.confirm import confirm_name
 from ndjctl.cli.invocation import Invocation
-from ndjctl.errors import CloudError
+from ndjctl.errors import CloudError, UsageError
 
 if TYPE_CHECKING:
     from ndjctl.deploy.deployment import Agreed, Deploying, Target
@@ -64,7 +64,8 @@ def aws_of(invocation: Invocation) -> Aws:
     from ndjctl.deploy.kinds.base import Aws
 
     cloud = invocation.cloud
-    return Aws(cloud.client, cloud.region, cloud.names, time.sleep, artifacts_of((lambda_bundle(), glue_bundle())))
+    artifacts = artifacts_of((lambda_bundle(), glue_bundle()))
+    return Aws(cloud.client, cloud.region, cloud.names, time.sleep, artifacts, now)
 
 
 def make_plan(invocation: Invocation, target: Target, aws: Aws) -> Plan:
@@ -85,39 +86,40 @@ def carry_out(
     agreed: Agreed,
     *,
     yes: bool,
-    shows_plan: bool,
-    words: tuple[str, ...],
+    look: str,
+    rest: str,
 ) -> None:
-    """Asks where the environment wants it, deploys, and shows what was done. shows_plan: also where nobody is asked.
-    words: the command as it was typed. Raises UsageError where something was not agreed to, CloudError where not all
-    was done."""
+    """Shows the plan and asks where the environment wants it, deploys, and shows what was done. look: the command that
+    shows what would be done, for where nobody can be asked. rest: what to do where not all was done. Raises UsageError
+    where something was not agreed to, CloudError where not all was done."""
     from ndjctl.cli.advising import findings_of
-    from ndjctl.deploy.deployment import check_agreed
+    from ndjctl.deploy.deployment import check_agreed, check_code
     from ndjctl.output.plan import plan_view
 
+    check_code(plan, aws)
     asks = target.profile.asks_for_its_name and not yes and bool(plan.pending)
-    if asks or (shows_plan and plan.pending and not invocation.options.json):
-        next_ = invocation.typed(*words, "--yes") if only_looks(invocation, yes) else None
+    if asks and not invocation.options.json:
         findings, remarks = findings_of(invocation, target, plan)
-        view = plan_view(invocation.env, target.source, plan, aws.account_id, findings, remarks, next_=next_)
-        invocation.out.show(view)
+        invocation.out.show(plan_view(invocation.env, target.source, plan, aws.account_id, findings, remarks))
     check_agreed(plan, agreed, target.profile.environment)
+    if asks and invocation.options.json:
+        raise UsageError(
+            f"Nothing was changed: {invocation.env} asks for its name, and with --json nobody is asked; say --yes, or "
+            f"look with '{look}'."
+        )
     if asks:
-        if only_looks(invocation, yes):
-            invocation.out.note(LOOKED)
-            return
         confirm_name(target.profile.environment, "Nothing was changed")
     deploying = deploying_of(invocation, target, aws, plan, agreed)
-    again = invocation.typed(*words)
-    invocation.interrupted_note = f"Interrupted: what was done stays; run '{again}' again for the rest."
+    invocation.interrupted_note = f"Interrupted: what was done stays; {rest}."
     run(invocation, deploying)
+    if deploying.retirement.remark:
+        invocation.out.note(f"old code was not marked for removal: {deploying.retirement.remark}")
     open_ = [*deploying.execution.failed, *deploying.execution.unreached]
     if open_:
         first = deploying.execution.failed[0]
         raise CloudError(
             f"{len(open_)} of {len(deploying.execution.steps)} changes were not made; the first, "
-            f"{first.step.resource.id}: {first.reason.rstrip('.')}. What was done stays: run '{again}' again for the "
-            f"rest."
+            f"{first.step.resource.label}: {first.reason.rstrip('.')}. What was done stays: {rest}."
         )
 
 
@@ -131,7 +133,7 @@ def run(invocation: Invocation, deploying: Deploying) -> None:
     deploying.aws.tell = steps.detail
     try:
         with invocation.cloud.deploying(), steps.shown(len(deploying.execution.steps)):
-            deploying.run(lambda step: steps.begin(f"{step.action} {step.resource.id}"))
+            deploying.run(lambda step: steps.begin(f"{step.action} {step.resource.label}"))
     finally:
         invocation.out.show(
             deployed_view(
@@ -160,7 +162,7 @@ def apply_quietly(invocation: Invocation) -> None:
     if deploying.execution.failed:
         first = deploying.execution.failed[0]
         raise CloudError(
-            f"{first.step.resource.id} could not be made ({first.reason.rstrip('.')}): run "
+            f"{first.step.resource.label} could not be made ({first.reason.rstrip('.')}): run "
             f"'{invocation.typed('deploy')}' for the rest."
         )
 

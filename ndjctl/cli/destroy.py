@@ -75,7 +75,7 @@ def destroy(
         failed = deploying.execution.failed[0]
         raise CloudError(
             f"{len(open_)} of {len(destruction.going)} resources were not removed; the first, "
-            f"{failed.step.resource.id}: {failed.reason.rstrip('.')}. Run '{again}' again for the rest."
+            f"{failed.step.resource.label}: {failed.reason.rstrip('.')}. Run '{again}' again for the rest."
         )
 
 
@@ -95,8 +95,10 @@ def _check_owner(destruction: Destruction, environment: str) -> None:
     if not destruction.owned:
         return
     other = destruction.owned[0]
+    owner, _, region = str(other.owner).partition(" in ")
+    say = f"--set region={region}" if region else f"--env {owner}"
     raise UsageError(
         f"{len(destruction.owned)} of these resources belong to the environment {other.owner!r} "
-        f"({other.resource.id}, ...), and nothing was removed: say --env {other.owner}, or give {environment!r} the "
+        f"({other.resource.label}, ...), and nothing was removed: say {say}, or give {environment!r} the "
         f"names that it was deployed under ('suffix' in its profile, or --set suffix=...)."
     )

@@ -10,10 +10,12 @@ from ndjctl.cli.deploying import (
     AllowDataLossOption,
     AllowReplaceOption,
     AllowShrinkOption,
+    TakeOverOption,
     agreed_of,
     aws_of,
     carry_out,
     make_plan,
+    now,
     target_of_profile,
 )
 from ndjctl.cli.invocation import Invocation, command
@@ -32,18 +34,23 @@ def register(app: typer.Typer) -> None:
 def drift(invocation: Invocation) -> None:
     """Show which fields were changed by hand since the last deployment.
 
-    Compares with what the last deployment asked for; where there is no record of one, with the profile. 'ndjctl deploy'
-    mends it. Exit code 1 when something drifted.
+    Compares with what the last deployment asked for; where there is no record of one, with the profile. It says what
+    mends it: 'ndjctl deploy', or 'ndjctl rollback' with that deployment's id where the profile or the code is another
+    one by now. Exit code 1 when something drifted.
     """
-    from ndjctl.deploy.deployment import last_target
+    from ndjctl.deploy.deployment import last_target, needed_for
     from ndjctl.output.plan import drift_view
 
     aws = aws_of(invocation)
     last = last_target(_history(invocation), invocation.env)
-    target = target_of_profile(invocation) if last is None else last
+    of_profile = target_of_profile(invocation)
+    target = of_profile if last is None else last[0]
     planned = make_plan(invocation, target, aws)
-    against = "the profile" if last is None else f"the {last.source}"
-    next_ = invocation.typed("deploy") if planned.pending else None
+    against = "the profile" if last is None else f"the {target.source}"
+    words: tuple[str, ...] = ("deploy",)
+    if last is not None and not of_profile.is_same_state(target):
+        words = ("rollback", last[1].id)  # a deployment would do more than mend
+    next_ = invocation.typed(*words, *needed_for(planned).options) if planned.pending else None
     invocation.out.show(drift_view(invocation.env, against, planned, aws.account_id, next_))
     if planned.pending:
         raise typer.Exit(EXIT_FAILED)
@@ -59,17 +66,18 @@ def history(
     """List who deployed what and when, or show one deployment with its diff."""
     from ndjctl.output.history import deployment_view, history_view
 
-    records = _history(invocation)
+    records, account_id = _history(invocation), invocation.cloud.account_id
+    ids = records.ids()
     if deployment is not None:
         found = records.find(deployment)
         can_return = found.command != "destroy" and found.environment == invocation.env
         next_ = invocation.typed("rollback", found.id) if can_return else None
-        invocation.out.show(deployment_view(invocation.env, found, invocation.cloud.account_id, next_))
+        status = found.status(ids[0], now())
+        invocation.out.show(deployment_view(invocation.env, found, status, account_id, next_))
         return
-    ids = records.ids()
     listed, unreadable = records.readable(ids[:limit])
-    view = history_view(invocation.env, listed, unreadable, len(ids), invocation.cloud.account_id)
-    invocation.out.show(view)
+    region = invocation.loaded.profile.region
+    invocation.out.show(history_view(invocation.env, region, listed, unreadable, ids, now(), account_id))
 
 
 def rollback(
@@ -82,6 +90,7 @@ def rollback(
     allow_data_loss: AllowDataLossOption = False,
     allow_shrink: AllowShrinkOption = False,
     allow_replace: AllowReplaceOption = False,
+    take_over: TakeOverOption = False,
 ) -> None:
     """Return code and settings to an earlier deployment.
 
@@ -90,14 +99,15 @@ def rollback(
     """
     from ndjctl.deploy.deployment import rollback_target
 
-    agreed = agreed_of(allow_data_loss, allow_shrink, allow_replace, take_over=False)
+    agreed = agreed_of(allow_data_loss, allow_shrink, allow_replace, take_over)
     invocation.interrupted_note = "Interrupted: nothing was changed."
     aws = aws_of(invocation)
     target, chosen = rollback_target(_history(invocation), deployment, invocation.env)
     planned = make_plan(invocation, target, aws)
     invocation.out.note(f"back to {chosen.id}, deployed {chosen.at} by {chosen.by} with ndjctl {chosen.version}")
-    words = ("rollback", chosen.id)
-    carry_out(invocation, target, aws, planned, agreed, yes=yes, shows_plan=False, words=words)
+    look = invocation.typed("history", chosen.id, "--json")
+    rest = f"run '{invocation.typed('rollback', chosen.id, *agreed.options)}' again for the rest"
+    carry_out(invocation, target, aws, planned, agreed, yes=yes, look=look, rest=rest)
 
 
 def _history(invocation: Invocation) -> History:

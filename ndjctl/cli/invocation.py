@@ -18,8 +18,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from ndjctl.aws import translated
-from ndjctl.cli.interrupts import leaving_at_once
-from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, NdjctlError, UsageError, WorkFailed
+from ndjctl.cli.interrupts import Terminated, leaving_at_once
+from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED, NdjctlError, UsageError, WorkFailed
 from ndjctl.output import ConsoleOutput, JsonOutput, LinesOutput, Output
 
 DATA_DIR_VARIABLE = "NDJ_DATA_DIR"
@@ -72,10 +72,14 @@ class Options:
 
 
 class Interrupted(NdjctlError):
-    """Ctrl-C. str() says what goes on without us."""
+    """Ctrl-C or SIGTERM. str() says what goes on without us."""
 
     exit_code = EXIT_INTERRUPTED
     kind = "interrupted"
+
+    def __init__(self, text: str, exit_code: int = EXIT_INTERRUPTED) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class Bug(NdjctlError):
@@ -274,8 +278,8 @@ def options_from(values: dict[str, Any]) -> Options:
 
 
 def _run(invocation: Invocation, function: Command, values: dict[str, Any]) -> None:
-    def tell() -> None:
-        invocation.out.error(Interrupted(invocation.interrupted_note))
+    def tell(exit_code: int) -> None:
+        invocation.out.error(Interrupted(invocation.interrupted_note, exit_code))
 
     with leaving_at_once(tell):
         _run_it(invocation, function, values)
@@ -288,6 +292,8 @@ def _run_it(invocation: Invocation, function: Command, values: dict[str, Any]) -
             return
     except NdjctlError as error:
         failure: NdjctlError = error
+    except Terminated:
+        failure = Interrupted(invocation.interrupted_note, EXIT_TERMINATED)
     except KeyboardInterrupt:
         failure = Interrupted(invocation.interrupted_note)
     except BrokenPipeError:

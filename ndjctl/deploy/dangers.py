@@ -29,7 +29,10 @@ def field_dangers(resource: Resource, path: Path, old: Any, new: Any, observed: 
     if resource.kind == "table" and path[0] == "TimeToLive" and old not in (ABSENT, None):
         return ("deletes data",) if facts.get("items", 0) else ()
     if resource.kind == "log-group" and path == ("retentionInDays",) and facts.get("size_bytes", 0):
-        return ("deletes data",) if new is not ABSENT and (old is ABSENT or int(new) < int(old)) else ()
+        is_shorter = new is not ABSENT and (old is ABSENT or int(new) < int(old))
+        # What is younger than the group expires in its time, as the profile says; what is older goes at once.
+        is_met = is_shorter and int(facts.get("age_days", int(new))) >= int(new)
+        return ("deletes data",) if is_met else ()
     if resource.kind == "job" and path == ("ExecutionProperty", "MaxConcurrentRuns"):
         return ("shrinks below what is running",) if new < facts.get("running", 0) else ()
     if resource.kind == "function" and path == ("ReservedConcurrentExecutions",):
@@ -51,8 +54,8 @@ def _holds_data(observed: Observed) -> bool:
 
 
 def is_expiring(rule: Any) -> bool:
-    """Whether a lifecycle rule, as it is to be, deletes objects."""
-    return rule is not ABSENT and "Expiration" in rule
+    """Whether a lifecycle rule, as it is to be, deletes objects that nobody has marked for it."""
+    return rule is not ABSENT and "Expiration" in rule and "Tags" not in rule
 
 
 def objects_under(prefix: str) -> str:

@@ -17,6 +17,7 @@ from ndjctl.deploy.looking import look
 from ndjctl.deploy.model import Danger, Path, Plan, Resource, Step
 from ndjctl.deploy.patience import patient
 from ndjctl.deploy.planner import make_plan
+from ndjctl.deploy.retiring import Retirement, retire
 from ndjctl.errors import UsageError
 from ndjctl.profiles import checked_profile
 from ndjctl.settings import Profile
@@ -31,6 +32,10 @@ class Target:
     overrides: tuple[str, ...]
     code: Code
     command: str = "deploy"
+
+    def is_same_state(self, other: Target) -> bool:
+        """Whether both ask for the same settings and code."""
+        return (self.profile, self.code) == (other.profile, other.code)
 
     def resources(self, aws: Aws) -> tuple[Resource, ...]:
         return desired_state(self.profile, aws.names, self.code)
@@ -51,6 +56,16 @@ class Agreed:
     dangers: frozenset[Danger] = frozenset()
     take_over: bool = False
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """How it is said on the command line."""
+        return (*(FLAGS[danger] for danger in sorted(self.dangers)), *(("--take-over",) if self.take_over else ()))
+
+
+def needed_for(plan: Plan) -> Agreed:
+    """What has to be agreed to for this plan to be carried out."""
+    return Agreed(plan.dangers, bool(plan.foreign_owners))
+
 
 def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:
     """Raises UsageError for a change that was not agreed to, with all the options that it needs."""
@@ -58,9 +73,9 @@ def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:
     if owned and not agreed.take_over:
         other = owned[0].owner
         raise UsageError(
-            f"{len(owned)} of these resources belong to the environment {other!r} ({owned[0].resource.id}, ...): give "
-            f"{environment!r} names of its own ('suffix' in its profile, or --set suffix=...), or say --take-over to "
-            f"make them its."
+            f"{len(owned)} of these resources belong to the environment {other!r} ({owned[0].resource.label}, ...): "
+            f"give {environment!r} names of its own ('suffix' in its profile, or --set suffix=...), or say --take-over "
+            f"to make them its."
         )
     missing = sorted(plan.dangers - agreed.dangers)
     if missing:
@@ -72,10 +87,29 @@ def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:
         )
 
 
+def check_code(plan: Plan, aws: Aws) -> None:
+    """Raises UsageError where code is to be uploaded that is gone."""
+    for step in plan.pending:
+        if step.resource.kind != "artifact" or not _is_uploaded(step):
+            continue
+        try:
+            aws.artifact(step.resource.fields["Sha256"])
+        except KeyError:
+            raise UsageError(
+                f"The code of that deployment is gone (s3://{step.resource.name} is not there any more), and only what "
+                f"this version of ndjctl has can be uploaded: return to a newer deployment ('ndjctl history' lists "
+                f"them), or deploy with the version that it was made with. Nothing was changed."
+            ) from None
+
+
+def _is_uploaded(step: Step) -> bool:
+    return step.action == "create" or any(change.path == ("Sha256",) for change in step.changes)
+
+
 def _where(step: Step, dangers: Sequence[Danger]) -> str:
     paths = [change.path for change in step.changes if set(change.dangers) & set(dangers)]
     fields = dict.fromkeys(_what(step, path) for path in paths)
-    return f"{step.resource.id}{': ' if fields else ''}{', '.join(fields)}"
+    return f"{step.resource.label}{': ' if fields else ''}{', '.join(fields)}"
 
 
 def _what(step: Step, path: Path) -> str:
@@ -99,7 +133,7 @@ class Writing:
 
 @dataclass
 class Deploying:
-    """One plan being carried out and written into the history."""
+    """One plan being carried out and written into the history. retirement: what became of old code afterwards."""
 
     target: Target
     plan: Plan
@@ -109,6 +143,7 @@ class Deploying:
     writing: Writing
     execution: Execution = field(init=False)
     record: Deployment | None = field(default=None, init=False)
+    retirement: Retirement = field(default=Retirement(), init=False)
 
     def __post_init__(self) -> None:
         environment = self.target.profile.environment
@@ -140,6 +175,14 @@ class Deploying:
         finally:
             if self.record is not None:
                 self.record = self._history.finish(self.record, result, self._open())
+        if result == "done" and self.record is not None and self.target.command != "destroy":
+            self._retire()
+
+    def _retire(self) -> None:
+        """What nobody returns to any more, unless it is to be kept for ever."""
+        profile = self.target.profile
+        if profile.retention.scripts_days is not None:
+            self.retirement = retire(patient(self.aws), self._history, self.target.code, profile.environment)
 
     def _begin(self) -> None:
         at = self.writing.clock()
@@ -201,10 +244,10 @@ def rollback_target(history: History, id_: str | None, environment: str) -> tupl
     )
 
 
-def last_target(history: History, environment: str) -> Target | None:
-    """What the last deployment asked for, whose id its `source` names; None where there is no record of one."""
+def last_target(history: History, environment: str) -> tuple[Target, Deployment] | None:
+    """What the last deployment asked for; None where there is no record of one."""
     last = next((each for each in history.newest(environment) if each.command != "destroy"), None)
-    return None if last is None else target_of(last, command="drift")
+    return None if last is None else (target_of(last, command="drift"), last)
 
 
 def target_of(deployment: Deployment, *, command: str) -> Target:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ndjctl.deploy.kinds.base import Aws, Resource, found
-from ndjctl.deploy.model import ENVIRONMENT_TAG, Observed, Plan, Step
+from ndjctl.deploy.model import ENVIRONMENT_TAG, Observed, Plan, Step, other_owner
 
 COUNTED_PAGES = 100
 """Pages that are counted of a bucket (a thousand objects each) or a table (a megabyte each); a larger one is told as
@@ -25,11 +25,11 @@ _NOT_OURS: tuple[Fate, ...] = ("stays: it is not this environment's", "stays: nd
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a resource: objects, items or messages, and their bytes where those can be told. older_versions,
-    unfinished_uploads: of a bucket, besides. is_more: there is more than was counted. of_others: objects of a bucket
-    that is not ours alone, outside our folder of it."""
+    """What is in a resource: objects, items or messages, and their bytes where those can be told. count: None where
+    there are bytes alone, as of a log. older_versions, unfinished_uploads: of a bucket, besides. is_more: there is more
+    than was counted. of_others: objects of a bucket that is not ours alone, outside our folder of it."""
 
-    count: int
+    count: int | None
     size_bytes: int | None = None
     older_versions: int = 0
     unfinished_uploads: int = 0
@@ -38,7 +38,7 @@ class Contents:
 
     @property
     def is_data(self) -> bool:
-        return bool(self.count or self.older_versions or self.unfinished_uploads)
+        return bool(self.count or self.size_bytes or self.older_versions or self.unfinished_uploads)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def survey(
         there = observed[resource.id]
         if there is None or resource.kind == "artifact" or (resource.kind == "notification" and not there.fields):
             continue
-        tell(f"counting {resource.id}")
+        tell(f"counting {resource.label}")
         item = _item(resource, there, aws, deletes_data)
         items.append(item)
         if item.fate == "stays: others keep objects in it" and deletes_data and item.contents is not None:
@@ -102,19 +102,19 @@ def survey(
 
 
 def _item(resource: Resource, there: Observed, aws: Aws, deletes_data: bool) -> Item:
-    ours = resource.fields.get("Tags", {}).get(ENVIRONMENT_TAG)
-    owner = there.fields.get("Tags", {}).get(ENVIRONMENT_TAG)
+    takes_tags = ENVIRONMENT_TAG in resource.fields.get("Tags", {})
+    owner = other_owner(resource, there)
     contents = _contents(resource, there, aws)
     fate: Fate = "goes"
-    if ours is not None and owner is None:
-        fate = "stays: ndjctl did not make it"
-    elif ours is not None and owner != ours:
+    if owner is not None:
         fate = "stays: it is not this environment's"
+    elif takes_tags and ENVIRONMENT_TAG not in there.fields.get("Tags", {}):
+        fate = "stays: ndjctl did not make it"
     elif contents is not None and contents.is_data and not deletes_data:
         fate = "stays: it holds data"
     elif contents is not None and contents.of_others:
         fate = "stays: others keep objects in it"
-    return Item(resource, there, fate, contents, str(owner) if ours and owner and owner != ours else None)
+    return Item(resource, there, fate, contents, owner)
 
 
 def _ours_in(item: Item, aws: Aws) -> list[Item]:
@@ -142,6 +142,8 @@ def _contents(resource: Resource, there: Observed, aws: Aws) -> Contents | None:
         return _in_table(aws, resource.name, there)
     if resource.kind == "queue":
         return Contents(there.facts["messages"])
+    if resource.kind == "log-group":
+        return Contents(None, there.facts["size_bytes"])
     return None
 
 

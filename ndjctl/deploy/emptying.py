@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from ndjctl.errors import CloudError
 _OPEN_STATES = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _WHAT = {"objects": "objects", "items": "items", "messages": "messages", "running": "runs under way"}
 """Facts of a resource that speak against its removal."""
+_LOG = {"size_bytes": "lines"}
 
 
 def kinds_for_destruction(
@@ -27,15 +28,18 @@ def kinds_for_destruction(
         result |= {"bucket": EmptyingBucketKind(), "objects": ObjectsKind()}
     else:
         result |= {name: EmptyKind(kinds[name]) for name in ("bucket", "table", "queue")}
+        result["log-group"] = EmptyKind(kinds["log-group"], _LOG)
     result["job"] = StoppingJobKind() if stops_runs else EmptyKind(kinds["job"])
     return result
 
 
 @dataclass(frozen=True)
 class EmptyKind(Kind):
-    """Removes only what is empty at that moment: something may have come since it was looked at."""
+    """Removes only what is empty at that moment: something may have come since it was looked at. what: the facts that
+    tell, and the words for what they count."""
 
     inner: Kind
+    what: Mapping[str, str] = field(default_factory=lambda: _WHAT)
 
     def observe(self, aws: Aws, resource: Resource) -> Observed | None:
         return self.inner.observe(aws, resource)
@@ -49,7 +53,7 @@ class EmptyKind(Kind):
     def delete(self, aws: Aws, resource: Resource) -> None:
         there = self.inner.observe(aws, resource)
         facts = {} if there is None else there.facts
-        held = [what for fact, what in _WHAT.items() if facts.get(fact, 0)]
+        held = [what for fact, what in self.what.items() if facts.get(fact, 0)]
         if held:
             raise CloudError(f"It has {held[0]} by now, and stays.")
         self.inner.delete(aws, resource)

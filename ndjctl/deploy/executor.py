@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from ndjctl.aws import EXISTS_CODES, error_code, told
 from ndjctl.deploy.kinds.base import Aws, Kind
-from ndjctl.deploy.model import Danger, Plan, Step
+from ndjctl.deploy.model import Danger, Plan, Step, label_of
 from ndjctl.deploy.patience import THROTTLE_CODES, patient
 from ndjctl.deploy.planner import plan_step
 from ndjctl.errors import CloudError, NdjctlError
@@ -70,7 +70,7 @@ class Execution:
         for step in self.steps:
             blocker = next((need for need in step.resource.needs if need in broken), None)
             if blocker is not None and step.action != "delete":
-                outcome = Outcome(step, "not reached", f"it needs {blocker}")
+                outcome = Outcome(step, "not reached", f"it needs {label_of(blocker)}")
             else:
                 began(step)
                 outcome = self._carry_out(step)
@@ -118,10 +118,12 @@ class Execution:
             return Step(resource, observed, "keep" if observed is None else "delete")
         step = plan_step(resource, observed)
         if step.owner is not None and planned.owner is None:
-            raise CloudError(f"{resource.id} was made meanwhile by the environment {step.owner!r}, and stays as it is.")
+            raise CloudError(
+                f"{resource.label} was made meanwhile by the environment {step.owner!r}, and stays as it is."
+            )
         refused = step.all_dangers - self._allowed
         if refused:
-            raise CloudError(f"{resource.id} changed meanwhile, and now it {' and '.join(sorted(refused))}.")
+            raise CloudError(f"{resource.label} changed meanwhile, and now it {' and '.join(sorted(refused))}.")
         return step
 
     def _do(self, step: Step, aws: Aws) -> None:

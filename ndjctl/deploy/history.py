@@ -6,20 +6,23 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from ndjctl.aws import is_not_found
+from ndjctl.aws import is_not_found, told
 from ndjctl.bundles import BundleIndex, Code
 from ndjctl.contracts import Names
 from ndjctl.deploy.documents import masked, unmasked
-from ndjctl.errors import UsageError
+from ndjctl.errors import CloudError, UsageError
 
 FORMAT = 1
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{1,32}")
 Result = Literal["under way", "done", "failed", "interrupted"]
+Status = Literal["under way", "done", "failed", "interrupted", "killed or still under way"]
+LONG_AGO = timedelta(hours=6)
+"""Longer than a deployment takes: the longest wait in one, for an index that is built, is an hour."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,24 @@ class Deployment:
     result: Result
     not_done: tuple[str, ...] = ()
 
+    @property
+    def planned(self) -> int:
+        """How many resources were to be changed."""
+        return len(self.changes)
+
+    @property
+    def done(self) -> int | None:
+        """How many of them were; None where nobody wrote down how it ended."""
+        return None if self.result == "under way" else max(0, self.planned - len(self.not_done))
+
+    def status(self, newest_id: str, now: datetime) -> Status:
+        """The result; one that is `under way` although a later deployment was begun, or since long ago, is not
+        believed. newest_id: of all deployments."""
+        if self.result != "under way":
+            return self.result
+        is_believed = self.id >= newest_id and now - _time_of(self.id) < LONG_AGO
+        return "under way" if is_believed else "killed or still under way"
+
     def is_same_state(self, other: Deployment) -> bool:
         """Whether both asked for the same settings and code."""
         return (self.settings, self.code) == (other.settings, other.code)
@@ -50,6 +71,14 @@ class Deployment:
 def new_id(at: datetime, token: str) -> str:
     """An id that sorts by time. token: a few random characters."""
     return f"{at:%Y%m%dT%H%M%SZ}-{token}"
+
+
+def _time_of(id_: str) -> datetime:
+    """When the deployment of that id was begun; long ago for what is no id."""
+    try:
+        return datetime.strptime(id_[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return datetime.min.replace(tzinfo=timezone.utc)
 
 
 class History:
@@ -62,11 +91,16 @@ class History:
         self._account_id = names.account_id
 
     def put(self, deployment: Deployment) -> None:
-        """Writes a deployment, in place of an earlier form of it."""
+        """Writes a deployment, in place of an earlier form of it. Raises CloudError where AWS refuses that."""
         body = json.dumps(masked(_to_document(deployment), self._account_id), indent=1).encode()
-        self._s3.put_object(
-            Bucket=self._bucket, Key=self._key(deployment.id), Body=body, ContentType="application/json"
-        )
+        key = self._key(deployment.id)
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+        except ClientError as error:
+            raise CloudError(
+                f"The history of deployments cannot be written (s3://{self._bucket}/{self._prefix}): "
+                f"{told(error, deployment.environment)}"
+            ) from error
 
     def finish(self, deployment: Deployment, result: Result, not_done: tuple[str, ...]) -> Deployment:
         """The deployment as it ended, written."""

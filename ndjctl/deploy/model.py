@@ -15,6 +15,12 @@ Danger = Literal["deletes data", "shrinks below what is running", "replaces a ta
 ENVIRONMENT_TAG = "ndjctl:environment"
 """The tag that says which environment a resource belongs to. Two environments under the same names are told by it."""
 
+REGION_TAG = "ndjctl:region"
+"""The tag of what has one name in all regions, as buckets and roles have: where the rest of its environment is."""
+
+RETIRED_TAG = "ndjctl:retired"
+"""The tag of code in the scripts bucket that no deployment worth returning to uses; a lifecycle rule removes it."""
+
 
 class Absent:
     """The value of a field that is not there, or must not be there."""
@@ -50,6 +56,16 @@ class Resource:
     def id(self) -> str:
         return f"{self.kind}/{self.name}"
 
+    @property
+    def label(self) -> str:
+        """The id as a person reads it."""
+        return label_of(self.id)
+
+
+def label_of(id_: str) -> str:
+    """An id without a second slash: log groups have names that begin with one."""
+    return id_.replace("//", "/", 1)
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -60,6 +76,20 @@ class Observed:
     fields: Mapping[str, Any]
     foreign: tuple[str, ...] = ()
     facts: Mapping[str, int] = field(default_factory=dict)
+
+
+def other_owner(resource: Resource, observed: Observed | None) -> str | None:
+    """The environment that the resource is tagged with, where it is not ours: 'prod', or 'prod in us-east-1' where its
+    region alone is another one."""
+    ours = resource.fields.get("Tags", {})
+    theirs = observed.fields.get("Tags", {}) if observed else {}
+    environment = theirs.get(ENVIRONMENT_TAG)
+    if not ours.get(ENVIRONMENT_TAG) or not environment:
+        return None
+    if environment != ours[ENVIRONMENT_TAG]:
+        return str(environment)
+    region = theirs.get(REGION_TAG)
+    return f"{environment} in {region}" if region and ours.get(REGION_TAG, region) != region else None
 
 
 @dataclass(frozen=True)
@@ -87,7 +117,7 @@ class Step:
     action: Action
     changes: tuple[FieldChange, ...] = ()
     dangers: tuple[Danger, ...] = ()
-    owner: str | None = None  # another environment that the resource is tagged with
+    owner: str | None = None  # another environment that the resource is tagged with, as of other_owner()
 
     @property
     def all_dangers(self) -> frozenset[Danger]:

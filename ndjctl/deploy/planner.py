@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ndjctl.deploy.dangers import field_dangers, step_dangers
-from ndjctl.deploy.model import ABSENT, ENVIRONMENT_TAG, Action, FieldChange, Observed, Path, Plan, Resource, Step
+from ndjctl.deploy.model import ABSENT, Action, FieldChange, Observed, Path, Plan, Resource, Step, other_owner
 
 
 def make_plan(desired: Sequence[Resource], observed: Mapping[str, Observed | None]) -> Plan:
@@ -43,13 +43,13 @@ def plan_step(resource: Resource, observed: Observed | None) -> Step:
     """What is to be done with one resource."""
     if not resource.wanted:
         action: Action = "keep" if observed is None else "delete"
-        step = Step(resource, observed, action, owner=_other_owner(resource, observed))
+        step = Step(resource, observed, action, owner=other_owner(resource, observed))
         return Step(resource, observed, action, (), step_dangers(step), step.owner)
     # No fields: nothing is there but what others have in the same place.
     if observed is None or (resource.fields and not observed.fields):
         return Step(resource, observed, "create")
     changes = tuple(differences(resource, observed))
-    owner = _other_owner(resource, observed)
+    owner = other_owner(resource, observed)
     if any(change.path[: len(path)] == path for change in changes for path in resource.replaces):
         step = Step(resource, observed, "replace", changes, owner=owner)
         return Step(resource, observed, "replace", changes, step_dangers(step), owner)
@@ -85,10 +85,3 @@ def same(new: Any, old: Any) -> bool:
     if isinstance(new, bool) or isinstance(old, bool):
         return new is old
     return bool(new == old)
-
-
-def _other_owner(resource: Resource, observed: Observed | None) -> str | None:
-    """The environment that the resource is tagged with, where it is not ours."""
-    ours = resource.fields.get("Tags", {}).get(ENVIRONMENT_TAG)
-    theirs = observed.fields.get("Tags", {}).get(ENVIRONMENT_TAG) if observed else None
-    return str(theirs) if ours and theirs and theirs != ours else None

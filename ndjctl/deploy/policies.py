@@ -14,6 +14,9 @@ VERSION = "2012-10-17"
 NO_SECURITY = Security()
 NO_NETWORK = Network()
 
+GLUE_NAMESPACE = "Glue"
+"""Of CloudWatch, where Glue puts the metrics of jobs (Glue developer guide, "Monitoring with Amazon CloudWatch")."""
+
 LEDGER_ACTIONS = [
     "dynamodb:GetItem",
     "dynamodb:BatchGetItem",
@@ -95,15 +98,18 @@ def function_policy(arns: Arns, security: Security = NO_SECURITY, network: Netwo
             ],
         ),
         _allow("Runs", ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns"], [arns.job()]),
-        _metrics(),
+        _metrics(METRIC_NAMESPACE),
         _logs(arns, names.function_log_group),
         *_key(security),
         *([_function_network()] if network.subnets else []),
     )
 
 
-def job_policy(arns: Arns, security: Security = NO_SECURITY, network: Network = NO_NETWORK) -> dict[str, Any]:
-    """What the conversion job does, and nothing else."""
+def job_policy(
+    arns: Arns, security: Security = NO_SECURITY, network: Network = NO_NETWORK, *, metrics: bool = False
+) -> dict[str, Any]:
+    """What the conversion job does, and nothing else. metrics: whether Glue writes the job's metrics, which it does as
+    the job's role, into a namespace of its own (Glue developer guide, "Job monitoring and debugging")."""
     names = arns.names
     return _document(
         _allow("ReadObjects", ["s3:GetObject"], [arns.objects(names.input_bucket), arns.objects(names.scripts_bucket)]),
@@ -133,6 +139,7 @@ def job_policy(arns: Arns, security: Security = NO_SECURITY, network: Network = 
             [arns.table(names.tracking_table), arns.table(names.metrics_table)],
         ),
         _allow("Runs", ["glue:GetJobRun"], [arns.job()]),
+        *([_metrics(GLUE_NAMESPACE)] if metrics else []),
         _logs(arns, "/aws-glue/jobs/*"),
         *_key(security),
         *(_job_network(arns, network) if network.subnets else []),
@@ -170,10 +177,10 @@ def topic_policy(arns: Arns, topic: str) -> dict[str, Any]:
     )
 
 
-def _metrics() -> dict[str, Any]:
+def _metrics(namespace: str) -> dict[str, Any]:
     """PutMetricData takes no resource; the namespace is what can be named."""
     return _allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]) | {
-        "Condition": {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}
+        "Condition": {"StringEquals": {"cloudwatch:namespace": namespace}}
     }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from ndjctl.advice import AccountFacts, Finding
+    from ndjctl.advice import AccountFacts, Finding, Observed
     from ndjctl.profiles import LoadedProfile
 
 _STYLES = {"error": "red", "warning": "yellow"}
@@ -40,9 +40,16 @@ def profile_view(loaded: LoadedProfile, findings: Sequence[Finding]) -> View:
 
 
 def check_view(
-    env: str, loaded: LoadedProfile, findings: Sequence[Finding], facts: AccountFacts | None, why: str
+    env: str,
+    loaded: LoadedProfile,
+    findings: Sequence[Finding],
+    facts: AccountFacts | None,
+    why: str,
+    seen: Observed | None,
+    unread: Sequence[str],
 ) -> View:
-    """facts: what the account told; None where it was not asked, and then why."""
+    """facts: what the account told, seen: what is deployed in it; None where it was not asked, and then why. unread:
+    remarks about what of the deployed resources could not be read."""
     document = {
         "env": env,
         "source": loaded.source,
@@ -55,16 +62,22 @@ def check_view(
             "remarks": list(facts.remarks) if facts is not None else [],
             "told": _told(facts) if facts is not None else {},
         },
+        "deployed": {
+            "checked": seen is not None,
+            "remarks": list(unread),
+            "told": _deployed(seen) if seen is not None else {},
+        },
     }
 
     def render() -> RenderableType:
         from rich.console import Group
         from rich.text import Text
 
-        remarks = list(facts.remarks) if facts is not None else [f"not checked: quotas and key of the account: {why}"]
+        not_asked = f"not checked: quotas and key of the account, and what is deployed: {why}"
+        remarks = [*facts.remarks, *unread] if facts is not None else [not_asked]
         lines = [*_origin(loaded), *finding_lines(findings)]
         lines += [Text(one_line(remark), style="dim") for remark in remarks]
-        lines.append(_verdict(findings, facts))
+        lines.append(_verdict(findings, facts, seen, bool(remarks)))
         return Group(*lines)
 
     return View(document, render)
@@ -80,13 +93,17 @@ def finding_lines(findings: Sequence[Finding]) -> list[Text]:
     ]
 
 
-def _verdict(findings: Sequence[Finding], facts: AccountFacts | None) -> Text:
+def _verdict(findings: Sequence[Finding], facts: AccountFacts | None, seen: Observed | None, has_remarks: bool) -> Text:
     from rich.text import Text
 
     if facts is None:
         what = "the settings"
+    elif has_remarks:
+        what = "the settings and what the account told"
+    elif seen is not None and any(value is not None for value in _deployed(seen).values()):
+        what = "the settings, the account and what is deployed"
     else:
-        what = "the settings and what the account told" if facts.remarks else "the settings and the account"
+        what = "the settings and the account"
     if not findings:
         return Text(f"nothing to object to in {what}", style="bold green")
     errors = sum(finding.severity == "error" for finding in findings)
@@ -105,6 +122,12 @@ def _told(facts: AccountFacts) -> dict[str, Any]:
         "glue_task_dpus": facts.glue_task_dpus,
         "key_state": key.state if key is not None else None,
     }
+
+
+def _deployed(seen: Observed) -> dict[str, Any]:
+    """Arguments by their names alone: a value may be somebody's secret."""
+    names = None if seen.job_arguments is None else sorted(seen.job_arguments)
+    return {**vars(seen), "job_arguments": names}
 
 
 def _origin(loaded: LoadedProfile) -> list[Text]:

@@ -91,6 +91,8 @@ def _held(item: Item) -> str:
     contents = item.contents
     if contents is None:
         return ""
+    if contents.count is None and contents.size_bytes:
+        return size(contents.size_bytes)
     more = "more than " if contents.is_more else ""
     parts = [more + counted(contents.count, _NOUNS[item.resource.kind])] if contents.count else []
     parts += [counted(contents.older_versions, "older version")] if contents.older_versions else []

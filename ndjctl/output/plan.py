@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.deploy.dangers import FLAGS
 from ndjctl.deploy.documents import masked, plain, plan_document
 from ndjctl.deploy.executor import Execution
-from ndjctl.deploy.model import ABSENT, Action, FieldChange, Plan, Step
+from ndjctl.deploy.model import ABSENT, Action, FieldChange, Observed, Plan, Step
 from ndjctl.output.base import View, one_line
 from ndjctl.output.config import finding_lines
-from ndjctl.output.progress import counted
+from ndjctl.output.progress import counted, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,6 +56,7 @@ def plan_view(
         "changes": plan_document(plan, account_id),
         "left_alone": masked(_left_alone(plan), account_id),
         "owners": sorted({str(step.owner) for step in plan.foreign_owners}),
+        "lost": masked(_all_lost(plan), account_id),
         "findings": masked([finding.to_dict() for finding in findings], account_id),
         "remarks": masked(list(remarks), account_id),
         "next": masked(next_, account_id) if next_ else None,
@@ -67,8 +68,7 @@ def plan_view(
 
         steps = plan.steps if shows_kept else plan.pending
         parts: list[RenderableType] = [_steps_table(steps, verb=1)] if steps else []
-        for left in _left_alone(plan):
-            parts.append(Text(one_line(f"  left alone: {left['kind']} {left['name']}: {left['what']}"), style="dim"))
+        parts += _left_alone_lines(plan)
         parts += finding_lines(findings)
         parts += [Text(one_line(remark), style="dim") for remark in remarks]
         if plan.foreign_owners:
@@ -104,10 +104,12 @@ def drift_view(env: str, against: str, plan: Plan, account_id: str, next_: str |
         from rich.console import Group
         from rich.text import Text
 
+        left = _left_alone_lines(plan)
         if not plan.pending:
-            return Text(one_line(f"{env}: everything is as {against} made it"), style="green")
+            return Group(*left, Text(one_line(f"{env}: everything is as {against} made it"), style="green"))
         return Group(
             _steps_table(plan.pending, verb=1, is_drift=True),
+            *left,
             Text(one_line(f"{env}: {counted(len(plan.pending), 'resource')} not as {against} made it"), style="bold"),
             *([Text(one_line(f"to mend it: {next_}"), style="cyan")] if next_ else []),
         )
@@ -172,6 +174,15 @@ def _left_alone(plan: Plan) -> list[dict[str, str]]:
     ]
 
 
+def _left_alone_lines(plan: Plan) -> list[Text]:
+    from rich.text import Text
+
+    return [
+        Text(one_line(f"  left alone: {left['kind']} {left['name']}: {left['what']}"), style="dim")
+        for left in _left_alone(plan)
+    ]
+
+
 def _summary(counts: Mapping[Action, int]) -> str:
     said = [f"{counts[action]} to {SIGNS[action][1]}" for action in SIGNS if action != "keep" and counts[action]]
     return f"{', '.join(said) or 'nothing to do'}; {counts['keep']} as they should be"
@@ -192,6 +203,8 @@ def _steps_table(steps: Sequence[Step], *, verb: int, is_drift: bool = False) ->
         word = {"create": "missing", "update": "drifted"}.get(step.action) if is_drift else None
         owner = f" (it belongs to the environment {step.owner!r})" if step.owner else ""
         name = Text(one_line(step.resource.name + owner))
+        if step.action == "replace" and step.observed is not None:
+            name.append(one_line(_lost(step.observed)), style="bold red")
         if step.dangers:
             name.append(f"  {', '.join(step.dangers)}", style="bold red")
         table.add_row(Text(f"{sign} {word or words[verb - 1]}", style=style), Text(step.resource.kind, "dim"), name)
@@ -201,13 +214,27 @@ def _steps_table(steps: Sequence[Step], *, verb: int, is_drift: bool = False) ->
     return table
 
 
+def _all_lost(plan: Plan) -> list[dict[str, Any]]:
+    """What is in the resources that would be replaced: kind, name, items, size_bytes."""
+    replaced = [step for step in plan.pending if step.action == "replace"]
+    return [{**_named(step), **step.observed.facts} for step in replaced if step.observed is not None]
+
+
+def _lost(observed: Observed) -> str:
+    """What goes with a table that is replaced; DynamoDB counts every six hours."""
+    items, size_bytes = observed.facts.get("items", 0), observed.facts.get("size_bytes", 0)
+    if not items:
+        return "  it is empty"
+    return f"  about {counted(items, 'item')}{f', {size(size_bytes)},' if size_bytes else ''} would be lost"
+
+
 def _field_lines(step: Step) -> list[Text]:
     from rich.text import Text
 
     if step.resource.kind == "alias":
         paths = [change.path for change in step.changes]
         fields = ", ".join(dict.fromkeys(path[-1] if path[0] == "Version" else path[0] for path in paths))
-        version = step.observed.facts.get("version") if step.observed else None
+        version = step.observed.facts.get("version", "$LATEST") if step.observed else None
         return [Text(one_line(f"version {version} -> a new one ({fields})"))]
     return [_field_line(change) for change in step.changes]
 
@@ -242,6 +269,6 @@ def _cut(text: str, start: int) -> str:
 
 
 def _value(value: Any) -> str:
-    if value is ABSENT:
+    if value is ABSENT or value is None:
         return "(none)"
     return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False, sort_keys=True)

@@ -13,16 +13,25 @@ from tests.drift.hands import Hands
 class Row:
     """One change by hand. resource: its id, with {n.attribute} for names and {script}, {library}, {zip} for the files
     of the code. fields: the paths that drift must name; none where the resource is gone. writes: the calls that mend
-    it, as service:Operation, apart from the record of the deployment."""
+    it, as service:Operation, apart from the record of the deployment. is_alone: no other change is made beside it."""
 
     about: str
     resource: str
     fields: tuple[str, ...]
     writes: frozenset[str]
     edit: Callable[[Hands], Any]
+    is_alone: bool = False
 
 
-def row(about: str, resource: str, fields: str | tuple[str, ...], writes: str, edit: Callable[[Hands], Any]) -> Row:
+def row(
+    about: str,
+    resource: str,
+    fields: str | tuple[str, ...],
+    writes: str,
+    edit: Callable[[Hands], Any],
+    *,
+    is_alone: bool = False,
+) -> Row:
     """fields: one, several, or '' for a resource that is gone. writes: separated by spaces."""
     several = (fields,) if isinstance(fields, str) else fields
-    return Row(about, resource, tuple(filter(None, several)), frozenset(writes.split()), edit)
+    return Row(about, resource, tuple(filter(None, several)), frozenset(writes.split()), edit, is_alone)

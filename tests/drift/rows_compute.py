@@ -104,6 +104,14 @@ ROWS = [
         lambda h: h.point(FunctionVersion=h.published(MemorySize=888)),
     ),
     row(
+        "alias on the unpublished code",
+        ALIAS,
+        "Published",
+        MOVE,
+        lambda h: h.point(FunctionVersion="$LATEST"),
+        is_alone=True,  # any change of the function is live at once
+    ),
+    row(
         "alias shared by two versions",
         ALIAS,
         "Weights.1",

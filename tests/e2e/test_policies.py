@@ -138,6 +138,15 @@ def test_metrics_go_into_our_namespace_only() -> None:
     assert not is_allowed(FUNCTION, "cloudwatch:PutMetricData", "*")
 
 
+def test_the_jobs_metrics_go_into_glues_namespace_only_and_only_where_they_are_on() -> None:
+    with_metrics = policies.job_policy(ARNS, metrics=True)
+    assert is_allowed(with_metrics, "cloudwatch:PutMetricData", "*", namespace="Glue")
+    for other in ("ndjctl", "AWS/Glue", "glue"):
+        assert not is_allowed(with_metrics, "cloudwatch:PutMetricData", "*", namespace=other)
+    assert not is_allowed(with_metrics, "cloudwatch:PutMetricData", "*")
+    assert not is_allowed(JOB, "cloudwatch:PutMetricData", "*", namespace="Glue")
+
+
 def test_a_key_with_a_line_end_is_judged_as_any_other() -> None:
     odd = f"arn:aws:s3:::{NAMES.input_bucket}/a\nb.ndjson"
     assert is_allowed(JOB, "s3:GetObject", odd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ndjctl.deploy.planner import differences
 from ndjctl.profiles import load_profile
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
+NOW = datetime(2027, 3, 1, 12, tzinfo=timezone.utc)
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -38,7 +40,7 @@ def aws_of(client: Callable[[str], Any], names: Names, sleep: Callable[[float], 
     def no_artifact(sha256: str) -> bytes:
         raise KeyError(sha256)
 
-    return Aws(client, REGION, names, sleep, no_artifact)
+    return Aws(client, REGION, names, sleep, no_artifact, lambda: NOW)
 
 
 @dataclass

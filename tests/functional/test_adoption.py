@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -143,6 +144,34 @@ def _and_it_is_ours(command: Command, after: Dump, names: dict[str, str]) -> Non
     assert [item["file_key"]["S"] for item in listed["Items"]] == ["x.ndjson"]
 
 
+def test_a_function_made_by_hand_whose_alias_is_on_its_unpublished_code_is_taken_over(command: Command) -> None:
+    """As `aws lambda create-alias --function-version '$LATEST'` makes it."""
+    predecessor.deploy(command.hands, "dev")
+    lambda_, name = command.hands.client("lambda"), command.names.function
+    lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    assert "Published" in command.changes()[f"alias/{command.names.live_function}"]
+    assert "version $LATEST -> a new one (Published" in command.does("plan").out
+    command.does("drift", code=1)
+    command.does("destroy", "--json")
+    command.does("deploy", "--allow-data-loss")
+    assert lambda_.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    assert command.changes() == {}
+
+
+def test_the_log_that_lambda_began_by_itself_is_taken_over_without_a_flag(command: Command) -> None:
+    """It has no retention. None of its lines is as old as the one that it gets."""
+    logs, group = command.hands.client("logs"), command.names.function_log_group
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    line = {"timestamp": round(time.time() * 1000), "message": "START"}
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=[line])
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["storedBytes"] > 0
+    assert "retentionInDays" in command.changes()[f"log-group/{group}"]
+    assert command.does("plan", "--json").document["dangers"] == []
+    command.does("deploy")
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"] == 14
+
+
 def test_a_queue_that_the_bucket_tells_twice_is_told_once(command: Command) -> None:
     """By a notification of the predecessor and one of ours, of which S3 takes one only; whoever else is told stays."""
     command.does("deploy")
@@ -236,6 +265,53 @@ def test_the_names_of_another_environment_are_refused_unless_taken_over(command:
     assert [each["environment"] for each in told] == ["dev", "prod"]
     assert "nothing to return to" in command.does("rollback", code=2).error
     assert "belong to the environment 'dev'" in command.does("plan", env="prod").out
+
+
+ELSEWHERE = ("--set", "region=eu-west-1")
+
+
+def test_the_same_environment_in_another_region_is_refused(command: Command) -> None:
+    """Buckets and roles have one name in all regions."""
+    command.does("deploy")
+    before = dump(command.hands, with_ids=True, with_data=True)
+    tags = command.hands.client("s3").get_bucket_tagging(Bucket=command.names.output_bucket)["TagSet"]
+    assert {"Key": "ndjctl:region", "Value": "us-east-1"} in tags
+
+    with command.writes() as writes:
+        for words in (
+            *(("plan",), ("drift",), ("rollback",), ("deploy",), ("deploy", "--take-over", "--json")),
+            *(("destroy",), ("destroy", "--yes", "--delete-data", "--json")),
+        ):
+            refused = command.does(*words, *ELSEWHERE, code=2)
+            if words != ("rollback",):
+                assert "lies in us-east-1, and this environment is to be in eu-west-1" in refused.error
+                assert "--set suffix=..." in refused.error
+    assert writes == []
+    assert different(dump(command.hands, with_ids=True, with_data=True), before) == {}
+
+    # Without its buckets, and so without its history, its roles still say whose they are.
+    command.does("destroy", "--yes", "--delete-data")
+    roles = command.hands.client("iam")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    theirs = [{"Key": "ndjctl:environment", "Value": "dev"}, {"Key": "ndjctl:region", "Value": "us-east-1"}]
+    roles.create_role(RoleName=command.names.job_role, AssumeRolePolicyDocument=trust, Tags=theirs)
+    assert command.does("plan", "--json", *ELSEWHERE).document["owners"] == ["dev in us-east-1"]
+    refused = command.does("deploy", *ELSEWHERE, code=2)
+    assert "belong to the environment 'dev in us-east-1'" in refused.error
+    assert "--take-over" in refused.error
+    refused = command.does("destroy", "--yes", *ELSEWHERE, code=2)
+    assert "say --set region=us-east-1" in refused.error
+
+
+def test_with_a_suffix_it_is_in_two_regions(command: Command) -> None:
+    command.does("deploy")
+    before = dump(command.hands, with_ids=True, with_data=True)
+    command.suffix = "eu"
+    command.does("deploy", *ELSEWHERE)
+    assert command.changes(*ELSEWHERE) == {}
+    command.does("drift", *ELSEWHERE)
+    command.does("destroy", "--yes", "--delete-data", *ELSEWHERE)
+    assert different(dump(command.hands, with_ids=True, with_data=True), before) == {}
 
 
 def test_what_has_no_owner_is_taken_over_without_a_word(command: Command) -> None:

@@ -66,6 +66,32 @@ class FakeAccount:
                 }
             },
             "GetKeyPolicy": {"Policy": json.dumps(POLICY)},
+            # Nothing is deployed.
+            "GetQueueUrl": refusal("AWS.SimpleQueueService.NonExistentQueue"),
+            "GetFunction": refusal("ResourceNotFoundException", 404),
+            "GetJob": refusal("EntityNotFoundException"),
+        }
+
+    def deploys(self, **function: str) -> None:
+        """A queue, a function and a job that are not as a profile asks for them."""
+        names = Names(ACCOUNT)
+        self.answers |= {
+            "GetQueueUrl": {"QueueUrl": f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{names.queue}"},
+            "GetQueueAttributes": {
+                "Attributes": {"VisibilityTimeout": "30", "RedrivePolicy": json.dumps({"maxReceiveCount": "2"})}
+            },
+            "ListQueueTags": {},
+            "GetFunction": {"Configuration": {"FunctionName": names.function, "Runtime": "python3.9", **function}},
+            "GetJob": {
+                "Job": {
+                    "Name": names.job,
+                    "Command": {"Name": "gluestreaming"},
+                    "GlueVersion": "1.0",
+                    "DefaultArguments": {"--enable-metrics": "false", "--password": "hush"},
+                }
+            },
+            "GetTags": {},
+            "GetJobRuns": {"JobRuns": []},
         }
 
     def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, Any]:
@@ -88,8 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
     account: FakeAccount
 
     def do_GET(self) -> None:
-        operation = "GetAccountSettings" if self.path.endswith("account-settings") else "GetFunctionConcurrency"
-        if operation == "GetFunctionConcurrency":
+        ends = {"account-settings": "GetAccountSettings", "concurrency": "GetFunctionConcurrency"}
+        operation = ends.get(self.path.rstrip("/").rsplit("/", 1)[-1], "GetFunction")
+        if operation != "GetAccountSettings":
             assert FUNCTION in self.path
         status, document = self.account.answer(operation, {})
         headers = {"x-amzn-ErrorType": document["__type"]} if status != 200 else {}
@@ -294,6 +321,50 @@ def test_config_check_finds_the_dpus_of_prod(account: FakeAccount, tool: Any) ->
     assert ACCOUNT not in text.out + answer.out
 
 
+def test_config_check_looks_at_what_is_deployed(account: FakeAccount, tool: Any) -> None:
+    account.deploys()
+    answer = tool("config", "check", "--env", "dev", "--json", "--set", "job.metrics=false")
+    assert answer.code == 1
+    found = {each["code"] for each in answer.document["findings"]}
+    assert found == {
+        "visibility",
+        "max-receives",
+        "runtime-end",
+        "gluestreaming",
+        "glue-version-end",
+        "enable-metrics",
+    }
+    assert answer.document["deployed"] == {
+        "checked": True,
+        "remarks": [],
+        "told": {
+            "queue_visibility_timeout_s": 30,
+            "queue_max_receives": 2,
+            "function_runtime": "python3.9",
+            "job_command": "gluestreaming",
+            "job_glue_version": "1.0",
+            "job_arguments": ["--enable-metrics", "--password"],
+        },
+    }
+    assert "hush" not in answer.out
+    text = tool("config", "check", "--env", "dev")
+    assert text.out.splitlines()[-1].startswith("found in the settings, the account and what is deployed: ")
+
+
+def test_config_check_says_what_of_the_deployed_it_could_not_read(account: FakeAccount, tool: Any) -> None:
+    account.deploys(Runtime="python3.12")
+    account.answers["GetQueueAttributes"] = refusal("AccessDeniedException", 403)
+    account.answers["GetJob"] = refusal("AccessDeniedException")
+    answer = tool("config", "check", "--env", "dev")
+    assert answer.code == 0
+    assert f"not checked: the queue {Names(ACCOUNT).queue}: AWS refused GetQueueAttributes" in answer.out
+    assert f"not checked: the job {Names(ACCOUNT).job}: AWS refused GetJob" in answer.out
+    assert answer.out.splitlines()[-1] == "nothing to object to in the settings and what the account told"
+    document = tool("config", "check", "--env", "dev", "--json").document
+    assert document["deployed"]["told"]["function_runtime"] == "python3.12"
+    assert len(document["deployed"]["remarks"]) == 2
+
+
 def test_config_check_of_dev_is_content(account: FakeAccount, tool: Any) -> None:
     answer = tool("config", "check", "--env", "dev")
     assert answer.code == 0
@@ -314,6 +385,7 @@ def test_config_check_offline_asks_nothing(account: FakeAccount, tool: Any) -> N
     assert [each["code"] for each in answer.document["findings"]] == ["lock-ttl"]
     assert answer.document["account"]["checked"] is False
     assert answer.document["account"]["why"] == "--offline was given"
+    assert answer.document["deployed"] == {"checked": False, "remarks": [], "told": {}}
 
 
 def test_config_check_without_credentials_still_checks_the_settings(

@@ -170,7 +170,10 @@ def rounds() -> Iterator[list[Row]]:
     it is at that moment."""
     by_resource: dict[str, list[Row]] = {}
     for row in sorted(ROWS, key=lambda row: not row.resource.startswith("alias")):
-        by_resource.setdefault(row.resource, []).append(row)
+        if row.is_alone:
+            yield [row]
+        else:
+            by_resource.setdefault(row.resource, []).append(row)
     for several in zip_longest(*by_resource.values()):
         yield [row for row in several if row is not None]
 

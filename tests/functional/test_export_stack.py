@@ -18,6 +18,7 @@ from ndjctl.deploy.planner import make_plan
 from ndjctl.deploy.template import Template, cloudformation
 from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
+from tests.deploy_world import utc_now
 from tests.template_world import EVERYTHING, deployed
 
 # What ministack's CloudFormation leaves out of what it makes: kind and field. cfn-lint and the unit tests see to these.
@@ -109,7 +110,7 @@ def differing(cloud: Cloud, profile: Profile) -> set[tuple[str, str]]:
 
     names = Names(cloud.account_id, profile.suffix)
     resources = desired_state(profile, names, code())
-    aws = Aws(cloud.client, profile.region, names, lambda _s: None, no_artifact)
+    aws = Aws(cloud.client, profile.region, names, lambda _s: None, no_artifact, utc_now)
     found: set[tuple[str, str]] = set()
     for step in make_plan(resources, look(resources, aws, KINDS)).pending:
         labels = [change.label for change in step.changes] or [step.action]

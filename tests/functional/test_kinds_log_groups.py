@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ndjctl.aws import Cloud
 from ndjctl.contracts import Names
+from ndjctl.deploy.emptying import kinds_for_destruction
 from ndjctl.deploy.kinds.log_groups import LogGroupKind
+from ndjctl.deploy.kinds.registry import KINDS
 from ndjctl.deploy.model import ABSENT
+from ndjctl.errors import CloudError
 from tests.functional.kinds_world import (
     ACCOUNT,
     KEY,
+    NOW,
     Canned,
     Subject,
     change,
@@ -128,9 +133,31 @@ def test_a_log_group_that_goes_while_it_is_looked_at_is_not_there() -> None:
     assert LogGroupKind().observe(aws.aws, GROUP) is None
 
 
-def test_a_log_group_tells_its_size() -> None:
+@pytest.mark.parametrize(
+    ("age", "age_days"), [(timedelta(days=30, hours=1), 30), (timedelta(days=29, hours=23), 29), (timedelta(-1), 0)]
+)
+def test_a_log_group_tells_its_size_and_age(age: timedelta, age_days: int) -> None:
     aws = Canned("logs")
-    aws.answers("describe_log_groups", {"logGroups": [{"logGroupName": GROUP.name, "storedBytes": 7}]})
+    made_ms = round((NOW - age).timestamp() * 1000)
+    group = {"logGroupName": GROUP.name, "storedBytes": 7, "creationTime": made_ms}
+    aws.answers("describe_log_groups", {"logGroups": [group]})
     aws.answers("list_tags_for_resource", {"tags": {}})
     observed = LogGroupKind().observe(aws.aws, GROUP)
-    assert observed is not None and observed.facts == {"size_bytes": 7}
+    assert observed is not None and observed.facts == {"size_bytes": 7, "age_days": age_days}
+
+
+@pytest.mark.parametrize("size_bytes", [0, 7])
+def test_a_log_that_is_written_while_it_is_to_go_stays(size_bytes: int) -> None:
+    """It was empty when it was listed."""
+    aws = Canned("logs")
+    group = {"logGroupName": GROUP.name, "storedBytes": size_bytes}
+    aws.answers("describe_log_groups", {"logGroups": [group]})
+    aws.answers("list_tags_for_resource", {"tags": {}})
+    removing = kinds_for_destruction(KINDS, deletes_data=False)["log-group"]
+    if size_bytes:
+        with pytest.raises(CloudError, match="It has lines by now, and stays"):
+            removing.delete(aws.aws, GROUP)
+    else:
+        aws.answers("delete_log_group", {}, logGroupName=GROUP.name)
+        removing.delete(aws.aws, GROUP)
+    aws.done()

@@ -62,7 +62,7 @@ def desired(env: str, *assignments: str, names: Names = NAMES) -> Desired:
 
 
 FUNCTION_POLICY = policies.function_policy(Arns("us-east-1", NAMES))
-JOB_POLICY = policies.job_policy(Arns("us-east-1", NAMES))
+JOB_POLICY = policies.job_policy(Arns("us-east-1", NAMES), metrics=True)
 
 
 def test_the_functions_environment_holds_the_references_variables() -> None:
@@ -167,9 +167,16 @@ def test_no_permission_is_for_everything(document: dict[str, Any]) -> None:
         assert all(not action.endswith("*") for action in statement["Action"]), statement
         if statement["Resource"] == ["*"]:  # where the service allows no resource to be named
             assert statement["Action"] == ["cloudwatch:PutMetricData"]
-            assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": "ndjctl"}
+            namespace = "ndjctl" if document is FUNCTION_POLICY else "Glue"
+            assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": namespace}
         else:
             assert all(resource.startswith("arn:aws:") for resource in statement["Resource"])
+
+
+def test_the_job_may_write_metrics_where_it_has_any() -> None:
+    role = f"role/{NAMES.job_role}"
+    assert "Metrics" in desired("prod")[role].fields["Policy"]
+    assert "Metrics" not in desired("prod", "job.metrics=false")[role].fields["Policy"]
 
 
 def test_only_the_input_bucket_may_fill_the_queue() -> None:
@@ -241,6 +248,9 @@ def test_nothing_of_the_input_the_parquet_or_the_reports_ever_expires() -> None:
         for bucket in NAMES.buckets:
             for rule in state[f"bucket/{bucket}"].fields["Lifecycle"].values():
                 if rule is ABSENT or "Expiration" not in rule:
+                    continue
+                if bucket == NAMES.scripts_bucket:  # code, once it is marked
+                    assert (rule["Prefix"], rule["Tags"]) == (f"{NAMES.stack}/", {"ndjctl:retired": "true"})
                     continue
                 assert bucket in (NAMES.manifest_bucket, NAMES.quarantine_bucket)
                 assert bucket == NAMES.quarantine_bucket or rule["Prefix"] in (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ndjctl.deploy.dangers import FLAGS, objects_under
 from ndjctl.deploy.documents import ACCOUNT_MARK, masked, plan_document, unmasked
-from ndjctl.deploy.model import ABSENT, ENVIRONMENT_TAG, Observed, Plan, Resource
+from ndjctl.deploy.model import ABSENT, ENVIRONMENT_TAG, REGION_TAG, Observed, Plan, Resource
 from ndjctl.deploy.planner import differences, make_plan, ordered, plan_step
 
 
@@ -93,6 +93,23 @@ def test_an_owner_is_another_environment_in_the_tag() -> None:
     assert plan_step(resource, Observed({"Tags": {ENVIRONMENT_TAG: "prod"}})).owner == "prod"
 
 
+@pytest.mark.parametrize(
+    ("there", "owner"),
+    [
+        ({ENVIRONMENT_TAG: "prod", REGION_TAG: "us-east-1"}, "prod in us-east-1"),
+        ({ENVIRONMENT_TAG: "prod", REGION_TAG: "eu-west-1"}, None),
+        ({ENVIRONMENT_TAG: "prod"}, None),  # of before this tag
+        ({ENVIRONMENT_TAG: "dev", REGION_TAG: "us-east-1"}, "dev"),
+        ({REGION_TAG: "us-east-1"}, None),
+    ],
+)
+def test_what_has_one_name_in_all_regions_is_its_regions_as_well(there: dict[str, str], owner: str | None) -> None:
+    resource = Resource("role", "x", {"Tags": {ENVIRONMENT_TAG: "prod", REGION_TAG: "eu-west-1"}})
+    assert plan_step(resource, Observed({"Tags": there})).owner == owner
+    regional = Resource("queue", "x", {"Tags": {ENVIRONMENT_TAG: "prod"}})
+    assert plan_step(regional, Observed({"Tags": {**there, ENVIRONMENT_TAG: "prod"}})).owner is None
+
+
 RULE = {"Status": "Enabled", "Prefix": "manifests/", "Expiration": {"Days": 365}}
 MANIFESTS = {"objects": 1, objects_under("manifests/"): 1}
 
@@ -146,6 +163,20 @@ MANIFESTS = {"objects": 1, objects_under("manifests/"): 1}
         ("table", {"PointInTimeRecovery": True}, {"PointInTimeRecovery": False}, {}, None),
         ("table", {"TimeToLive": "ttl"}, {"TimeToLive": "other"}, {"items": 1}, "deletes data"),
         ("table", {"TimeToLive": "ttl"}, {"TimeToLive": ABSENT}, {"items": 1}, None),
+        # Lines that are older than the new retention go at once; a younger group has none.
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 7, "age_days": 30}, "deletes data"),
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 7, "age_days": 29}, None),
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 7}, "deletes data"),  # nobody says how old
+        ("log-group", {"retentionInDays": 30}, {"Tags": {}}, {"size_bytes": 0, "age_days": 400}, None),
+        (
+            "log-group",
+            {"retentionInDays": 30},
+            {"retentionInDays": 90},
+            {"size_bytes": 7, "age_days": 60},
+            "deletes data",
+        ),
+        ("log-group", {"retentionInDays": 30}, {"retentionInDays": 7}, {"size_bytes": 7, "age_days": 60}, None),
+        ("log-group", {"retentionInDays": ABSENT}, {"retentionInDays": 7}, {"size_bytes": 7, "age_days": 60}, None),
         (
             "job",
             {"ExecutionProperty": {"MaxConcurrentRuns": 4}},

@@ -14,11 +14,11 @@ INLINE_POLICY = "ndjctl"
 
 def roles(setting: Setting) -> tuple[Resource, ...]:
     names, arns, profile = setting.names, setting.arns, setting.profile
+    function = policies.function_policy(arns, profile.security, profile.network)
+    job = policies.job_policy(arns, profile.security, profile.network, metrics=profile.job.metrics)
     return (
-        _role(setting, names.job_role, "glue", policies.job_policy(arns, profile.security, profile.network)),
-        _role(
-            setting, names.function_role, "lambda", policies.function_policy(arns, profile.security, profile.network)
-        ),
+        _role(setting, names.job_role, "glue", job),
+        _role(setting, names.function_role, "lambda", function),
     )
 
 
@@ -26,7 +26,7 @@ def _role(setting: Setting, name: str, service: str, policy: dict[str, Any]) -> 
     fields: dict[str, Any] = {
         "Trust": trust(policies.trust_policy(f"{service}.amazonaws.com")),
         "Policy": by_sid(policy),
-        "Tags": setting.tags,
+        "Tags": setting.global_tags,
     }
     # Without one in the profile a boundary that the account's rules have put on the role is none of ours.
     if setting.profile.security.permissions_boundary_arn is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from ndjctl.bundles import Code
 from ndjctl.contracts import Names
 from ndjctl.deploy.arns import Arns
-from ndjctl.deploy.model import ENVIRONMENT_TAG
+from ndjctl.deploy.model import ENVIRONMENT_TAG, REGION_TAG
 from ndjctl.settings import Profile
 
 DAY_S = 86_400
@@ -33,6 +33,11 @@ class Setting:
         """Tags of every resource that takes tags."""
         own = {ENVIRONMENT_TAG: self.profile.environment, "ndjctl:stack": self.names.stack}
         return {**self.profile.tags, **own}
+
+    @property
+    def global_tags(self) -> dict[str, str]:
+        """Tags of what has one name in all regions."""
+        return {**self.tags, REGION_TAG: self.profile.region}
 
     def artifact_key(self, digest: str, name: str) -> str:
         """The key in the scripts bucket of one file of a bundle: under a folder named by the bundle's content, so that

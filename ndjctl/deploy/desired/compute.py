@@ -9,7 +9,7 @@ from typing import Any
 from ndjctl.contracts import FUNCTION_ALIAS, FUNCTION_ZIP, GLUE_SCRIPT, LAMBDA_HANDLER, s3_uri
 from ndjctl.deploy.desired import arguments
 from ndjctl.deploy.desired.common import Setting
-from ndjctl.deploy.model import Resource
+from ndjctl.deploy.model import ABSENT, Resource
 
 SWEEP_SCHEDULE = "rate(1 minute)"
 PYTHON_OF_GLUE = "3"
@@ -29,7 +29,7 @@ def artifacts(setting: Setting) -> tuple[Resource, ...]:
 def _artifact(setting: Setting, digest: str, name: str, sha256: str) -> Resource:
     bucket = setting.names.scripts_bucket
     place = f"{bucket}/{setting.artifact_key(digest, name)}"
-    return Resource("artifact", place, {"Sha256": sha256}, needs=(f"bucket/{bucket}",))
+    return Resource("artifact", place, {"Sha256": sha256, "Retired": ABSENT}, needs=(f"bucket/{bucket}",))
 
 
 def job(setting: Setting) -> tuple[Resource, ...]:
@@ -109,7 +109,7 @@ def function(setting: Setting) -> tuple[Resource, ...]:
     live = Resource(
         "alias",
         names.live_function,
-        {"Version": configuration, "Weights": {}},  # all of it to one version
+        {"Published": True, "Version": configuration, "Weights": {}},  # all of it to one version, which never changes
         needs=(body.id,),
         whole=(("Version", "Environment", "Variables"), ("Weights",)),
         keep=body.keep,

@@ -7,7 +7,7 @@ from typing import Any
 from ndjctl.contracts import FILE_SUFFIX, STATUS_INDEX, Attr
 from ndjctl.deploy import policies
 from ndjctl.deploy.desired.common import DAY_S, Setting, by_sid
-from ndjctl.deploy.model import ABSENT, Resource
+from ndjctl.deploy.model import ABSENT, RETIRED_TAG, Resource
 
 PUBLIC_ACCESS_BLOCKED = {
     "BlockPublicAcls": True,
@@ -40,14 +40,15 @@ def _bucket(setting: Setting, name: str) -> Resource:
         "ObjectOwnership": "BucketOwnerEnforced",
         "Policy": by_sid(policies.tls_only_policy(setting.arns, name)),
         "Lifecycle": _lifecycle(setting, name),
-        "Tags": setting.tags,
+        "Tags": setting.global_tags,
     }
     ours = (*(("Policy", sid) for sid in fields["Policy"]), *(("Lifecycle", rule) for rule in fields["Lifecycle"]))
     return Resource("bucket", name, fields, whole=ours)
 
 
 def _lifecycle(setting: Setting, name: str) -> dict[str, Any]:
-    """Rules by id. The one of a setting that is left out must not be there."""
+    """Rules by id; Tags of one: for objects with all of these. The one of a setting that is left out must not be
+    there."""
     names, retention = setting.names, setting.profile.retention
     # The scripts bucket has the name that Glue gives to everybody's: there only what is ours is cleaned.
     ours = f"{names.stack}/" if name == names.scripts_bucket else ""
@@ -62,6 +63,9 @@ def _lifecycle(setting: Setting, name: str) -> dict[str, Any]:
         rules["manifests"] = _expiring("manifests/", retention.manifests_days)
         rules["temporary"] = _expiring("glue-temp/", retention.temporary_days)
         rules["spark-events"] = _expiring("spark-events/", retention.spark_events_days)
+    if name == names.scripts_bucket:
+        rule = _expiring(ours, retention.scripts_days)
+        rules["retired-code"] = rule if rule is ABSENT else {**rule, "Tags": {RETIRED_TAG: "true"}}
     if name == names.quarantine_bucket:
         rules["quarantine"] = _expiring("", retention.quarantine_days)
     return {f"{RULE_PREFIX}{about}": rule for about, rule in rules.items()}

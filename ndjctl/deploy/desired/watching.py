@@ -97,7 +97,7 @@ def alarm_list(setting: Setting) -> tuple[Alarm, ...]:
             0,
             300,
             1,
-            "A Glue run failed: ndjctl manifests --failed",
+            "A Glue run failed: ndjctl errors",
         ),
         Alarm(
             "no-sweep",

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,14 +20,15 @@ from ndjctl.errors import CloudError
 @dataclass
 class Aws:
     """Where a plan is looked up and carried out. client: service name -> boto3 client, safe to use from threads.
-    artifact: SHA-256 in hex -> the bytes of a file of ours; raises KeyError for others. tell: is told how far a long
-    step is, in a few words."""
+    artifact: SHA-256 in hex -> the bytes of a file of ours; raises KeyError for others. clock: the time, in UTC. tell:
+    is told how far a long step is, in a few words."""
 
     client: Callable[[str], Any]
     region: str
     names: Names
     sleep: Callable[[float], None]
     artifact: Callable[[str], bytes]
+    clock: Callable[[], datetime]
     tell: Callable[[str], None] = lambda _text: None
 
     @property

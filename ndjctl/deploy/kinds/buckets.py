@@ -27,8 +27,8 @@ from ndjctl.deploy.kinds.base import (
     until_accepted,
 )
 from ndjctl.deploy.kinds.documents import merged_policy
-from ndjctl.deploy.model import ABSENT
-from ndjctl.errors import CloudError
+from ndjctl.deploy.model import ABSENT, RETIRED_TAG
+from ndjctl.errors import CloudError, UsageError
 
 _BUSY = {"OperationAborted": "", "NoSuchBucket": ""}  # a bucket of this name is being made or removed
 
@@ -39,7 +39,7 @@ class BucketKind(Kind):
     def observe(self, aws: Aws, resource: Resource) -> Observed | None:
         s3, name = aws.client("s3"), resource.name
         try:
-            s3.head_bucket(Bucket=name)
+            head = s3.head_bucket(Bucket=name)
         except ClientError as error:
             if error_code(error) in ("403", "AccessDenied"):
                 raise CloudError(
@@ -48,6 +48,7 @@ class BucketKind(Kind):
             if is_not_found(error):
                 return None
             raise
+        _check_region(aws, name, head)
         block = found(lambda: s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"])
         encryption = found(lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"])
         owner = found(lambda: s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"])
@@ -116,6 +117,23 @@ class BucketKind(Kind):
         found(lambda: aws.client("s3").delete_bucket(Bucket=resource.name))
 
 
+def _check_region(aws: Aws, bucket: str, head: Mapping[str, Any]) -> None:
+    """A bucket has one name in all regions, and cannot be moved. head: of HeadBucket. Raises UsageError."""
+    told = head["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    region = told or _location(aws.client("s3").get_bucket_location(Bucket=bucket).get("LocationConstraint"))
+    if region != aws.region:
+        raise UsageError(
+            f"The bucket {bucket} lies in {region}, and this environment is to be in {aws.region}: say --set "
+            f"region={region}, or give the environment in {aws.region} names of its own ('suffix' in its profile, or "
+            f"--set suffix=...); nothing was changed, and a bucket cannot be taken over from another region."
+        )
+
+
+def _location(constraint: str | None) -> str:
+    """The region that GetBucketLocation means (Amazon S3 API reference): the first two have names of old."""
+    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint, str(constraint))
+
+
 def _encryption(configuration: Mapping[str, Any] | None) -> dict[str, Any]:
     rules = (configuration or {}).get("Rules", [])
     if not rules:
@@ -131,11 +149,14 @@ def _rules(s3: Any, bucket: str) -> list[dict[str, Any]]:
 
 
 def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule as it is desired: its prefix wherever S3 put it."""
+    """A rule as it is desired: its prefix wherever S3 put it, and beside it the tags that it asks for."""
     inner = dict(rule)
     inner.pop("ID", None)
     filter_ = inner.pop("Filter", {})
-    if set(filter_) <= {"Prefix"}:
+    both = {key: value for key, value in filter_.get("And", {}).items() if (key, value) != ("ObjectSizeGreaterThan", 0)}
+    if set(filter_) == {"And"} and set(both) == {"Prefix", "Tags"}:
+        inner |= {"Prefix": both["Prefix"], "Tags": tag_map(both["Tags"])}
+    elif set(filter_) <= {"Prefix"}:
         inner["Prefix"] = filter_.get("Prefix", inner.get("Prefix", ""))
     else:
         inner["Filter"] = filter_
@@ -145,7 +166,9 @@ def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _full(id_: str, rule: Mapping[str, Any]) -> dict[str, Any]:
     inner = dict(rule)
-    return {"ID": id_, "Filter": {"Prefix": inner.pop("Prefix")}, **inner}
+    filter_: dict[str, Any] = {"Prefix": inner.pop("Prefix")}
+    tags = inner.pop("Tags", None)
+    return {"ID": id_, "Filter": {"And": {**filter_, "Tags": tag_list(tags)}} if tags else filter_, **inner}
 
 
 class NotificationKind(Kind):
@@ -221,17 +244,20 @@ class NotificationKind(Kind):
 
 
 class ArtifactKind(Kind):
-    """One file of a bundle; its name is bucket/key. It is read to be compared: metadata would be believed."""
+    """One file of a bundle; its name is bucket/key. It is read to be compared: metadata would be believed. Retired: as
+    the tag says, ABSENT without it."""
 
     def observe(self, aws: Aws, resource: Resource) -> Observed | None:
+        s3 = aws.client("s3")
         bucket, key = resource.name.split("/", 1)
-        body = found(lambda: aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
-        if body is None:
+        there = found(lambda: s3.get_object(Bucket=bucket, Key=key))
+        if there is None:
             return None
         digest = hashlib.sha256()
-        for chunk in body.iter_chunks(1 << 20):
+        for chunk in there["Body"].iter_chunks(1 << 20):
             digest.update(chunk)
-        return Observed({"Sha256": digest.hexdigest()})
+        tags = self._tags(s3, bucket, key) if there.get("TagCount") else {}
+        return Observed({"Sha256": digest.hexdigest(), "Retired": tags.get(RETIRED_TAG, ABSENT)})
 
     def create(self, aws: Aws, resource: Resource) -> None:
         bucket, key = resource.name.split("/", 1)
@@ -245,7 +271,16 @@ class ArtifactKind(Kind):
         until_accepted(lambda: aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body), _BUSY, aws.sleep)
 
     def update(self, aws: Aws, resource: Resource, changes: Sequence[FieldChange]) -> None:
-        self.create(aws, resource)
+        if "Sha256" in changed(changes):
+            self.create(aws, resource)  # without any tag
+            return
+        s3 = aws.client("s3")
+        bucket, key = resource.name.split("/", 1)
+        kept = {name: value for name, value in self._tags(s3, bucket, key).items() if name != RETIRED_TAG}
+        s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": tag_list(kept)})
+
+    def _tags(self, s3: Any, bucket: str, key: str) -> dict[str, str]:
+        return tag_map(s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"])
 
     def delete(self, aws: Aws, resource: Resource) -> None:
         bucket, key = resource.name.split("/", 1)

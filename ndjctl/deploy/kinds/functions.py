@@ -21,6 +21,9 @@ from ndjctl.deploy.kinds.base import (
     until_accepted,
 )
 
+UNPUBLISHED = "$LATEST"
+"""What Lambda calls the function as it is: an alias on that moves with every change, before anybody looked at it."""
+
 # A role of a moment ago is not assumable yet; a key's grant neither.
 _NEW_ROLE = {"InvalidParameterValueException": "role"}
 _UNDER_UPDATE = {"ResourceConflictException": "in progress", "CodeVerificationFailedException": ""}
@@ -103,7 +106,8 @@ class FunctionKind(Kind):
 
 
 class AliasKind(Kind):
-    """The live version is one published from the function as it is desired. An alias is moved to it in one call."""
+    """The live version is one published from the function as it is desired. An alias is moved to it in one call. facts:
+    `version`, its number, where the alias is not on the function's unpublished code."""
 
     def observe(self, aws: Aws, resource: Resource) -> Observed | None:
         lambda_ = aws.client("lambda")
@@ -113,8 +117,13 @@ class AliasKind(Kind):
             return None
         version = found(lambda: lambda_.get_function_configuration(FunctionName=name, Qualifier=alias))
         weights = there.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-        fields = {"Version": configuration_fields(version) if version else {}, "Weights": weights}
-        return Observed(fields, (), {"version": int(there["FunctionVersion"])} if version else {})
+        number = str(there["FunctionVersion"])
+        fields = {
+            "Version": configuration_fields(version) if version else {},
+            "Weights": weights,
+            "Published": number != UNPUBLISHED,
+        }
+        return Observed(fields, (), {"version": int(number)} if number.isdigit() else {})
 
     def create(self, aws: Aws, resource: Resource) -> None:
         name, alias = resource.name.rsplit(":", 1)

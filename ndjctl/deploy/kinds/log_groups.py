@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from ndjctl.deploy.kinds.base import Aws, Kind, changed, foreign, found, until_accepted
@@ -14,7 +15,7 @@ _RETRYABLE: Final = {"OperationAbortedException": ""}  # two changes of one grou
 
 class LogGroupKind(Kind):
     """Fields: retentionInDays (ABSENT: never expires), kmsKeyId (where a key is asked for) and Tags. facts:
-    `size_bytes`, as CloudWatch counts them."""
+    `size_bytes`, as CloudWatch counts them, and `age_days` of the group: its events are no older."""
 
     def observe(self, aws: Aws, resource: Resource) -> Observed | None:
         observed: Observed | None = found(lambda: _observed(aws, resource))
@@ -58,8 +59,16 @@ def _observed(aws: Aws, resource: Resource) -> Observed | None:
     return Observed(
         {**settings, "Tags": tags},
         foreign(tags, resource.fields.get("Tags", {}), "tags"),
-        {"size_bytes": group.get("storedBytes", 0)},
+        {"size_bytes": group.get("storedBytes", 0), **_age(aws, group)},
     )
+
+
+def _age(aws: Aws, group: Mapping[str, Any]) -> dict[str, int]:
+    """Whole days, by the group's creationTime (milliseconds since 1970)."""
+    if "creationTime" not in group:
+        return {}
+    made = datetime.fromtimestamp(group["creationTime"] / 1000, timezone.utc)
+    return {"age_days": max(0, (aws.clock() - made).days)}
 
 
 def _group(logs: Any, name: str) -> dict[str, Any] | None:

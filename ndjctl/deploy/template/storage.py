@@ -35,6 +35,9 @@ def bucket(resource: Resource, names: Names) -> Parts:
 
 def _lifecycle_rule(about: str, rule: Mapping[str, Any]) -> dict[str, Any]:
     properties = {"Id": about, **rule}
+    tags = properties.pop("Tags", None)
+    if tags is not None:
+        properties["TagFilters"] = tag_list(tags)
     expiration = properties.pop("Expiration", None)
     if expiration is not None:
         properties["ExpirationInDays"] = expiration["Days"]
