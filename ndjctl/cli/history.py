@@ -38,20 +38,14 @@ def drift(invocation: Invocation) -> None:
     mends it: 'ndjctl deploy', or 'ndjctl rollback' with that deployment's id where the profile or the code is another
     one by now. Exit code 1 when something drifted.
     """
-    from ndjctl.deploy.deployment import last_target, needed_for
+    from ndjctl.deploy.drifting import last_asked
     from ndjctl.output.plan import drift_view
 
     aws = aws_of(invocation)
-    last = last_target(_history(invocation), invocation.env)
-    of_profile = target_of_profile(invocation)
-    target = of_profile if last is None else last[0]
-    planned = make_plan(invocation, target, aws)
-    against = "the profile" if last is None else f"the {target.source}"
-    words: tuple[str, ...] = ("deploy",)
-    if last is not None and not of_profile.is_same_state(target):
-        words = ("rollback", last[1].id)  # a deployment would do more than mend
-    next_ = invocation.typed(*words, *needed_for(planned).options) if planned.pending else None
-    invocation.out.show(drift_view(invocation.env, against, planned, aws.account_id, next_))
+    asked = last_asked(_history(invocation), target_of_profile(invocation))
+    planned = make_plan(invocation, asked.target, aws)
+    next_ = invocation.typed(*asked.mending(planned)) if planned.pending else None
+    invocation.out.show(drift_view(invocation.env, asked.against, planned, aws.account_id, next_))
     if planned.pending:
         raise typer.Exit(EXIT_FAILED)
 

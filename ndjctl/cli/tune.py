@@ -60,7 +60,8 @@ def _deployed(invocation: Invocation) -> tuple[Profile, str]:
     cloud, options = invocation.cloud, invocation.options
     last = last_target(History(cloud.client("s3"), cloud.names), invocation.env)
     if last is not None:
-        return last.profile, f"as of the {last.source}"
+        target, _ = last
+        return target.profile, f"as of the {target.source}"
     loaded = load_profile(invocation.env, profile_dir=options.profile_dir, working_dir=Path.cwd())
     return loaded.profile, f"{loaded.source}, because there is no record of a deployment"
 

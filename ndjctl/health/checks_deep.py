@@ -10,7 +10,6 @@ from ndjctl.deploy.model import Plan, Step
 from ndjctl.health.checks_cost import workers_check
 from ndjctl.health.facts import Facts
 from ndjctl.health.model import Checked, Remedy, Verdict
-from ndjctl.health.remedies import DEPLOY
 from ndjctl.health.words import counted, passed, some, unread
 from ndjctl.manifests import ManifestSummary
 from ndjctl.reading import Reading
@@ -22,10 +21,12 @@ _ELSEWHERE = frozenset({"size-window", "gluestreaming"})
 
 @dataclass(frozen=True)
 class Drift:
-    """plan: what a deployment would change back. against: what it was compared with, such as `the profile`."""
+    """plan: what would be changed back. against: what it was compared with, such as `the profile`. mending: words of
+    the command that changes it back."""
 
     plan: Plan
     against: str
+    mending: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def _drift(reading: Reading[Drift]) -> Checked:
     lines = [line for step in pending for line in _lines(step)]
     many = "it" if len(pending) == 1 else "them"
     sentence = f"{counted(len(pending), 'resource')} not as {reading.value.against} has {many}."
-    return Checked(code, title, "fail", sentence, some(lines), (DEPLOY,))
+    return Checked(code, title, "fail", sentence, some(lines), (Remedy(reading.value.mending),))
 
 
 def _lines(step: Step) -> list[str]:

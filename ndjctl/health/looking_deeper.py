@@ -12,7 +12,8 @@ from typing import Any
 from ndjctl.advice import advise
 from ndjctl.advice.account import ask_account
 from ndjctl.contracts import Names, closed_manifests_partition
-from ndjctl.deploy.deployment import Target, last_target, plan_for
+from ndjctl.deploy.deployment import Target, plan_for
+from ndjctl.deploy.drifting import last_asked
 from ndjctl.deploy.history import History
 from ndjctl.deploy.kinds.base import Aws
 from ndjctl.deploy.kinds.registry import KINDS
@@ -40,9 +41,9 @@ def look_deeper(aws: Aws, target: Target, now: datetime, pool: ThreadPoolExecuto
 
 def read_drift(aws: Aws, target: Target) -> Drift:
     """What differs from the last deployment; without a record of one, from `target`."""
-    last = last_target(History(aws.client("s3"), aws.names), target.profile.environment)
-    against = "the profile" if last is None else f"the {last.source}"
-    return Drift(plan_for(last or target, aws, KINDS), against)
+    asked = last_asked(History(aws.client("s3"), aws.names), target)
+    plan = plan_for(asked.target, aws, KINDS)
+    return Drift(plan, asked.against, asked.mending(plan))
 
 
 def _advise(aws: Aws, target: Target, drift: Reading[Drift], now: datetime) -> Advice:
