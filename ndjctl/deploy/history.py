@@ -69,8 +69,8 @@ class Deployment:
 
 
 def new_id(at: datetime, token: str) -> str:
-    """An id that sorts by time. token: a few random characters."""
-    return f"{at:%Y%m%dT%H%M%SZ}-{token}"
+    """An id that sorts by time, to the millisecond. token: a few random characters."""
+    return f"{at:%Y%m%dT%H%M%SZ}-{at.microsecond // 1000:03d}{token}"
 
 
 def _time_of(id_: str) -> datetime:

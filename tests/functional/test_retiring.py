@@ -176,7 +176,7 @@ def test_a_return_to_code_that_is_marked_and_to_code_that_is_gone(
     assert "s3:CopyObject" not in writes  # one deployment ago
     newest = next(told.newest("dev"))
     for number in range(KEPT_DEPLOYMENTS):
-        told.put(replace(newest, id=f"{newest.id}{number}"))
+        told.put(replace(newest, id=f"{newest.id}{number}"))  # between that and the next
     with command.writes() as writes:
         command.does("deploy", "--set", "job.workers=3")
     assert writes.count("s3:CopyObject") == 3

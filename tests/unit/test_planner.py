@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ndjctl.deploy.dangers import FLAGS, objects_under
 from ndjctl.deploy.documents import ACCOUNT_MARK, masked, plan_document, unmasked
+from ndjctl.deploy.history import new_id
 from ndjctl.deploy.model import ABSENT, ENVIRONMENT_TAG, REGION_TAG, Observed, Plan, Resource
 from ndjctl.deploy.planner import differences, make_plan, ordered, plan_step
 
@@ -246,3 +248,10 @@ def test_a_plan_carried_out_is_a_plan_with_nothing_to_do(wanted: dict[str, Any],
         place[change.path[-1]] = change.new
     assert list(differences(resource, Observed(after))) == []
     assert {k: v for k, v in after.items() if k not in touched} == {k: v for k, v in there.items() if k not in touched}
+
+
+def test_ids_of_deployments_of_one_second_sort_by_time() -> None:
+    moments = [datetime(2026, 11, 23, 14, 31, 7, ms * 1000, tzinfo=timezone.utc) for ms in (3, 40, 500)]
+    ids = [new_id(at, token) for at, token in zip(moments, ("ffff", "8888", "0000"), strict=True)]
+    assert ids == sorted(ids)
+    assert ids[0] == "20261123T143107Z-003ffff"
