@@ -34,7 +34,7 @@ class DpuPrice:
 _SOURCE = "AWS Glue pricing page, 'ETL jobs and interactive sessions'"
 
 DPU_PRICES: Mapping[str, DpuPrice] = {
-    "us-east-1": DpuPrice("us-east-1", usd=0.44, flex_usd=0.29, as_of="2025-06", source=_SOURCE),
+    "us-east-1": DpuPrice("us-east-1", usd=0.44, flex_usd=0.29, as_of="2026-05", source=_SOURCE),
 }
 """By region."""
 

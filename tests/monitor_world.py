@@ -143,7 +143,7 @@ def busy(checks: Sequence[Checked] = (DEAD_LETTERS, LATE), **changed: Any) -> Sn
                 True,
             )
         ),
-        cost=Reading(Cost(2_805.81, 198, 1_234.56, 0.44, "us-east-1, AWS Glue pricing page, 2025-06", True)),
+        cost=Reading(Cost(2_805.81, 198, 1_234.56, 0.44, "us-east-1, AWS Glue pricing page, 2026-05", True)),
         counted=Reading(Counted(25_000, 31, 1_300_000_000, 12, 120, 18_000_000)),
         trends=Reading(Trends(trends)),
         forecast=Forecast("grows", files_per_hour=1_560.0),
@@ -167,7 +167,7 @@ def quiet() -> Snapshot:
         queue=Reading(QueueState(0, 0, 0, 0, "", None)),
         manifests=Reading(OpenManifests(0, 0, None, 0, True)),
         runs=Reading(Runs((), {}, (), 0.0, True)),
-        cost=Reading(Cost(0.0, 0, 0.0, 0.44, "us-east-1, AWS Glue pricing page, 2025-06", True)),
+        cost=Reading(Cost(0.0, 0, 0.0, 0.44, "us-east-1, AWS Glue pricing page, 2026-05", True)),
         counted=Reading(Counted()),
         trends=Reading(Trends({})),
         forecast=Forecast("clear"),
