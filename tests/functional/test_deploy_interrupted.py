@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -91,9 +92,13 @@ def undisturbed(one: Environment, again: Deploying) -> Undisturbed:
     return Undisturbed(dump(one.cloud), [str(call) for call in one.calls if call.is_write])
 
 
+_FIRST = count(300_000_000_001, 1_000_000)
+"""The first account, for each time that the fixture is made: where tests are shared out, it may be made twice."""
+
+
 @pytest.fixture(scope="module")
 def accounts(cloud_dir: Path) -> Iterator[Accounts]:
-    found = Accounts(cloud_dir, 300_000_000_001)
+    found = Accounts(cloud_dir, next(_FIRST))
     yield found
     found.quiet()
 

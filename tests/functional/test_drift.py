@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,13 @@ class World:
         return max(ends, key=len, default=value)
 
 
+_WORLDS = count(100_000_100_001)
+"""Accounts, one for each time that the world is made: where tests are shared out, it may be made twice."""
+
+
 @pytest.fixture(scope="module")
 def world(cloud_dir: Path) -> Iterator[World]:
-    env = environment(cloud_dir, "100000000003", "prod", *SETTINGS)
+    env = environment(cloud_dir, f"{next(_WORLDS):012d}", "prod", *SETTINGS)
     assert env.deploy().execution.failed == []
     hands = Hands(env.hands)
     foreign.put_foreign(hands)

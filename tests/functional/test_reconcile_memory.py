@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -75,6 +76,17 @@ class Day:
             for number in range(first, last)
         ]
         return {"Contents": entries, "IsTruncated": last < total, "NextContinuationToken": str(last)}
+
+    def get_paginator(self, _operation: str) -> Day:
+        return self
+
+    def paginate(self, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        """Of list_objects_v2, in pages of S3's own size."""
+        page = self.list_objects_v2(Bucket, Prefix, 1000)
+        yield page
+        while page.get("IsTruncated"):
+            page = self.list_objects_v2(Bucket, Prefix, 1000, page["NextContinuationToken"])
+            yield page
 
     def get_object(self, Bucket: str, Key: str, Range: str, IfMatch: str = "") -> dict[str, Any]:
         self.calls["get"] += 1
