@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.reconcile import GraceOption
 from ndjctl.cli.remedies import typed_remedy
 from ndjctl.errors import EXIT_FAILED, UsageError
 
@@ -38,6 +39,7 @@ def monitor(
     port: Annotated[
         int | None, typer.Option("--port", help="With --web: its port. Without it any free one.", min=0, max=65_535)
     ] = None,
+    grace_s: GraceOption = None,
 ) -> None:
     """Show how the pipeline does: flow, backlog, queue, runs, failures and cost, and what to type where it is wrong.
 
@@ -51,7 +53,7 @@ def monitor(
         raise UsageError("--web and --once exclude each other: a page is looked at for a while.")
     if port is not None and not web:
         raise UsageError("--port goes with --web: nothing else listens.")
-    watching = _open(invocation)
+    watching = _open(invocation, grace_s)
     if web:
         _serve(invocation, watching, port or 0, interval_s)
     elif once or invocation.options.json:
@@ -60,7 +62,7 @@ def monitor(
         _show_live(invocation, watching, interval_s)
 
 
-def _open(invocation: Invocation) -> Monitor:
+def _open(invocation: Invocation, grace_s: float | None) -> Monitor:
     from concurrent.futures import ThreadPoolExecutor
 
     from ndjctl.health.checks import check
@@ -71,7 +73,7 @@ def _open(invocation: Invocation) -> Monitor:
     pool = ThreadPoolExecutor(THREADS)
 
     def looked(now: datetime) -> tuple[Facts, tuple[Checked, ...]]:
-        facts = look(cloud.client, cloud.names, profile, now, pool)
+        facts = look(cloud.client, cloud.names, profile, now, pool, grace_s=grace_s)
         return facts, check(facts)
 
     return Monitor(cloud, invocation.env, profile, looked, partial(datetime.now, timezone.utc), time.monotonic)

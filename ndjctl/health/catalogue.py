@@ -167,6 +167,7 @@ BAD_LINES = _cause(
     "too many bad lines",
     "More lines of the file are no records than job.max_bad_lines or job.max_bad_percent allow.",
     r"\d+ of \d+ lines are bad",
+    r"more than \d+ bad lines",
 )
 DRIFT_REFUSED = _cause(
     "schema-drift",

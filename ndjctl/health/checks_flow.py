@@ -204,6 +204,8 @@ def _concurrency(facts: Facts) -> Checked:
     if not waiting or not (refusals or running >= slots):
         return passed(code, title, f"There is room: {counts}.")
     oldest_s = max(_rested_s(each, facts.at) for each in manifests.waiting)
+    if oldest_s <= min(facts.grace_s, _TURN_S) and not refusals[_NO_QUOTA]:
+        return passed(code, title, f"Some wait their turn: {counts}, the oldest for {lasting(oldest_s)}.")
     evidence = some(f"{count:,} starts refused in the last minutes: {why}" for why, count in refusals.items())
     if refusals[_NO_QUOTA]:
         sentence = f"The account has no room for more runs: {counts}, the oldest for {lasting(oldest_s)}."
@@ -214,6 +216,10 @@ def _concurrency(facts: Facts) -> Checked:
     more = DEPLOY if by_hand else setting("job.max_concurrent_runs", min(1000, 2 * slots))
     told = f"the profile has {profile.job.max_concurrent_runs}" if by_hand else ""
     return Checked(code, title, _how_bad(oldest_s), sentence, (*evidence, *filter(None, [told])), (more, SWEEP))
+
+
+_TURN_S = 300.0
+"""For how long it is nothing unusual that a manifest waits for one of the runs before it."""
 
 
 def _how_bad(oldest_s: float) -> Verdict:

@@ -1,4 +1,4 @@
-"""Faults planted one at a time: `doctor` names each by its code, and what it says to type mends it."""
+"""Faults planted one at a time: `doctor` and `monitor` name each by its code, and what is said to be typed mends it."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ def check(site: Site, fault: Fault) -> str:
     codes = set(named_on(screen))
     assert fault.code in codes, screen
     assert codes <= {fault.code, *fault.more}, screen
+    assert seen_by_monitor(site) == codes
     while codes:
         code = next(code for code in (fault.code, *fault.more) if code in codes)
         commands = remedies_on(screen, code)
@@ -113,6 +114,15 @@ def check(site: Site, fault: Fault) -> str:
     site.is_whole = True
     assert site.status(key) not in ("", "failed", "quarantined"), key
     return key
+
+
+def seen_by_monitor(site: Site) -> set[str]:
+    """Codes of the checks that are the reasons of its headline."""
+    finished = site.pipeline("monitor", "--json", "--grace", "0")
+    health = finished.document["health"]
+    assert finished.code == int(health["headline"] == "DOWN"), finished.err
+    assert health["headline"] != "HEALTHY"
+    return {check["code"] for check in health["checks"] if check["verdict"] in ("warn", "fail")}
 
 
 def look(site: Site) -> str:

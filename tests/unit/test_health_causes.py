@@ -58,6 +58,7 @@ TEXTS = [
     ("s3://b/a.ndjson: it was overwritten after its manifest was made (its ETag is another)", "input-overwritten"),
     ("s3://b/a.ndjson: it is archived and cannot be read", "input-archived"),
     ("s3://b/a.ndjson: its gzip data is damaged or cut off (Error -3)", "damaged-input"),
+    ("s3://b/a.ndjson: more than 5 bad lines, which is the limit; the first: line 11", "too-many-bad-lines"),
     ("s3://b/a.ndjson: 7 of 10 lines are bad, the limit is 1 lines; the first: line 1", "too-many-bad-lines"),
     ("/a (string in int64, 1 value); no output was made visible (--ON_DRIFT fail)", "schema-drift"),
     ("python: can't open file '/tmp/glue_batch_job.py': [Errno 2] No such file or directory", "script-missing"),

@@ -233,7 +233,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str, list[tuple[str, ...]]]] = [
     ("no start", {"open_manifests": open_manifests(summary("m1", "ready", age_s=900))}, "starts", "fail", [("sweep",)]),
     (
         "slots taken by others",
-        {"open_manifests": open_manifests(summary("m1", "ready", age_s=100)), "errors": WAITS},
+        {"open_manifests": open_manifests(summary("m1", "ready", age_s=700)), "errors": WAITS},
         "concurrency",
         "warn",
         [(*SET, "job.max_concurrent_runs=60"), ("sweep",)],
@@ -446,6 +446,10 @@ OVER = [
         {"metrics": minutes(sweeps=[]), **changed("function", modified_at=ago(100))},
     ),
     ("a manifest that waits for its turn", {"open_manifests": open_manifests(summary("m1", "ready", age_s=100))}),
+    (
+        "a manifest that waits its turn behind others",
+        {"open_manifests": open_manifests(summary("m1", "ready", age_s=100)), "errors": WAITS},
+    ),
     ("a count of errors before the last sweep", {"metrics": minutes(function_errors=[(600, 3)], sweeps=[(60, 1)])}),
 ]
 
