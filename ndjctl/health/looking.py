@@ -70,7 +70,7 @@ def look(
         "open_manifests": partial(reading_ledger.read_open_manifests, dynamodb, names),
         "failed": partial(files, dynamodb, names, FAILED, newest=True),
         "quarantined": partial(files, dynamodb, names, QUARANTINED, newest=True),
-        "locks": partial(reading_ledger.read_locks, dynamodb, names),
+        "locks": partial(reading_ledger.read_locks, dynamodb, names, profile.lock.ttl_s),
         "errors": partial(reading_logs.read_errors, at["logs"], names.function_log_group, since),
         "metrics": partial(read_metrics, at["cloudwatch"], names, now),
         "sample": partial(sampling.look_at_inputs, at["s3"], ledger, names, now, grace_s, extent),
