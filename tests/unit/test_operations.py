@@ -22,7 +22,7 @@ from ndjctl.manifest_advice import advise
 from ndjctl.manifest_details import ManifestDetails, ManifestEntry
 from ndjctl.manifests import ManifestSummary
 from ndjctl.output.base import ConsoleOutput, JsonOutput, StreamView
-from ndjctl.output.sweep import sweep_view
+from ndjctl.output.sweep import Said, sweep_view
 from ndjctl.output.times import lasting
 from ndjctl.sweeping import invoke_sweep
 
@@ -225,17 +225,17 @@ def test_a_sweeps_report_on_the_screen(capsys: pytest.CaptureFixture[str]) -> No
         "cut_short": False,
         "done": False,
     }
-    said = ("ndjctl sweep", "ndjctl sweep --flush", 900, "ndjctl manifests")
-    view = sweep_view("dev", report, 1.5, *said)
-    assert view.document == {"env": "dev", **report, "seconds": 1.5}
+    said = Said("ndjctl sweep", "ndjctl sweep --flush", "ndjctl locks break", 900, "ndjctl manifests")
+    view = sweep_view("dev", report, 1.5, said)
+    assert view.document == {"env": "dev", **report, "locked": [], "seconds": 1.5}
     ConsoleOutput().show(view)
     out = capsys.readouterr().out
     assert "jr_1 for m1" in out
     assert r"given up: m2: [red]out\nof" in out
     assert "next: ndjctl manifests" in out
     assert "5 files wait for a full batch: the sweep takes one that is 15 min old, 'ndjctl sweep --flush' takes" in out
-    ConsoleOutput().show(sweep_view("dev", {**report, "cut_short": True}, 1.5, *said))
+    ConsoleOutput().show(sweep_view("dev", {**report, "cut_short": True}, 1.5, said))
     assert "did not suffice for all of it; next: ndjctl sweep" in capsys.readouterr().out
     done = {"done": True, "waiting": 0, "open": 0, "pending": 0}
-    ConsoleOutput().show(sweep_view("dev", done, 1.5, *said))
+    ConsoleOutput().show(sweep_view("dev", done, 1.5, said))
     assert "Nothing is pending and nothing is open." in capsys.readouterr().out
