@@ -1,7 +1,8 @@
 """The locks of the ledger: who holds them, whether the holder is provably dead, and breaking one whose holder is.
 
 Whether a lease is over is not for this machine's clock to say: it may be off, and breaking a lock under a living holder
-costs that holder's work. AWS's own time counts, which every answer carries in its header Date, and a minute more.
+costs that holder's work. AWS's own time counts, which every answer carries in its header Date, and a minute more. A
+lease that ends later than any that a builder takes now is no builder's: it would keep its date from being built.
 Nothing unsafe follows from a mistake all the same: what a builder writes is checked against holder and fence.
 """
 
@@ -19,6 +20,7 @@ from ndjctl.contracts import (
     TTL_DAYS,
     Attr,
     Names,
+    iso_utc,
     lock_item_key,
     rewrite_lock_key,
 )
@@ -31,6 +33,9 @@ UNKNOWN = "unknown"
 
 CLOCK_MARGIN_S = 60.0
 """How far a holder's clock and AWS's may be apart."""
+
+_AHEAD_S = 120.0
+"""How much later than a whole lease from now one may end: twice that, as nothing is lost by waiting a little longer."""
 
 _REWRITE_PREFIX = str(rewrite_lock_key("")[Attr.FILE_KEY]).removesuffix("#")
 
@@ -85,12 +90,13 @@ class Breaking:
 
 
 class Locks:
-    """The locks of one environment."""
+    """The locks of one environment. ttl_s: how long a lease lasts, in seconds."""
 
-    def __init__(self, dynamodb: Any, glue: Any, names: Names) -> None:
+    def __init__(self, dynamodb: Any, glue: Any, names: Names, ttl_s: float) -> None:
         self._dynamodb = dynamodb
         self._glue = glue
         self._names = names
+        self._ttl_s = ttl_s
 
     def all(self) -> Iterator[Judged]:
         """Every lock, also the free ones, read page by page."""
@@ -130,7 +136,7 @@ class Locks:
             return Verdict(False, "it is free", None, aws_time)
         if lock.kind == REWRITE:
             return self._judge_run(lock)
-        return judge_lease(lock, aws_time)
+        return judge_lease(lock, aws_time, self._ttl_s)
 
     def _judge_run(self, lock: Lock) -> Verdict:
         attempts, metadata = attempts_of(self._glue, self._names.job, lock.holder)
@@ -191,8 +197,9 @@ def lock_of(item: Item) -> Lock:
     )
 
 
-def judge_lease(lock: Lock, aws_time: datetime | None) -> Verdict:
-    """Whether the lease of a held lock is over beyond doubt, by AWS's time."""
+def judge_lease(lock: Lock, aws_time: datetime | None, ttl_s: float) -> Verdict:
+    """Whether the lease of a held lock is over beyond doubt, by AWS's time, or ends when no lease of ttl_s seconds can.
+    Of a kind of lock that is not known here, nobody knows how long its lease may be."""
     if lock.expires_at is None:
         return Verdict(False, "it has no expiry that could prove it", None, aws_time)
     until = lock.expires_at + timedelta(seconds=CLOCK_MARGIN_S)
@@ -202,6 +209,9 @@ def judge_lease(lock: Lock, aws_time: datetime | None) -> Verdict:
         return Verdict(True, "its lease is over", None, aws_time)
     if aws_time > lock.expires_at:
         return Verdict(False, "its lease ended less than a minute ago, and clocks may differ by that", until, aws_time)
+    if lock.kind == BATCHING and lock.expires_at > aws_time + timedelta(seconds=ttl_s + _AHEAD_S):
+        why = f"its lease ends at {iso_utc(lock.expires_at)}, later than any of ours can"
+        return Verdict(True, why, None, aws_time)
     return Verdict(False, "its lease is not over", until, aws_time)
 
 
@@ -216,7 +226,15 @@ def aws_time_of(metadata: Mapping[str, Any]) -> datetime | None:
 
 
 def _moment(epoch_s: Any, shift: timedelta = timedelta()) -> datetime | None:
-    return None if epoch_s is None else datetime.fromtimestamp(float(epoch_s), timezone.utc) + shift
+    """None for what is no number. A time that no calendar has is the last one, or the first."""
+    try:
+        seconds = min(max(float(epoch_s), 0.0), _LAST_S)
+    except (TypeError, ValueError):
+        return None
+    return datetime.fromtimestamp(seconds, timezone.utc) + shift
+
+
+_LAST_S = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
 def _is_date(text: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ndjctl.contracts import ACTION, ACTION_FLUSH, ACTION_SWEEP
+from ndjctl.contracts import ACTION, ACTION_FLUSH, ACTION_SWEEP, Names
 from ndjctl.errors import CloudError
+from ndjctl.health.reading_ledger import read_locks
+from ndjctl.locks import BATCHING, Judged
 
 
 def invoke_sweep(lambda_: Any, function: str, *, flush: bool = False, date: str | None = None) -> dict[str, Any]:
@@ -26,6 +28,13 @@ def invoke_sweep(lambda_: Any, function: str, *, flush: bool = False, date: str 
     if not isinstance(report, dict):
         raise CloudError(f"The function {function} answered no report: {payload[:200]!r}.")
     return report
+
+
+def locked_dates(dynamodb: Any, names: Names, ttl_s: float, date: str | None) -> tuple[Judged, ...]:
+    """The batching locks that are held now, of `date` alone if it is given: a sweep leaves those dates as they are. One
+    page. ttl_s: how long a lease lasts, in seconds."""
+    held = read_locks(dynamodb, names, ttl_s)
+    return tuple(each for each in held if each.lock.kind == BATCHING and date in (None, each.lock.subject))
 
 
 def _error_message(payload: bytes) -> str:

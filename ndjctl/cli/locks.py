@@ -51,7 +51,8 @@ def break_(
 ) -> None:
     """Break a lock whose holder is provably dead; refuse otherwise, with exit code 1.
 
-    Dead is who let the lease run out, by AWS's clock and with a minute to spare, or whose Glue run has ended.
+    Dead is who let the lease run out, by AWS's clock and with a minute to spare, or whose Glue run has ended. So is who
+    has a lease that ends later than lock.ttl_s of the profile allows.
     """
     from ndjctl.output.locks import breaking_view
 
@@ -91,7 +92,7 @@ def _locks(invocation: Invocation) -> Locks:
     from ndjctl.locks import Locks
 
     cloud = invocation.cloud
-    return Locks(cloud.client("dynamodb"), cloud.client("glue"), cloud.names)
+    return Locks(cloud.client("dynamodb"), cloud.client("glue"), cloud.names, invocation.loaded.profile.lock.ttl_s)
 
 
 def _told_skew(invocation: Invocation, judged: Iterator[Judged]) -> Iterator[Judged]:

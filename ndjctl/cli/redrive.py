@@ -104,6 +104,10 @@ def _deletion(invocation: Invocation, letters: DeadLetters, save: Path, reason: 
         with Saved(save) as saved:
             return delete_garbage(letters, [letter.message_id for letter in seen.garbage], saved, progress)
 
+    def is_left(seen: DlqPreview, done: Deleted | None) -> bool:
+        """Whether the queue may have messages still; its own count may be late."""
+        return done is None or done.messages < max(seen.seen, seen.messages)
+
     if save.exists():
         raise UsageError(f"{shown(save)} is there already: name a new file to save the messages in.")
     look = ("redrive", "dlq", *given(("--reason", reason)))
@@ -112,7 +116,7 @@ def _deletion(invocation: Invocation, letters: DeadLetters, save: Path, reason: 
         look=letters.look,
         move=move,
         count=lambda seen: len(seen.garbage),
-        view=lambda seen, done, next_: garbage_view(seen, done, shown(save), next_),
+        view=lambda seen, done, next_: garbage_view(seen, done, shown(save), next_ if is_left(seen, done) else None),
         question=lambda seen: f"Delete {counted(len(seen.garbage), 'message')}, saved in {shown(save)} first?",
         after=look,
         noun="message",

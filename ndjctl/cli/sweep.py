@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ndjctl.cli.dates import checked_date
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.cli.words import given
 from ndjctl.errors import EXIT_FAILED, UsageError
+
+if TYPE_CHECKING:
+    from ndjctl.locks import Judged
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +35,9 @@ def sweep(
     Exit code 1 when a manifest failed.
     """
     from ndjctl.output.progress import spinner
-    from ndjctl.output.sweep import sweep_view
-    from ndjctl.sweeping import invoke_sweep
+    from ndjctl.output.sweep import Said, sweep_view
+    from ndjctl.reading import Reading, attempt
+    from ndjctl.sweeping import invoke_sweep, locked_dates
 
     if date is not None and not flush:
         raise UsageError("--date goes with --flush: a sweep looks after every date.")
@@ -42,9 +47,20 @@ def sweep(
     begun = time.monotonic()
     with told_when_not_deployed(invocation), spinner("sweeping"):
         report = invoke_sweep(cloud.client("lambda"), cloud.names.live_function, flush=flush, date=day)
-    seconds, partial_age_s = time.monotonic() - begun, invocation.loaded.profile.batching.max_partial_age_s
-    again, flushed = (invocation.typed("sweep", *words) for words in ((), ("--flush",)))
-    inspect = invocation.typed("manifests")
-    invocation.out.show(sweep_view(invocation.env, report, seconds, again, flushed, partial_age_s, inspect))
+    seconds, profile = time.monotonic() - begun, invocation.loaded.profile
+    locked: Reading[tuple[Judged, ...]] = Reading(())
+    if report.get("pending"):
+        dynamodb, ttl_s = cloud.client("dynamodb"), profile.lock.ttl_s
+        locked = attempt(lambda: locked_dates(dynamodb, cloud.names, ttl_s, day), profile.environment)
+    said = Said(
+        again=invocation.typed("sweep"),
+        flush=invocation.typed("sweep", "--flush", *given(("--date", day))),
+        break_=invocation.typed("locks", "break"),
+        partial_age_s=profile.batching.max_partial_age_s,
+        inspect=invocation.typed("manifests"),
+        is_flushed=flush,
+        date=day,
+    )
+    invocation.out.show(sweep_view(invocation.env, report, seconds, said, locked.value))
     if report.get("failed"):
         raise typer.Exit(EXIT_FAILED)

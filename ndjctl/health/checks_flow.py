@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from ndjctl.advice.throughput import LATENCY_S, SWEEP_S
 from ndjctl.contracts import CLAIMING, MANIFESTED, PENDING, PROCESSING, RUNNING, STARTED
+from ndjctl.health.checks_wiring import wiring_checks
 from ndjctl.health.facts import Facts, FileSeen, OpenManifest, Run
 from ndjctl.health.log_lines import fields_of
 from ndjctl.health.model import Checked, Remedy, Verdict
 from ndjctl.health.remedies import DEPLOY, SWEEP, setting
 from ndjctl.health.words import counted, grace_words, lasting, passed, some, unread
-from ndjctl.locks import CLOCK_MARGIN_S
+from ndjctl.locks import CLOCK_MARGIN_S, Judged
 from ndjctl.manifest_advice import BUILDING_S
 
 FLUSH = Remedy(("sweep", "--flush"))
@@ -21,6 +22,9 @@ _FOLLOWED_S = 3 * SWEEP_S
 """A sweep comes every minute: what was not seen to after three of them, none sees to."""
 _START_S = 300.0
 _MOST_DATES = 3
+_DELIVERY = frozenset({"queue", "mapping", "function"})
+"""Codes of the checks of what events pass on their way from the queue to the ledger."""
+_CONVERTED = "leaves out what is converted"
 _NO_QUOTA = "ResourceNumberLimitExceededException"
 
 
@@ -44,17 +48,33 @@ def _lost_events(facts: Facts) -> Checked:
     extent = "all" if sample.is_whole else "the newest"
     looked_at = f"{extent} {sample.looked_at:,} objects of the input bucket since yesterday"
     if not sample.lost:
-        return passed(code, title, f"None is lost: the ledger knows {looked_at}.")
-    sentence = f"{counted(len(sample.lost), 'file')} never reached the ledger, of {looked_at}: the event was lost."
+        return passed(code, title, f"None is lost: the ledger knows {looked_at}." if sample.looked_at else _none(facts))
+    missing, is_one = len(sample.lost), len(sample.lost) == 1
+    held = facts.queue.value.held if facts.queue.value else 0
+    broken = [each for each in wiring_checks(facts) if each.verdict == "fail" and each.code in _DELIVERY]
+    if held or any(each.code != "queue" for each in broken):
+        who = f"{counted(missing, 'file')} {'has' if is_one else 'have'} not reached the ledger, of {looked_at}"
+        where = "its event waits in the queue or was lost" if is_one else "their events wait in the queue or were lost"
+        sentence = f"{who}: {where}."
+    else:
+        sentence = f"{counted(missing, 'file')} never reached the ledger, of {looked_at}: the event was lost."
     evidence = some(f"{each.key}: uploaded {each.modified_at:%Y-%m-%d %H:%M:%S}Z" for each in sample.lost)
     grace = grace_words(facts)
     dates = sorted({each.date for each in sample.lost})
-    remedies = (
-        tuple(Remedy(("backfill", "--date", date, *grace)) for date in dates)
-        if len(dates) <= _MOST_DATES
-        else (Remedy(("backfill", *grace)),)
-    )
-    return Checked(code, title, "fail", sentence, evidence, remedies)
+    chosen: list[tuple[str, ...]] = [("--date", date) for date in dates] if len(dates) <= _MOST_DATES else [()]
+    # What is delivered again needs no backfill: so that comes first.
+    remedies = dict.fromkeys(remedy for each in broken for remedy in each.remedies)
+    remedies |= {Remedy(("backfill", *words, *grace), hint=_CONVERTED): None for words in chosen}
+    return Checked(code, title, "warn" if held >= missing else "fail", sentence, evidence, tuple(remedies))
+
+
+def _none(facts: Facts) -> str:
+    """Of a sample in which there is nothing that the ledger should know."""
+    young = facts.sample.value.too_young if facts.sample.value else 0
+    if not young:
+        return "None has come to the input bucket since yesterday."
+    are = "is" if young == 1 else "are"
+    return f"Not to be judged yet: {counted(young, 'file')} {are} younger than {lasting(facts.grace_s)}."
 
 
 def _pending(facts: Facts) -> Checked:
@@ -72,15 +92,19 @@ def _pending(facts: Facts) -> Checked:
         return passed(code, title, told)
     waited_s = max(waited_s for waited_s, _ in late)
     many = "" if len(late) < len(files.files) or files.is_whole else " or more"
-    sentence = f"{counted(len(late), 'file')}{many} wait for a manifest, the oldest for {lasting(waited_s)}."
+    who = f"{counted(len(late), 'file')}{many} {'waits' if len(late) == 1 and not many else 'wait'}"
+    sentence = f"{who} for a manifest, the oldest for {lasting(waited_s)}."
     evidence = some(f"{file.key}: pending for {lasting(each_s)}" for each_s, file in late)
     manifests = facts.open_manifests.value
     room = facts.profile.batching.max_waiting_manifests
     if manifests is not None and len(manifests.waiting) >= room:
-        told = f"{len(manifests.waiting):,} manifests wait for a run, and no more are built than {room} (see starts)"
+        told = f"{_waiting(len(manifests.waiting))}, and no more are built than {room} (see starts)"
         return Checked(code, title, "warn", sentence, (*evidence, told), (SWEEP,))
     verdict: Verdict = "fail" if waited_s > min(LATENCY_S, 2 * allowed_s) else "warn"
-    return Checked(code, title, verdict, sentence, evidence, (FLUSH,))
+    # Nothing builds a date whose lock the dead hold.
+    dates = {file.date for _, file in late}
+    breaks = tuple(_break(each) for each in _dead_locks(facts) if each.lock.subject in dates)[:_MOST_DATES]
+    return Checked(code, title, verdict, sentence, evidence, (*breaks, FLUSH))
 
 
 def _waited_s(file: FileSeen, now: datetime) -> float:
@@ -102,7 +126,8 @@ def _left_behind(facts: Facts, status: str) -> Checked:
         if file.manifest_id not in manifests.ids and (file.updated_at is None or file.updated_at < settled)
     ]
     if lost and manifests.is_whole:
-        sentence = f"{counted(len(lost), 'file')} {status}, and no run will take them: their manifest is not open."
+        them, their = ("it", "its") if len(lost) == 1 else ("them", "their")
+        sentence = f"{counted(len(lost), 'file')} {status}, and no run will take {them}: {their} manifest is not open."
         evidence = some(f"{file.key}: manifest {file.manifest_id or 'unknown'}" for file in lost)
         dates = sorted({file.date for file in lost})
         words = ("redrive", "stuck", *(("--date", dates[0]) if len(dates) == 1 else ()))
@@ -165,17 +190,21 @@ def _starts(facts: Facts) -> Checked:
     slots = facts.job.value.max_concurrent_runs if facts.job.value else facts.profile.job.max_concurrent_runs
     oldest_s = max((_rested_s(each, facts.at) for each in waiting), default=0.0)
     if not waiting or oldest_s < _START_S or len(manifests.running) >= slots or _refusals(facts):
-        told = "No manifest waits." if not waiting else f"{counted(len(waiting), 'manifest')} wait for a run."
+        told = "No manifest waits." if not waiting else f"{_waiting(len(waiting))}."
         return passed(code, title, told)
     refused = [each for each in waiting if each.refusals]
     sentence = (
-        f"{counted(len(waiting), 'manifest')} wait for a run, the oldest for {lasting(oldest_s)}, though only "
+        f"{_waiting(len(waiting))}, the oldest for {lasting(oldest_s)}, though only "
         f"{len(manifests.running)} of {slots} runs are under way."
     )
     evidence = some(
         f"{each.summary.manifest_id}: {each.summary.error or 'no start was tried'}" for each in refused or waiting
     )
     return Checked(code, title, "fail", sentence, evidence, (SWEEP,))
+
+
+def _waiting(manifests: int) -> str:
+    return f"{counted(manifests, 'manifest')} {'waits' if manifests == 1 else 'wait'} for a run"
 
 
 def _rested_s(each: OpenManifest, now: datetime) -> float:
@@ -230,13 +259,21 @@ def _locks(facts: Facts) -> Checked:
     code, title = "locks", "locks"
     if facts.locks.value is None:
         return unread(code, title, facts.locks)
-    dead = [judged for judged in facts.locks.value if judged.verdict.is_dead]
+    dead = _dead_locks(facts)
     if not dead:
         return passed(code, title, f"{counted(len(facts.locks.value), 'lock')} held, none of them by the dead.")
     sentence = (
         f"{counted(len(dead), 'lock')} held by a holder that is dead: whoever needs it has to wait or to take over."
     )
     evidence = some(f"{each.lock.subject}: {each.verdict.why}, held by {each.lock.holder}" for each in dead)
-    breaks = tuple(Remedy(("locks", "break", each.lock.sort_key.removesuffix("#"))) for each in dead[:_MOST_DATES])
+    breaks = tuple(map(_break, dead[:_MOST_DATES]))
     rest = (Remedy(("locks",), hint="lists the others"),) if len(dead) > _MOST_DATES else ()
     return Checked(code, title, "warn", sentence, evidence, (*breaks, *rest))
+
+
+def _dead_locks(facts: Facts) -> list[Judged]:
+    return [judged for judged in facts.locks.value or () if judged.verdict.is_dead]
+
+
+def _break(judged: Judged) -> Remedy:
+    return Remedy(("locks", "break", judged.lock.sort_key.removesuffix("#")))

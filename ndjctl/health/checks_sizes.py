@@ -64,7 +64,8 @@ def _quarantined(facts: Facts) -> Checked:
     if not normal:
         told = f"{counted(len(files.files), 'file')}{more} set aside for their size" if files.files else "none"
         return passed(code, title, f"No file of a normal size is in it: {told}.")
-    sentence = f"{counted(len(normal), 'file')}{more} lie in quarantine for a size that the profile calls normal."
+    lie = "lies" if len(normal) == 1 and not more else "lie"
+    sentence = f"{counted(len(normal), 'file')}{more} {lie} in quarantine for a size that the profile calls normal."
     evidence = some(f"{file.key}: {file.why}" for file in normal)
     return Checked(code, title, "warn", sentence, evidence, tuple(_releases(facts, normal)))
 

@@ -52,6 +52,11 @@ class Queue:
         """Messages that were received and are not deleted yet."""
         return self.number("ApproximateNumberOfMessagesNotVisible")
 
+    @property
+    def held(self) -> int:
+        """All messages that are in it, also those that are delayed."""
+        return self.visible + self.in_flight + self.number("ApproximateNumberOfMessagesDelayed")
+
 
 @dataclass(frozen=True)
 class Function:
@@ -253,11 +258,13 @@ class LostObject:
 @dataclass(frozen=True)
 class Sample:
     """What a look at some objects of the input bucket against the ledger came to. looked_at: objects that should be in
-    the ledger by now. is_whole: whether these are all of the recent dates."""
+    the ledger by now. is_whole: whether these are all of the recent dates. too_young: objects that were listed, and may
+    not be in it yet."""
 
     looked_at: int
     lost: tuple[LostObject, ...]
     is_whole: bool
+    too_young: int = 0
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def look(
         "open_manifests": partial(reading_ledger.read_open_manifests, dynamodb, names),
         "failed": partial(files, dynamodb, names, FAILED, newest=True),
         "quarantined": partial(files, dynamodb, names, QUARANTINED, newest=True),
-        "locks": partial(reading_ledger.read_locks, dynamodb, names),
+        "locks": partial(reading_ledger.read_locks, dynamodb, names, profile.lock.ttl_s),
         "errors": partial(reading_logs.read_errors, at["logs"], names.function_log_group, since),
         "metrics": partial(read_metrics, at["cloudwatch"], names, now),
         "missing_tables": partial(services.missing_tables, dynamodb, names),

@@ -94,9 +94,9 @@ def _file(item: Item, status: str) -> FileSeen:
     )
 
 
-def read_locks(dynamodb: Any, names: Names) -> tuple[Judged, ...]:
-    """Those that are held, of the first LOCKS_SEEN. Whether the holder of a rewrite lock is dead, only its run tells:
-    see judged_by_runs()."""
+def read_locks(dynamodb: Any, names: Names, ttl_s: float) -> tuple[Judged, ...]:
+    """Those that are held, of the first LOCKS_SEEN. ttl_s: how long a lease lasts, in seconds. Whether the holder of a
+    rewrite lock is dead, only its run tells: see judged_by_runs()."""
     pages = query_pages(dynamodb, names.tracking_table, LOCKS_PARTITION, page_items=LOCKS_SEEN)
     found: list[Judged] = []
     for items, metadata in islice(pages, 1):
@@ -107,7 +107,7 @@ def read_locks(dynamodb: Any, names: Names) -> tuple[Judged, ...]:
             verdict = (
                 Verdict(False, "its run was not looked at", None, aws_time)
                 if lock.kind == REWRITE
-                else judge_lease(lock, aws_time)
+                else judge_lease(lock, aws_time, ttl_s)
             )
             found.append(Judged(lock, verdict))
     return tuple(found)

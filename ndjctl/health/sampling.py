@@ -52,10 +52,12 @@ def look_at_inputs(s3: Any, ledger: Ledger, names: Names, now: datetime, grace_s
     earliest = (now - timedelta(days=_RECENT_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
     latest = now - timedelta(seconds=grace_s)
     found: dict[str, _Object] = {}
+    young: set[str] = set()
     is_whole = False
     for start_after in ("", f"{earliest:%Y-%m-%d}"):
         for page, is_last in _pages(s3, names.input_bucket, start_after, extent.pages):
             found |= {each.watched.key: each for each in page if earliest <= each.watched.last_modified <= latest}
+            young |= {each.watched.key for each in page if each.watched.last_modified > latest}
             is_whole |= is_last and not start_after
         if is_whole:
             break
@@ -63,7 +65,7 @@ def look_at_inputs(s3: Any, ledger: Ledger, names: Names, now: datetime, grace_s
     lost: list[LostObject] = []
     for start in range(0, len(newest), BATCH_GET_LIMIT):
         lost += _lost(ledger, newest[start : start + BATCH_GET_LIMIT])
-    return Sample(len(newest), tuple(lost[:_LOST_KEPT]), is_whole and len(newest) == len(found))
+    return Sample(len(newest), tuple(lost[:_LOST_KEPT]), is_whole and len(newest) == len(found), len(young))
 
 
 def _pages(s3: Any, bucket: str, start_after: str, most: int) -> Iterator[tuple[list[_Object], bool]]:

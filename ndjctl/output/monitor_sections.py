@@ -175,13 +175,20 @@ def _cost(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
     line = text(
         (f"{least}{usd}", STRONG),
         look.dot,
-        f"{panel.dpu_hours:,.1f} DPU hours",
+        f"{_hours(panel.dpu_hours)} DPU hours",
         look.dot,
         counted(panel.runs, "run"),
         look.dot,
         (price, DIM),
     )
     return [line], ""
+
+
+def _hours(hours: float) -> str:
+    """With as many digits as the dollars beside it need: those of a run alone are few."""
+    if 0 < hours < 0.01:
+        return "less than 0.01"
+    return f"{hours:,.2f}" if 0 < hours < 1 else f"{hours:,.1f}" if hours else "0"
 
 
 def _usd(amount: float) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ndjctl.contracts import iso_utc
+from ndjctl.locks import Judged
 from ndjctl.output.base import View, one_line
+from ndjctl.output.locks import judged_document, named
 from ndjctl.output.progress import counted
 from ndjctl.output.times import lasting
 from ndjctl.output.views import fact_table
@@ -16,12 +20,32 @@ if TYPE_CHECKING:
 _LISTED = 10
 
 
+@dataclass(frozen=True)
+class Said:
+    """again, flush, break_, inspect: what to type to sweep again, to take partial batches too, to break a lock (without
+    its name), and to see the manifests. partial_age_s: how long partial batches wait for more files. is_flushed:
+    whether they were taken now, of `date` alone if it is given."""
+
+    again: str
+    flush: str
+    break_: str
+    partial_age_s: float
+    inspect: str
+    is_flushed: bool = False
+    date: str | None = None
+
+
 def sweep_view(
-    env: str, report: Mapping[str, Any], seconds: float, again: str, flush: str, partial_age_s: float, inspect: str
+    env: str, report: Mapping[str, Any], seconds: float, said: Said, locked: Sequence[Judged] | None = ()
 ) -> View:
-    """report: the function's own, which the document holds whole. again, flush, inspect: what to type to sweep again,
-    to take partial batches too, and to see the manifests. partial_age_s: how long these wait for more files."""
-    document = {"env": env, **report, "seconds": round(seconds, 3)}
+    """report: the function's own, which the document holds whole. locked: the locks that keep dates from being built,
+    where files are pending; None where they may not be read."""
+    document = {
+        "env": env,
+        **report,
+        "locked": None if locked is None else [judged_document(each) for each in locked],
+        "seconds": round(seconds, 3),
+    }
 
     def render() -> RenderableType:
         from rich.console import Group
@@ -49,17 +73,40 @@ def sweep_view(
         if len(failed) > _LISTED:
             lines.append(Text(f"and {len(failed) - _LISTED:,} more (see --json)", style="red"))
         if report.get("cut_short"):
-            lines.append(Text(one_line(f"The time did not suffice for all of it; next: {again}"), style="yellow"))
+            lines.append(Text(one_line(f"The time did not suffice for all of it; next: {said.again}"), style="yellow"))
         elif report.get("done"):
             lines.append(Text("Nothing is pending and nothing is open.", style="green"))
         else:
             pending = int(report.get("pending", 0))
             if pending:
-                who = f"{counted(pending, 'file')} {'waits' if pending == 1 else 'wait'} for a full batch"
-                when = f"the sweep takes one that is {lasting(partial_age_s)} old, '{flush}' takes it now"
-                lines.append(Text(one_line(f"{who}: {when}"), style="dim"))
+                lines += [Text(one_line(line), style=style) for line, style in _left(pending, said, locked or ())]
             if report.get("open") or not pending:
-                lines.append(Text(one_line(f"next: {inspect}"), style="dim"))
+                lines.append(Text(one_line(f"next: {said.inspect}"), style="dim"))
         return Group(*lines)
 
     return View(document, render)
+
+
+def _left(pending: int, said: Said, locked: Sequence[Judged]) -> Iterator[tuple[str, str]]:
+    """(line, style): why files stay pending, and what takes them."""
+    dead = [each for each in locked if each.verdict.is_dead]
+    # A living builder takes a date's full batches by itself: it is in the way of a flush alone.
+    in_the_way = locked if said.is_flushed else dead
+    for each in in_the_way[:_LISTED]:
+        yield f"{named(each.lock)} is left: {each.lock.holder} holds its lock, and {each.verdict.why}", "yellow"
+    if len(in_the_way) > _LISTED:
+        yield f"and {len(in_the_way) - _LISTED:,} more dates (see --json)", "yellow"
+    if dead:
+        yield f"next: {said.break_} {named(dead[0].lock)}", "dim"
+    elif in_the_way:
+        ends = [each.verdict.until for each in in_the_way if each.verdict.until is not None]
+        at_the_latest = f", at the latest {iso_utc(max(ends))}" if ends else ""
+        yield f"next: {said.flush}, when it is released or over{at_the_latest}", "dim"
+    elif said.is_flushed:
+        who = f"{counted(pending, 'file')} {'stays' if pending == 1 else 'stay'} pending"
+        others = "are of other dates, " if said.date else ""
+        yield f"{who}: they came meanwhile, {others}or as many manifests wait for a run as may", "dim"
+    if not said.is_flushed:
+        who = f"{counted(pending, 'file')} {'waits' if pending == 1 else 'wait'} for a full batch"
+        when = f"the sweep takes one that is {lasting(said.partial_age_s)} old, '{said.flush}' takes it now"
+        yield f"{who}: {when}", "dim"

@@ -15,7 +15,8 @@ from lambda_handler.lock import Lock as HeldLock
 from lambda_handler.lock import held
 from lambda_handler.services import Invocation, Services
 from ndjctl.aws import Cloud
-from ndjctl.contracts import LOCKS_PARTITION, TTL_DAYS, Attr, Env
+from ndjctl.contracts import LOCKS_PARTITION, TTL_DAYS, Attr, Env, iso_utc
+from ndjctl.health.reading_ledger import read_locks
 from ndjctl.locks import Locks
 from tests.functional.operations_world import DAY, NAMES, GlueStub, Operations, now
 
@@ -132,6 +133,22 @@ def test_a_broken_lock_is_free_and_its_fence_goes_on(deployed: Operations, take:
     assert "request-2 holds it" in again.out
 
 
+def test_a_lease_that_ends_later_than_any_of_ours_can_is_broken_and_its_fence_goes_on(
+    deployed: Operations, take: Take
+) -> None:
+    ends_at = now().replace(microsecond=0) + timedelta(hours=10)
+    deployed.lock(DAY, holder="x", expires_at=int(ends_at.timestamp()), fence=7)
+    listed = deployed("locks")
+    assert "1 lock held, 1 of them by the dead" in listed.out
+    assert f"locks break --env dev {DAY}" in listed.out
+    (judged,) = read_locks(deployed.dynamodb, NAMES, 300)
+    assert judged.verdict.is_dead
+    answer = deployed("locks", "break", DAY)
+    assert answer.code == 0
+    assert f"(its lease ends at {iso_utc(ends_at)}, later than any of ours can); its fence is 8 now." in answer.out
+    assert take(age_s=0).fence == 9
+
+
 def test_the_laptop_does_not_decide(deployed: Operations, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     """A laptop whose clock is an hour ahead would take a living holder for dead."""
     take(age_s=0)
@@ -152,7 +169,7 @@ def test_the_laptop_does_not_decide(deployed: Operations, take: Take, monkeypatc
 
 def test_a_lock_that_changes_hands_meanwhile_stays(deployed: Operations, take: Take) -> None:
     take(age_s=1000)
-    locks = Locks(deployed.dynamodb, None, NAMES)
+    locks = Locks(deployed.dynamodb, None, NAMES, 300)
     judged = locks.find(DAY)
     assert judged is not None and judged.verdict.is_dead
     take(age_s=0, request_id="request-2")
@@ -245,7 +262,7 @@ def test_a_rewrite_lock_is_dead_when_glue_says_that_its_run_has_ended(
         for run_id, (state, ended_s) in runs.items()
     }
     deployed.lock("rewrite-m1", holder=RUN, fence=4, expires_at=1)
-    locks = Locks(deployed.dynamodb, GlueStub(told, now()), NAMES)
+    locks = Locks(deployed.dynamodb, GlueStub(told, now()), NAMES, 300)
     (judged,) = locks.all()
     assert (judged.lock.kind, judged.lock.subject) == ("rewrite", "m1")
     assert (judged.verdict.is_dead, judged.verdict.why) == (dead, why)
@@ -257,7 +274,7 @@ def test_a_rewrite_lock_is_dead_when_glue_says_that_its_run_has_ended(
 
 def test_a_lock_without_a_fence_is_gone_when_it_is_broken(deployed: Operations) -> None:
     deployed.lock("rewrite-m1", holder=RUN)
-    breaking = Locks(deployed.dynamodb, GlueStub({RUN: ("STOPPED", now())}, now()), NAMES).break_("rewrite-m1")
+    breaking = Locks(deployed.dynamodb, GlueStub({RUN: ("STOPPED", now())}, now()), NAMES, 300).break_("rewrite-m1")
     assert (breaking.is_broken, breaking.fence) == (True, None)
     assert deployed.get(LOCKS_PARTITION, "rewrite-m1#") is None
 
@@ -267,9 +284,9 @@ def test_without_a_time_of_aws_nothing_is_proven(deployed: Operations, take: Tak
     mute = SimpleNamespace(
         get_item=lambda **request: {**deployed.dynamodb.get_item(**request), "ResponseMetadata": {"HTTPHeaders": {}}}
     )
-    breaking = Locks(mute, None, NAMES).break_(DAY)
+    breaking = Locks(mute, None, NAMES, 300).break_(DAY)
     assert not breaking.is_broken
     assert breaking.verdict is not None and "AWS did not tell its time" in breaking.verdict.why
     failed = GlueStub({RUN: ("FAILED", now() - timedelta(hours=1))}, None)
     deployed.lock("rewrite-m1", holder=RUN, fence=1)
-    assert not Locks(deployed.dynamodb, failed, NAMES).break_("rewrite-m1").is_broken
+    assert not Locks(deployed.dynamodb, failed, NAMES, 300).break_("rewrite-m1").is_broken

@@ -121,6 +121,16 @@ def test_it_only_looks_and_names_itself_and_then_does_it(operations: Operations,
         assert (nothing["done"], nothing["next"]) == (False, None)
 
 
+def test_where_the_last_dead_letter_is_deleted_nothing_comes_next(operations: Operations) -> None:
+    operations.deploy()
+    url = operations.sqs.get_queue_url(QueueName=NAMES.dead_letter_queue)["QueueUrl"]
+    operations.sqs.send_message(QueueUrl=url, MessageBody="garbage")
+    done = operations("redrive", "dlq", "--delete-garbage", "--save", "saved.jsonl", "--yes")
+    assert done.code == 0
+    assert "1 message deleted, saved in" in done.out
+    assert "next:" not in done.out
+
+
 @pytest.mark.parametrize(("words", "make"), PREVIEWED, ids=[" ".join(each[0][:3]) for each in PREVIEWED])
 def test_without_an_answer_nothing_is_done(
     operations: Operations, monkeypatch: pytest.MonkeyPatch, words: list[str], make: Make

@@ -100,6 +100,17 @@ def test_the_number_of_calls_is_bounded_though_nothing_ends() -> None:
     assert check(facts)
 
 
+def test_objects_that_may_not_be_in_the_ledger_yet_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [
+        {"Key": f"{DAY}-{n}.ndjson", "ETag": '"e"', "Size": 5, "LastModified": ago(age_s)}
+        for n, age_s in enumerate((10, 20, 7_000, 900_000))
+    ]
+    monkeypatch.setitem(ANSWERS, "list_objects_v2", lambda _: {"Contents": contents})
+    sample = looked()[0].sample.value
+    assert sample is not None
+    assert (sample.looked_at, sample.too_young, sample.is_whole) == (1, 2, True)
+
+
 @pytest.mark.parametrize("operation", sorted(set(ANSWERS) - {"get_caller_identity"}))
 def test_a_refused_call_costs_what_it_is_for(operation: str) -> None:
     facts, _ = looked(**{operation: "AccessDeniedException"})

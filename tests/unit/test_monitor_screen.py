@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -10,9 +11,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ndjctl.health.model import Checked, Remedy
-from ndjctl.monitor.model import Forecast, SinceLast, Snapshot
+from ndjctl.monitor.model import Cost, Forecast, SinceLast, Snapshot
 from ndjctl.output.monitor import monitor_document
 from ndjctl.output.monitor_screen import Frame, monitor_screen
+from ndjctl.reading import Reading
 from tests.monitor_world import LATE, ODD_KEY, PANELS, busy, quiet, refused
 
 SIZES = [(80, 24), (100, 30), (160, 50), (132, 43), (60, 12), (200, 24)]
@@ -168,3 +170,13 @@ def test_long_reasons_are_told_whole_and_many_are_counted() -> None:
 def test_what_could_not_be_checked_is_said() -> None:
     unknown = Checked("c", "c", "unknown", "The clock could not be compared.")
     assert "1 check could not be made: The clock could not be compared." in "\n".join(drawn(busy([unknown]), 80, 30))
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(0.0, "0 DPU hours"), (0.046, "0.05 DPU hours"), (0.001, "less than 0.01"), (2_805.81, "2,805.8")],
+)
+def test_few_dpu_hours_have_two_digits(hours: float, told: str) -> None:
+    cost = Reading(Cost(hours, 1, hours * 0.44, 0.44, "us-east-1", True))
+    text = "\n".join(drawn(replace(quiet(), cost=cost), 160, 50))
+    assert told in text

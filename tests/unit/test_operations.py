@@ -6,26 +6,28 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.contracts import ManifestFile
+from ndjctl.contracts import ManifestFile, iso_utc
 from ndjctl.errors import CloudError
 from ndjctl.glue_runs import GlueRun
 from ndjctl.ledger import FileRecord
-from ndjctl.locks import Lock, aws_time_of, judge_lease
+from ndjctl.locks import Lock, aws_time_of, judge_lease, lock_of
 from ndjctl.manifest_advice import advise
 from ndjctl.manifest_details import ManifestDetails, ManifestEntry
 from ndjctl.manifests import ManifestSummary
 from ndjctl.output.base import ConsoleOutput, JsonOutput, StreamView
-from ndjctl.output.sweep import sweep_view
+from ndjctl.output.sweep import Said, sweep_view
 from ndjctl.output.times import lasting
 from ndjctl.sweeping import invoke_sweep
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+TTL_S = 300.0
 
 
 def manifest(state: str, *files: FileRecord | None, error: str = "", runs: tuple[GlueRun, ...] = ()) -> ManifestDetails:
@@ -95,10 +97,28 @@ def test_durations(seconds: float | None, text: str) -> None:
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
 def test_a_lease_is_never_over_before_its_end_and_a_minute_and_stays_over(ends_s: float, later_s: float) -> None:
     lock = Lock("batching", "2026-01-31", "2026-01-31#", "r", None, NOON + timedelta(seconds=ends_s), 1)
-    dead = judge_lease(lock, NOON).is_dead
-    assert dead == (NOON + timedelta(seconds=ends_s) + timedelta(seconds=60) < NOON)
-    assert judge_lease(lock, NOON + timedelta(seconds=later_s)).is_dead >= dead
-    assert not judge_lease(lock, None).is_dead
+    is_over = judge_lease(lock, NOON, TTL_S).is_dead and ends_s < 0
+    assert is_over == (NOON + timedelta(seconds=ends_s) + timedelta(seconds=60) < NOON)
+    assert judge_lease(lock, NOON + timedelta(seconds=later_s), TTL_S).is_dead >= is_over
+    assert not judge_lease(lock, None, TTL_S).is_dead
+
+
+@given(st.floats(0, 1e9))
+def test_a_lease_that_ends_later_than_any_of_ours_can_is_dead_of_a_batching_lock_alone(ends_s: float) -> None:
+    ends_at = NOON + timedelta(seconds=ends_s)
+    verdict = judge_lease(Lock("batching", "2026-01-31", "2026-01-31#", "r", None, ends_at, 1), NOON, TTL_S)
+    assert verdict.is_dead == (ends_at - NOON > timedelta(seconds=TTL_S + 120))
+    if verdict.is_dead:
+        assert verdict.why == f"its lease ends at {iso_utc(ends_at)}, later than any of ours can"
+    assert not judge_lease(Lock("unknown", "x", "x#", "r", None, ends_at, 1), NOON, TTL_S).is_dead
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "is_dead"), [(Decimal(1_769_860_800_000), True), (Decimal("1e40"), True), ("soon", False)]
+)
+def test_a_lease_that_ends_at_no_time_at_all_is_judged_all_the_same(expires_at: object, is_dead: bool) -> None:
+    item = {"date_prefix": "#locks", "file_key": "2026-01-31#", "holder": "r", "expires_at": expires_at, "fence": 1}
+    assert judge_lease(lock_of(item), NOON, TTL_S).is_dead is is_dead
 
 
 @pytest.mark.parametrize(
@@ -205,17 +225,17 @@ def test_a_sweeps_report_on_the_screen(capsys: pytest.CaptureFixture[str]) -> No
         "cut_short": False,
         "done": False,
     }
-    said = ("ndjctl sweep", "ndjctl sweep --flush", 900, "ndjctl manifests")
-    view = sweep_view("dev", report, 1.5, *said)
-    assert view.document == {"env": "dev", **report, "seconds": 1.5}
+    said = Said("ndjctl sweep", "ndjctl sweep --flush", "ndjctl locks break", 900, "ndjctl manifests")
+    view = sweep_view("dev", report, 1.5, said)
+    assert view.document == {"env": "dev", **report, "locked": [], "seconds": 1.5}
     ConsoleOutput().show(view)
     out = capsys.readouterr().out
     assert "jr_1 for m1" in out
     assert r"given up: m2: [red]out\nof" in out
     assert "next: ndjctl manifests" in out
     assert "5 files wait for a full batch: the sweep takes one that is 15 min old, 'ndjctl sweep --flush' takes" in out
-    ConsoleOutput().show(sweep_view("dev", {**report, "cut_short": True}, 1.5, *said))
+    ConsoleOutput().show(sweep_view("dev", {**report, "cut_short": True}, 1.5, said))
     assert "did not suffice for all of it; next: ndjctl sweep" in capsys.readouterr().out
     done = {"done": True, "waiting": 0, "open": 0, "pending": 0}
-    ConsoleOutput().show(sweep_view("dev", done, 1.5, *said))
+    ConsoleOutput().show(sweep_view("dev", done, 1.5, said))
     assert "Nothing is pending and nothing is open." in capsys.readouterr().out

@@ -210,12 +210,18 @@ function quarantine(data) {
   });
 }
 
+function hours(number) {
+  if (number > 0 && number < 0.01) return "< 0.01";
+  const few = number > 0 && number < 1;
+  return number.toLocaleString("en-US", {minimumFractionDigits: few ? 2 : 0, maximumFractionDigits: few ? 2 : 1});
+}
+
 function cost(data) {
   const panel = data.cost;
   return card("cost today", panel, (made) => {
     const usd = panel.usd_today === null ? "?" : panel.usd_today > 0 && panel.usd_today < 0.01 ? "< $0.01" : "$" + panel.usd_today.toLocaleString("en-US",
       {minimumFractionDigits: 2, maximumFractionDigits: 2});
-    made.append(node("div", "figures", figure(atLeast(panel, usd), "so far"), figure(panel.dpu_hours_today.toLocaleString("en-US", {maximumFractionDigits: 1}), "DPU hours"),
+    made.append(node("div", "figures", figure(atLeast(panel, usd), "so far"), figure(hours(panel.dpu_hours_today), "DPU hours"),
       figure(count(panel.runs_today), "runs")));
     const price = panel.usd_per_dpu_hour === null ? "" : `$${panel.usd_per_dpu_hour} a DPU hour: `;
     made.append(node("div", "line dim", price + panel.source));
