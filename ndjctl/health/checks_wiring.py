@@ -279,9 +279,8 @@ def _dead_letters(facts: Facts) -> Checked:
     queue = facts.dead_letters.value
     if not queue.visible:
         return passed(code, title, "It is empty.")
-    sentence = (
-        f"{counted(queue.visible, 'message')} could not be handled: the files they announce are not in the ledger."
-    )
+    wait = "waits" if queue.visible == 1 else "wait"
+    sentence = f"{counted(queue.visible, 'message')} could not be handled and {wait} in the dead-letter queue."
     return Checked(code, title, "fail", sentence, (), (REDRIVE_DLQ,))
 
 

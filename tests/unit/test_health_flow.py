@@ -107,3 +107,10 @@ def test_one_thing_is_told_in_the_singular() -> None:
     assert (
         "no run will take it: its manifest is not open." in checked("stuck-manifested", healthy(oldest=left)).sentence
     )
+
+
+@pytest.mark.parametrize(("messages", "told"), [(1, "1 message could not be handled and waits"), (4, "4 messages")])
+def test_a_dead_letter_is_not_said_to_announce_a_file(messages: int, told: str) -> None:
+    found = checked("dead-letters", healthy(dead_letters=read(queue(ApproximateNumberOfMessages=messages))))
+    assert found.sentence.startswith(told)
+    assert found.sentence.endswith("in the dead-letter queue.")
