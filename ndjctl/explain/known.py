@@ -9,6 +9,7 @@ from datetime import timedelta
 from ndjctl.advice.throughput import SWEEP_S
 from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, PENDING, PROCESSING, QUARANTINED, Attr
 from ndjctl.explain.facts import FileFacts
+from ndjctl.explain.missing import with_quarantine
 from ndjctl.explain.model import Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.explain.unknown import backfill_of
@@ -31,7 +32,7 @@ def judge_known(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
             "odd-status", f"The ledger has it with the status {facts.status!r}, which this version does not know."
         )
     verdict = judge(facts, obstacles)
-    return _with_newer(facts, verdict)
+    return _with_newer(facts, with_quarantine(facts, verdict))
 
 
 def _with_newer(facts: FileFacts, verdict: Verdict) -> Verdict:

@@ -229,7 +229,7 @@ def read_parts(s3: Any, names: Names, date: str, manifest_id: str) -> Parts:
 
 
 def is_set_aside(s3: Any, names: Names, keys: Iterable[str]) -> bool:
-    """Whether any of these is in the quarantine bucket."""
+    """Whether any of these is in the quarantine bucket. Raises what boto3 raises where that is not there, too."""
     for key in keys:
         try:
             s3.head_object(Bucket=names.quarantine_bucket, Key=key)
@@ -238,6 +238,8 @@ def is_set_aside(s3: Any, names: Names, keys: Iterable[str]) -> bool:
                 raise
             continue
         return True
+    # HeadObject says 404 of an object that is gone, and of a bucket.
+    s3.head_bucket(Bucket=names.quarantine_bucket)
     return False
 
 

@@ -19,6 +19,7 @@ from ndjctl.contracts import (
     s3_uri,
 )
 from ndjctl.explain.facts import FileFacts
+from ndjctl.explain.missing import is_quarantine_gone, stage_without_ledger
 from ndjctl.explain.model import Stage, State, Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
@@ -28,7 +29,7 @@ from ndjctl.reading import Reading
 
 def stages_of(facts: FileFacts, obstacles: list[Obstacle], verdict: Verdict) -> tuple[Stage, ...]:
     """One for each of STAGES."""
-    return (
+    stages = (
         _upload(facts),
         _event(facts, obstacles),
         _queue(facts, obstacles),
@@ -40,6 +41,9 @@ def stages_of(facts: FileFacts, obstacles: list[Obstacle], verdict: Verdict) -> 
         _output(facts, verdict),
         _quarantine(facts),
     )
+    if facts.items.was_read:
+        return stages
+    return tuple(stage_without_ledger(facts, obstacles, stage) for stage in stages)
 
 
 def _counted(count: int, noun: str) -> str:
@@ -274,6 +278,9 @@ def _output(facts: FileFacts, verdict: Verdict) -> Stage:
 
 
 def _quarantine(facts: FileFacts) -> Stage:
+    if "absent" in (facts.set_aside.why, facts.bad_lines.why):
+        sentence = f"the bucket {facts.env.names.quarantine_bucket} is not there"
+        return Stage("quarantine", "wrong" if is_quarantine_gone(facts) else "unknown", sentence)
     if facts.status == QUARANTINED:
         copy = facts.text(Attr.QUARANTINE_KEY)
         uri = s3_uri(facts.env.names.quarantine_bucket, copy)

@@ -26,6 +26,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.explain import reads, search
 from tests.functional.operations_world import DAY, NAMES, REGION, GlueStub, Operations, now
+from tests.quarantine_world import set_aside
 from tests.reconcile_world import bad_lines, parquet
 from tests.redrive_world import event
 
@@ -185,6 +186,49 @@ def test_a_file_that_the_ledger_has_forgotten(world: Operations) -> None:
     answer = world("explain", old, "--json")
     assert (answer.code, answer.document["verdict"]["code"]) == (0, "converted-and-forgotten")
     assert stage(answer.document, "output")["facts"]["report"]["rows"] == 4
+
+
+def test_a_ledger_that_is_gone_is_said_and_nothing_is_made_up_of_the_file(world: Operations) -> None:
+    convert(world)
+    world.dynamodb.delete_table(TableName=NAMES.tracking_table)
+    answer = world("explain", KEY, "--json")
+    document = answer.document
+    assert (answer.code, document["verdict"]["code"]) == (1, "ledger-gone")
+    assert document["remedies"][0]["command"].endswith("deploy --env dev")
+    assert stage(document, "ledger")["state"] == "wrong"
+    assert f"the table {NAMES.tracking_table} is not there" in stage(document, "ledger")["sentence"]
+    for name in ("lock", "manifest", "run", "output", "quarantine"):
+        assert stage(document, name)["state"] == "unknown", name
+
+
+def empty_and_delete(world: Operations, bucket: str) -> None:
+    for each in world.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        world.s3.delete_object(Bucket=bucket, Key=each["Key"])
+    world.s3.delete_bucket(Bucket=bucket)
+
+
+def test_quarantined_lines_whose_bucket_is_gone(world: Operations) -> None:
+    convert(world)
+    empty_and_delete(world, NAMES.quarantine_bucket)
+    answer = world("explain", KEY, "--json")
+    document = answer.document
+    assert (answer.code, document["verdict"]["code"]) == (1, "quarantine-gone")
+    assert "what it held of this file is gone" in document["verdict"]["sentence"]
+    assert document["remedies"][0]["command"].endswith("deploy --env dev")
+    told = stage(document, "quarantine")
+    assert (told["state"], told["sentence"]) == ("wrong", f"the bucket {NAMES.quarantine_bucket} is not there")
+
+
+def test_a_file_set_aside_whose_bucket_is_gone(world: Operations) -> None:
+    set_aside(world, KEY, b'{"a":1}\n')
+    empty_and_delete(world, NAMES.quarantine_bucket)
+    answer = world("explain", KEY, "--json")
+    document = answer.document
+    assert (answer.code, document["verdict"]["code"]) == (1, "quarantined")
+    assert "what it held of this file is gone" in document["verdict"]["sentence"]
+    commands = [each["command"] for each in document["remedies"]]
+    assert commands[0].endswith("deploy --env dev") and "quarantine release" in commands[-1]
+    assert stage(document, "quarantine")["state"] == "wrong"
 
 
 # ---------------------------------------------------------------------------------------------- what is meant

@@ -138,6 +138,7 @@ UNKNOWN_FILES: list[Case] = [
     ("forgotten, gone", lambda: file_facts(is_there=False, forgotten=REPORT), "converted-and-forgotten", False, ""),
     ("forgotten, another version", lambda: file_facts(etag="e2", forgotten=REPORT), "event-lost", True, "backfill"),
     ("set aside long ago", lambda: file_facts(set_aside=True), "quarantined-and-forgotten", False, ""),
+    ("ledger gone", lambda: file_facts(items=ABSENT), "ledger-gone", True, "deploy"),
     ("ledger refused", lambda: file_facts(items=DENIED), "not-read", False, ""),
     ("all refused", lambda: file_facts(items=Reading(()), object=DENIED), "not-read", False, ""),
 ]
@@ -388,7 +389,22 @@ def test_what_is_wrong_is_told_at_its_stage() -> None:
     assert wrong(converted(parts=replace_parts(1))) == {"output"}
 
 
-@pytest.mark.parametrize("name", ["object", "versions", "items", "log", "manifest", "runs", "report", "parts"])
+@pytest.mark.parametrize("items", [ABSENT, DENIED])
+def test_without_the_ledger_no_stage_claims_what_it_alone_knows(items: Any) -> None:
+    failed = said("file_not_tracked", "ERROR", error="ResourceNotFoundException: no")
+    stages = explain(file_facts(items=items, log=failed, env={"errors": errors("[ERROR] x")})).stages
+    told = {stage.name: stage for stage in stages}
+    assert (told["upload"].state, told["queue"].state) == ("ok", "ok")
+    assert told["ledger"].state == ("wrong" if items is ABSENT else "unknown")
+    unknown = {name for name, stage in told.items() if stage.state == "unknown"}
+    assert unknown | {"ledger"} == {"event", "function", "ledger", "lock", "manifest", "run", "output", "quarantine"}
+    assert "not taken" not in told["event"].sentence
+    # That there is no function is known without it.
+    gone = explain(file_facts(items=items, env={"function": ABSENT})).stages
+    assert next(stage for stage in gone if stage.name == "function").state == "wrong"
+
+
+@pytest.mark.parametrize("name", ["object", "versions", "log", "manifest", "runs", "report", "parts"])
 def test_a_refused_read_costs_its_own_stage(name: str) -> None:
     explained = explain(converted(**{name: DENIED}))
     assert sum(stage.state == "unknown" for stage in explained.stages) <= 1
