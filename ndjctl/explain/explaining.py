@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ndjctl.explain.down import with_down
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.known import judge_known
 from ndjctl.explain.model import Explained, Verdict
@@ -50,7 +51,8 @@ def explain(facts: FileFacts) -> Explained:
 
 
 def _judge(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
-    return judge_unknown(facts, obstacles) if facts.item is None else judge_known(facts, obstacles)
+    verdict = judge_unknown(facts, obstacles) if facts.item is None else judge_known(facts, obstacles)
+    return with_down(facts, obstacles, verdict)
 
 
 def _remarks(facts: FileFacts) -> list[str]:

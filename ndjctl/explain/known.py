@@ -90,7 +90,7 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
         )
     return Verdict(
         "pending-stuck",
-        f"It is pending{age}, longer than a partial batch waits, and nothing is in its way: a sweep takes it.",
+        f"It is pending{age}, longer than a partial batch waits: a sweep takes it.",
         is_wrong=True,
         remedies=(SWEEP,),
     )

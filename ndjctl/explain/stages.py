@@ -212,7 +212,7 @@ def _run(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
     runs, kept = facts.runs.value or (), first_of(obstacles, "run")
     if not runs:
         waits = facts.manifest.value is not None and facts.manifest.value.is_open
-        if kept is not None and waits:
+        if kept is not None and (waits or facts.status == PENDING):
             return Stage("run", "wrong", kept.sentence)
         run_id = facts.text(Attr.RUN_ID)
         if run_id:
