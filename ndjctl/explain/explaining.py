@@ -11,7 +11,19 @@ from ndjctl.explain.stages import stages_of
 from ndjctl.explain.timeline import timeline_of
 from ndjctl.explain.unknown import judge_unknown
 
-_OF_FILE = ("object", "versions", "items", "log", "letter", "manifest", "runs", "report", "forgotten", "parts")
+_OF_FILE = (
+    "object",
+    "versions",
+    "items",
+    "log",
+    "letter",
+    "manifest",
+    "runs",
+    "report",
+    "forgotten",
+    "parts",
+    "released",
+)
 _OF_ENVIRONMENT = ("wirings", "queue", "dead_letters", "mappings", "function", "sweep_rule", "job", "locks", "errors")
 _WORDS = {
     "object": "its object",
@@ -24,6 +36,7 @@ _WORDS = {
     "report": "the run's report",
     "forgotten": "run reports",
     "parts": "its parts",
+    "released": "what was released of its lines",
     "wirings": "the bucket's notification",
     "queue": "the queue",
     "dead_letters": "the dead-letter queue",

@@ -20,7 +20,7 @@ from ndjctl.contracts import (
     leading_date,
     report_key,
 )
-from ndjctl.explain import reads
+from ndjctl.explain import reads, reads_of_lines
 from ndjctl.explain.facts import FileFacts, moment_of
 from ndjctl.explain.forgotten import find_report
 from ndjctl.health.looking import look
@@ -105,7 +105,19 @@ def look_at_file(
     return replace(facts, **read)
 
 
-_LATER = ("log", "letter", "manifest", "runs", "report", "forgotten", "parts", "set_aside", "bad_lines", "counted")
+_LATER = (
+    "log",
+    "letter",
+    "manifest",
+    "runs",
+    "report",
+    "forgotten",
+    "parts",
+    "set_aside",
+    "bad_lines",
+    "released",
+    "counted",
+)
 
 
 def _began(facts: FileFacts) -> datetime:
@@ -131,7 +143,10 @@ def _of_manifest(facts: FileFacts, dynamodb: Any, s3: Any, glue: Any) -> dict[st
     if facts.status == COMPLETED:
         wanted["parts"] = partial(reads.read_parts, s3, names, date, manifest_id)
         if facts.number(Attr.BAD_LINES):
-            wanted["bad_lines"] = partial(reads.read_bad_line_examples, s3, names, date, manifest_id, facts.uri)
+            wanted["bad_lines"] = partial(
+                reads_of_lines.read_bad_line_examples, s3, names, date, manifest_id, facts.uri
+            )
+            wanted["released"] = partial(reads_of_lines.read_released, s3, names, date, manifest_id, facts.uri)
     return wanted
 
 

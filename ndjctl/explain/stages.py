@@ -298,9 +298,16 @@ def _quarantine(facts: FileFacts) -> Stage:
             since = ", and released since" if facts.item is not None else ""
             return Stage("quarantine", "ok", f"a copy of it is there: set aside for its size{since}", {"present": True})
         return Stage("quarantine", "none", "nothing of it")
-    found = {"lines": count, "examples": [vars(each) for each in examples]}
+    released = facts.released.value
+    found = {
+        "lines": count,
+        "released": None if released is None else released.lines,
+        "examples": [vars(each) for each in examples],
+    }
+    least = "" if released is None or released.is_whole else "at least "
+    since = f", {least}{released.lines:,} of them released since" if released is not None and released.lines else ""
     first = f"; the first: {_where(examples)}" if examples else ""
-    return Stage("quarantine", "ok", f"{_counted(count, 'line')} of it that are no records{first}", found)
+    return Stage("quarantine", "ok", f"{_counted(count, 'line')} of it that are no records{since}{first}", found)
 
 
 def _where(examples: Sequence[Any]) -> str:

@@ -73,10 +73,15 @@ class QuarantineRecords:
 
     def released(self, date: str) -> Iterator[ReleasedAt]:
         """Of one date, in no order."""
+        for release in self.releases(date):
+            yield from (ReleasedAt(each, release.at) for each in release.objects)
+
+    def releases(self, date: str) -> Iterator[Release]:
+        """The records of one date, one in memory at a time."""
         for entry in list_objects(self._s3, self._bucket, release_prefix(date)):
             release = self._read(entry.key, Release.from_json)
             if release is not None:
-                yield from (ReleasedAt(each, release.at) for each in release.objects)
+                yield release
 
     def has_releases(self, date: str) -> bool:
         return any(True for _ in list_objects(self._s3, self._bucket, release_prefix(date)))

@@ -17,6 +17,8 @@ from ndjctl.contracts import (
     Attr,
     Manifest,
     ManifestFile,
+    Release,
+    ReleasedObject,
     bad_lines_key,
     iso_utc,
     manifest_key,
@@ -24,7 +26,8 @@ from ndjctl.contracts import (
     report_key,
     s3_uri,
 )
-from ndjctl.explain import reads, search
+from ndjctl.explain import reads, reads_of_lines, search
+from ndjctl.quarantine.records import QuarantineRecords
 from tests.functional.operations_world import DAY, NAMES, REGION, GlueStub, Operations, now
 from tests.quarantine_world import set_aside
 from tests.reconcile_world import bad_lines, parquet
@@ -117,6 +120,24 @@ def test_a_converted_file_with_all_its_stages(world: Operations) -> None:
     assert output["report"]["rows"] == 3 and output["parts_present"] == 2
     (example,) = stage(document, "quarantine")["facts"]["examples"]
     assert (example["line_number"], example["reason"]) == (1, "not JSON")
+
+
+def test_how_many_quarantined_lines_were_released(world: Operations) -> None:
+    convert(world)
+    stored, uri = bad_lines_key(DAY, MANIFEST, 0), s3_uri(NAMES.input_bucket, KEY)
+    # The same line twice, a line of another file, and one of another manifest.
+    objects = (
+        ReleasedObject(stored, ((uri, 0), ("s3://x/other.ndjson", 0))),
+        ReleasedObject(bad_lines_key(DAY, "another", 0), ((uri, 7),)),
+    )
+    records = QuarantineRecords(world.s3, NAMES.manifest_bucket)
+    for release_id in ("r1", "r2"):
+        records.put_release(Release(release_id, DAY, iso_utc(now()), "me", objects), 0)
+    told = stage(world("explain", KEY, "--json").document, "quarantine")
+    assert (told["facts"]["lines"], told["facts"]["released"]) == (1, 1)
+    assert told["sentence"].startswith("1 line of it that are no records, 1 of them released since")
+    few = reads_of_lines.read_released(world.s3, NAMES, DAY, MANIFEST, uri, most_records=1)
+    assert (few.lines, few.is_whole) == (1, False)
 
 
 def test_rows_that_are_not_there_are_found_by_counting_alone(world: Operations) -> None:
