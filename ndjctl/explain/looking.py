@@ -20,9 +20,10 @@ from ndjctl.contracts import (
     leading_date,
     report_key,
 )
-from ndjctl.explain import reads, reads_of_lines
+from ndjctl.explain import reads
 from ndjctl.explain.facts import FileFacts, moment_of
 from ndjctl.explain.forgotten import find_report
+from ndjctl.explain.reads_of_lines import read_bad_line_examples, read_released
 from ndjctl.health.looking import look
 from ndjctl.health.sampling import Extent
 from ndjctl.ledger import Ledger
@@ -143,10 +144,8 @@ def _of_manifest(facts: FileFacts, dynamodb: Any, s3: Any, glue: Any) -> dict[st
     if facts.status == COMPLETED:
         wanted["parts"] = partial(reads.read_parts, s3, names, date, manifest_id)
         if facts.number(Attr.BAD_LINES):
-            wanted["bad_lines"] = partial(
-                reads_of_lines.read_bad_line_examples, s3, names, date, manifest_id, facts.uri
-            )
-            wanted["released"] = partial(reads_of_lines.read_released, s3, names, date, manifest_id, facts.uri)
+            wanted["bad_lines"] = partial(read_bad_line_examples, s3, names, date, manifest_id, facts.uri)
+            wanted["released"] = partial(read_released, s3, names, date, manifest_id, facts.uri)
     return wanted
 
 

@@ -50,6 +50,11 @@ class QuarantineRecords:
     def put_release(self, release: Release, number: int) -> None:
         self._put(release_key(release.date, release.release_id, number), release.to_json())
 
+    def has_release(self, release: Release, number: int) -> bool:
+        """Whether a record of that name is there that releases the same, whenever and by whom."""
+        there = self._read(release_key(release.date, release.release_id, number), Release.from_json)
+        return there is not None and there.objects == release.objects
+
     def purged(self, date: str) -> Iterator[PurgedObject]:
         """Of one date, in the order of their keys; of each purge no more than one record is in memory."""
         by_purge: dict[str, list[str]] = {}
