@@ -117,7 +117,9 @@ def file_facts(
         "versions": (),
         "items": (item,) if status else (),
         "log": FileLog((), True),
-        **dict.fromkeys(("letter", "manifest", "report", "forgotten", "parts", "set_aside", "bad_lines", "counted")),
+        **dict.fromkeys(
+            ("letter", "manifest", "report", "forgotten", "parts", "set_aside", "bad_lines", "released", "counted")
+        ),
         "runs": (),
     } | parts
     readings = {name: value if isinstance(value, Reading) else Reading(value) for name, value in values.items()}

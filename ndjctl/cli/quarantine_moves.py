@@ -166,6 +166,9 @@ def _release_mended(invocation: Invocation, path: Path, yes: bool) -> None:
     def move(seen: MendedFile, progress: Any) -> MendedOutcome:
         with _opened(invocation) as (entering, reports, _):
             lines = MendedLines(cloud.client("s3"), cloud.names, parts.tracking, parts.mover, entering, reports, now)
+            before = lines.done(seen)
+            if before is not None:
+                return before
             log = _log(invocation)
             logged = log.begin(RELEASE_MENDED, f"{seen.lines} lines, sha256 {seen.digest}")
             outcome = lines.release(seen, logged)

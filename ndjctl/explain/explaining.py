@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ndjctl.explain.down import with_down
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.known import judge_known
 from ndjctl.explain.model import Explained, Verdict
@@ -10,7 +11,19 @@ from ndjctl.explain.stages import stages_of
 from ndjctl.explain.timeline import timeline_of
 from ndjctl.explain.unknown import judge_unknown
 
-_OF_FILE = ("object", "versions", "items", "log", "letter", "manifest", "runs", "report", "forgotten", "parts")
+_OF_FILE = (
+    "object",
+    "versions",
+    "items",
+    "log",
+    "letter",
+    "manifest",
+    "runs",
+    "report",
+    "forgotten",
+    "parts",
+    "released",
+)
 _OF_ENVIRONMENT = ("wirings", "queue", "dead_letters", "mappings", "function", "sweep_rule", "job", "locks", "errors")
 _WORDS = {
     "object": "its object",
@@ -23,6 +36,7 @@ _WORDS = {
     "report": "the run's report",
     "forgotten": "run reports",
     "parts": "its parts",
+    "released": "what was released of its lines",
     "wirings": "the bucket's notification",
     "queue": "the queue",
     "dead_letters": "the dead-letter queue",
@@ -50,7 +64,8 @@ def explain(facts: FileFacts) -> Explained:
 
 
 def _judge(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
-    return judge_unknown(facts, obstacles) if facts.item is None else judge_known(facts, obstacles)
+    verdict = judge_unknown(facts, obstacles) if facts.item is None else judge_known(facts, obstacles)
+    return with_down(facts, obstacles, verdict)
 
 
 def _remarks(facts: FileFacts) -> list[str]:

@@ -145,6 +145,15 @@ class BadLines:
 
 
 @dataclass(frozen=True)
+class ReleasedLines:
+    """lines: quarantined lines of the file that were mended and released. is_whole: whether all records of releases
+    were read."""
+
+    lines: int
+    is_whole: bool
+
+
+@dataclass(frozen=True)
 class FileFacts:
     """event_s: what an event may take before it counts as lost. env: of the whole environment. object: None where there
     is none. items: of the ledger, one a date. forgotten: a report of a run about the file, where the ledger has no
@@ -168,6 +177,7 @@ class FileFacts:
     parts: Reading[Parts | None]
     set_aside: Reading[bool | None]
     bad_lines: Reading[BadLines | None]
+    released: Reading[ReleasedLines | None]
     counted: Reading[Counted | None]
 
     @property

@@ -9,6 +9,7 @@ from datetime import timedelta
 from ndjctl.advice.throughput import SWEEP_S
 from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, PENDING, PROCESSING, QUARANTINED, Attr
 from ndjctl.explain.facts import FileFacts
+from ndjctl.explain.missing import with_quarantine
 from ndjctl.explain.model import Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.explain.unknown import backfill_of
@@ -31,7 +32,7 @@ def judge_known(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
             "odd-status", f"The ledger has it with the status {facts.status!r}, which this version does not know."
         )
     verdict = judge(facts, obstacles)
-    return _with_newer(facts, verdict)
+    return _with_newer(facts, with_quarantine(facts, verdict))
 
 
 def _with_newer(facts: FileFacts, verdict: Verdict) -> Verdict:
@@ -89,7 +90,7 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
         )
     return Verdict(
         "pending-stuck",
-        f"It is pending{age}, longer than a partial batch waits, and nothing is in its way: a sweep takes it.",
+        f"It is pending{age}, longer than a partial batch waits: a sweep takes it.",
         is_wrong=True,
         remedies=(SWEEP,),
     )

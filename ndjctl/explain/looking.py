@@ -23,6 +23,7 @@ from ndjctl.contracts import (
 from ndjctl.explain import reads
 from ndjctl.explain.facts import FileFacts, moment_of
 from ndjctl.explain.forgotten import find_report
+from ndjctl.explain.reads_of_lines import read_bad_line_examples, read_released
 from ndjctl.health.looking import look
 from ndjctl.health.sampling import Extent
 from ndjctl.ledger import Ledger
@@ -105,7 +106,19 @@ def look_at_file(
     return replace(facts, **read)
 
 
-_LATER = ("log", "letter", "manifest", "runs", "report", "forgotten", "parts", "set_aside", "bad_lines", "counted")
+_LATER = (
+    "log",
+    "letter",
+    "manifest",
+    "runs",
+    "report",
+    "forgotten",
+    "parts",
+    "set_aside",
+    "bad_lines",
+    "released",
+    "counted",
+)
 
 
 def _began(facts: FileFacts) -> datetime:
@@ -131,7 +144,8 @@ def _of_manifest(facts: FileFacts, dynamodb: Any, s3: Any, glue: Any) -> dict[st
     if facts.status == COMPLETED:
         wanted["parts"] = partial(reads.read_parts, s3, names, date, manifest_id)
         if facts.number(Attr.BAD_LINES):
-            wanted["bad_lines"] = partial(reads.read_bad_line_examples, s3, names, date, manifest_id, facts.uri)
+            wanted["bad_lines"] = partial(read_bad_line_examples, s3, names, date, manifest_id, facts.uri)
+            wanted["released"] = partial(read_released, s3, names, date, manifest_id, facts.uri)
     return wanted
 
 

@@ -34,8 +34,6 @@ from ndjctl.contracts import (
 )
 from ndjctl.errors import WorkFailed
 from ndjctl.explain.facts import (
-    BadLine,
-    BadLines,
     Counted,
     DeadLetter,
     FileLog,
@@ -63,9 +61,6 @@ LETTERS = 1_000
 _LETTERS_HIDDEN_S = 30
 _VERSIONS = 100
 _MAX_KEY_BYTES = 1024
-_BAD_LINE_BYTES = 256 * 1024
-_BAD_LINE_EXAMPLES = 3
-_BAD_LINE_OBJECTS = 20
 _COUNTED_PARTS = 2_000
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_./ =@:+,~-]{1,800}")
 """Keys that mean themselves in a filter pattern of CloudWatch Logs."""
@@ -229,7 +224,7 @@ def read_parts(s3: Any, names: Names, date: str, manifest_id: str) -> Parts:
 
 
 def is_set_aside(s3: Any, names: Names, keys: Iterable[str]) -> bool:
-    """Whether any of these is in the quarantine bucket."""
+    """Whether any of these is in the quarantine bucket. Raises what boto3 raises where that is not there, too."""
     for key in keys:
         try:
             s3.head_object(Bucket=names.quarantine_bucket, Key=key)
@@ -238,6 +233,8 @@ def is_set_aside(s3: Any, names: Names, keys: Iterable[str]) -> bool:
                 raise
             continue
         return True
+    # HeadObject says 404 of an object that is gone, and of a bucket.
+    s3.head_bucket(Bucket=names.quarantine_bucket)
     return False
 
 
@@ -245,40 +242,6 @@ def size_copies(key: str, dates: Sequence[str]) -> list[str]:
     """Where a copy of the file would be that was set aside for its size, under these dates."""
     keys = (size_quarantine_key(date, verdict, key) for date in dates for verdict in (TOO_SMALL, TOO_LARGE))
     return [each for each in keys if len(each.encode()) <= _MAX_KEY_BYTES]
-
-
-def read_bad_line_examples(s3: Any, names: Names, date: str, manifest_id: str, uri: str) -> BadLines:
-    """Some quarantined lines of the file: of the first objects, and of each its beginning."""
-    objects = 0
-    found: list[BadLine] = []
-    for entry in list_objects(s3, names.quarantine_bucket, bad_lines_prefix(date, manifest_id)):
-        objects += 1
-        if len(found) >= _BAD_LINE_EXAMPLES or objects > _BAD_LINE_OBJECTS or not entry.size_bytes:
-            continue
-        last = min(entry.size_bytes, _BAD_LINE_BYTES) - 1
-        answer = s3.get_object(Bucket=names.quarantine_bucket, Key=entry.key, Range=f"bytes=0-{last}")
-        for line in answer["Body"].read().split(b"\n"):
-            example = _bad_line(line, uri)
-            if example is not None and len(found) < _BAD_LINE_EXAMPLES:
-                found.append(example)
-    return BadLines(objects, tuple(found))
-
-
-def _bad_line(line: bytes, uri: str) -> BadLine | None:
-    """None for a line of another file, and for one that was cut off."""
-    try:
-        record = json.loads(line)
-        if record["source"] != uri:
-            return None
-        number = record["line_number"]
-        return BadLine(
-            None if number is None else int(number),
-            int(record["byte_offset"]),
-            str(record["reason"]),
-            str(record["detail"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def count_rows(s3: Any, names: Names, date: str, manifest_id: str, uri: str, report: Callable[[int], None]) -> Counted:

@@ -19,6 +19,7 @@ from ndjctl.contracts import (
     s3_uri,
 )
 from ndjctl.explain.facts import FileFacts
+from ndjctl.explain.missing import is_quarantine_gone, stage_without_ledger
 from ndjctl.explain.model import Stage, State, Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
@@ -28,7 +29,7 @@ from ndjctl.reading import Reading
 
 def stages_of(facts: FileFacts, obstacles: list[Obstacle], verdict: Verdict) -> tuple[Stage, ...]:
     """One for each of STAGES."""
-    return (
+    stages = (
         _upload(facts),
         _event(facts, obstacles),
         _queue(facts, obstacles),
@@ -40,6 +41,9 @@ def stages_of(facts: FileFacts, obstacles: list[Obstacle], verdict: Verdict) -> 
         _output(facts, verdict),
         _quarantine(facts),
     )
+    if facts.items.was_read:
+        return stages
+    return tuple(stage_without_ledger(facts, obstacles, stage) for stage in stages)
 
 
 def _counted(count: int, noun: str) -> str:
@@ -208,7 +212,7 @@ def _run(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
     runs, kept = facts.runs.value or (), first_of(obstacles, "run")
     if not runs:
         waits = facts.manifest.value is not None and facts.manifest.value.is_open
-        if kept is not None and waits:
+        if kept is not None and (waits or facts.status == PENDING):
             return Stage("run", "wrong", kept.sentence)
         run_id = facts.text(Attr.RUN_ID)
         if run_id:
@@ -274,6 +278,9 @@ def _output(facts: FileFacts, verdict: Verdict) -> Stage:
 
 
 def _quarantine(facts: FileFacts) -> Stage:
+    if "absent" in (facts.set_aside.why, facts.bad_lines.why):
+        sentence = f"the bucket {facts.env.names.quarantine_bucket} is not there"
+        return Stage("quarantine", "wrong" if is_quarantine_gone(facts) else "unknown", sentence)
     if facts.status == QUARANTINED:
         copy = facts.text(Attr.QUARANTINE_KEY)
         uri = s3_uri(facts.env.names.quarantine_bucket, copy)
@@ -291,9 +298,16 @@ def _quarantine(facts: FileFacts) -> Stage:
             since = ", and released since" if facts.item is not None else ""
             return Stage("quarantine", "ok", f"a copy of it is there: set aside for its size{since}", {"present": True})
         return Stage("quarantine", "none", "nothing of it")
-    found = {"lines": count, "examples": [vars(each) for each in examples]}
+    released = facts.released.value
+    found = {
+        "lines": count,
+        "released": None if released is None else released.lines,
+        "examples": [vars(each) for each in examples],
+    }
+    least = "" if released is None or released.is_whole else "at least "
+    since = f", {least}{released.lines:,} of them released since" if released is not None and released.lines else ""
     first = f"; the first: {_where(examples)}" if examples else ""
-    return Stage("quarantine", "ok", f"{_counted(count, 'line')} of it that are no records{first}", found)
+    return Stage("quarantine", "ok", f"{_counted(count, 'line')} of it that are no records{since}{first}", found)
 
 
 def _where(examples: Sequence[Any]) -> str:

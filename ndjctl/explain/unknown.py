@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from ndjctl.contracts import FILE_SUFFIX, TTL_DAYS
 from ndjctl.explain.facts import FileFacts
+from ndjctl.explain.missing import without_ledger
 from ndjctl.explain.model import Verdict
 from ndjctl.explain.obstacles import AS_DEPLOYED, Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
@@ -20,7 +21,7 @@ _QUEUED_S = 900.0
 def judge_unknown(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
     """Of a file without an item."""
     if not facts.items.was_read:
-        return Verdict("not-read", "The ledger could not be read, so that nothing can be said of this file.")
+        return without_ledger(facts)
     there = facts.object.value
     if there is None:
         return _without_object(facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ndjctl.contracts import MALFORMED
+from ndjctl.contracts import COMPLETED, MALFORMED, PENDING
 from ndjctl.estimate import Estimate
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
@@ -101,6 +101,8 @@ def _told(moved: Sequence[Moved], count: int) -> list[RenderableType]:
 
 def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, sweep: str, next_: str | None) -> View:
     """shown: the file's name."""
+    if done is not None and done.status == COMPLETED:
+        next_ = None
     document = {
         "kind": "release_mended",
         "file": shown,
@@ -115,6 +117,7 @@ def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, sweep:
         "entered": done.entered if done else None,
         "status": done.status if done else None,
         "marked": done.marked if done else 0,
+        "marked_before": done.marked_before if done else 0,
         "next": next_,
     }
 
@@ -134,8 +137,12 @@ def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, sweep:
             lines.append(Text(one_line(told), style="bold green"))
             if done.marked:
                 lines.append(Text(f"{counted(done.marked, 'quarantined line')} marked as released"))
-            if done.status == "pending":
+            if done.marked_before:
+                told = counted(done.marked_before, "quarantined line")
+                lines.append(Text(f"marked as released before, and not again: {told}"))
+            if done.status == PENDING:
                 lines.append(told_next(f"the next sweep makes a manifest of it; '{sweep}' does it now"))
+                return Group(*lines)
         if next_:
             lines.append(told_next(typeable(next_)))
         return Group(*lines)

@@ -10,13 +10,14 @@ exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
 from ndjctl.aws import error_code, is_not_found
 from ndjctl.contracts import (
+    COMPLETED,
     FILE_SUFFIX,
     QUARANTINED,
     FormatError,
@@ -47,11 +48,14 @@ Entered = Literal["entered", "there before", "released from the size rule"]
 
 @dataclass
 class MendedOutcome:
+    """marked, marked_before: quarantined lines that are on record as released now, and that were already."""
+
     key: str
     date: str
     entered: Entered
     status: str
     marked: int = 0
+    marked_before: int = 0
 
 
 class MendedLines:
@@ -84,8 +88,29 @@ class MendedLines:
         """Raises WorkFailed where the file changed since it was looked at, and what boto3 raises."""
         mended = self._begun(file, logged)
         outcome = self._enter(file, mended, logged)
-        if file.marked:
-            outcome.marked = self._mark(file, mended, logged)
+        for release, number in self._releases(file, mended, logged.by):
+            lines = sum(len(each.lines) for each in release.objects)
+            if self._records.has_release(release, number):
+                outcome.marked_before += lines
+            else:
+                self._records.put_release(release, number)
+                outcome.marked += lines
+        return outcome
+
+    def done(self, file: MendedFile) -> MendedOutcome | None:
+        """What became of these lines, where nothing of it is left to be done; else None. Raises what boto3 raises."""
+        mended = self.known(file)
+        if mended is None:
+            return None
+        entry = self._entry(mended)
+        status = entry.status if entry is not None else COMPLETED if self._is_converted(file, mended) else ""
+        if status in ("", QUARANTINED):
+            return None
+        outcome = MendedOutcome(mended.key, mended.date, "there before", status)
+        for release, number in self._releases(file, mended, ""):
+            if not self._records.has_release(release, number):
+                return None
+            outcome.marked_before += sum(len(each.lines) for each in release.objects)
         return outcome
 
     def _begun(self, file: MendedFile, logged: Logged) -> Mended:
@@ -111,13 +136,11 @@ class MendedLines:
     def _enter(self, file: MendedFile, mended: Mended, logged: Logged) -> MendedOutcome:
         entry = self._entry(mended)
         if entry is None:
-            bucket = self._names.input_bucket
-            before = Listed(bucket, mended.key, file.size_bytes, "", self._clock())
             # The ledger forgets, and their rows would be doubled.
-            if self._reports.converted_on(before, (mended.date,)):
-                return MendedOutcome(mended.key, mended.date, "there before", "completed")
+            if self._is_converted(file, mended):
+                return MendedOutcome(mended.key, mended.date, "there before", COMPLETED)
             facts = self._uploaded(file, mended.key)
-            if self._entering.enter(bucket, mended.key, facts, mended.date):
+            if self._entering.enter(self._names.input_bucket, mended.key, facts, mended.date):
                 return MendedOutcome(mended.key, mended.date, "entered", "pending")
             entry = self._entry(mended)
         if entry is not None and entry.status == QUARANTINED:
@@ -129,6 +152,11 @@ class MendedLines:
             entry = self._entry(mended)
         status = entry.status if entry is not None else "unknown"
         return MendedOutcome(mended.key, mended.date, "there before", status)
+
+    def _is_converted(self, file: MendedFile, mended: Mended) -> bool:
+        """By the report of a run."""
+        before = Listed(self._names.input_bucket, mended.key, file.size_bytes, "", self._clock())
+        return bool(self._reports.converted_on(before, (mended.date,)))
 
     def _entry(self, mended: Mended) -> Entry | None:
         return self._tracking.entries([(mended.date, mended.key)]).get((mended.date, mended.key))
@@ -163,20 +191,21 @@ class MendedLines:
         objects = (ReleasedObject(entry.quarantine_key),)
         self._records.put_release(Release(logged.action_id, entry.date, iso_utc(self._clock()), logged.by, objects), 0)
 
-    def _mark(self, file: MendedFile, mended: Mended, logged: Logged) -> int:
-        """Puts on record which quarantined lines they are; how many. The same names each time: doing it again changes
-        nothing."""
+    def _releases(self, file: MendedFile, mended: Mended, by: str) -> Iterator[tuple[Release, int]]:
+        """The records, with their numbers, of which quarantined lines they are. The same names each time: what is on
+        record is known again."""
+        if not file.marked:
+            return
         release_id = f"mended-{mended.digest[:_DIGEST_CHARS]}"
         by_date: dict[str, dict[str, list[tuple[str, int]]]] = {}
         numbers: dict[str, int] = {}
         count = 0
 
-        def put(date: str) -> None:
+        def made(date: str) -> tuple[Release, int]:
             objects = tuple(ReleasedObject(key, tuple(lines)) for key, lines in by_date.pop(date).items())
             number = numbers.get(date, 0)
             numbers[date] = number + 1
-            at = iso_utc(self._clock())
-            self._records.put_release(Release(release_id, date, at, logged.by, objects), number)
+            return Release(release_id, date, iso_utc(self._clock()), by, objects), number
 
         for origin, is_mended in pairs(file.path, self._names.quarantine_bucket) or ():
             place = place_of(origin.stored_in)
@@ -186,10 +215,9 @@ class MendedLines:
             waiting = by_date.setdefault(place.date, {})
             waiting.setdefault(origin.stored_in, []).append((origin.source, origin.byte_offset))
             if count % _LINES_PER_RECORD == 0:
-                put(place.date)
+                yield made(place.date)
         for date in list(by_date):
-            put(date)
-        return count
+            yield made(date)
 
     def _read(self, key: str) -> Mended | None:
         from botocore.exceptions import ClientError

@@ -50,6 +50,11 @@ class QuarantineRecords:
     def put_release(self, release: Release, number: int) -> None:
         self._put(release_key(release.date, release.release_id, number), release.to_json())
 
+    def has_release(self, release: Release, number: int) -> bool:
+        """Whether a record of that name is there that releases the same, whenever and by whom."""
+        there = self._read(release_key(release.date, release.release_id, number), Release.from_json)
+        return there is not None and there.objects == release.objects
+
     def purged(self, date: str) -> Iterator[PurgedObject]:
         """Of one date, in the order of their keys; of each purge no more than one record is in memory."""
         by_purge: dict[str, list[str]] = {}
@@ -73,10 +78,15 @@ class QuarantineRecords:
 
     def released(self, date: str) -> Iterator[ReleasedAt]:
         """Of one date, in no order."""
+        for release in self.releases(date):
+            yield from (ReleasedAt(each, release.at) for each in release.objects)
+
+    def releases(self, date: str) -> Iterator[Release]:
+        """The records of one date, one in memory at a time."""
         for entry in list_objects(self._s3, self._bucket, release_prefix(date)):
             release = self._read(entry.key, Release.from_json)
             if release is not None:
-                yield from (ReleasedAt(each, release.at) for each in release.objects)
+                yield release
 
     def has_releases(self, date: str) -> bool:
         return any(True for _ in list_objects(self._s3, self._bucket, release_prefix(date)))

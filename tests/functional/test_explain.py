@@ -17,6 +17,8 @@ from ndjctl.contracts import (
     Attr,
     Manifest,
     ManifestFile,
+    Release,
+    ReleasedObject,
     bad_lines_key,
     iso_utc,
     manifest_key,
@@ -24,8 +26,10 @@ from ndjctl.contracts import (
     report_key,
     s3_uri,
 )
-from ndjctl.explain import reads, search
+from ndjctl.explain import reads, reads_of_lines, search
+from ndjctl.quarantine.records import QuarantineRecords
 from tests.functional.operations_world import DAY, NAMES, REGION, GlueStub, Operations, now
+from tests.quarantine_world import set_aside
 from tests.reconcile_world import bad_lines, parquet
 from tests.redrive_world import event
 
@@ -118,6 +122,24 @@ def test_a_converted_file_with_all_its_stages(world: Operations) -> None:
     assert (example["line_number"], example["reason"]) == (1, "not JSON")
 
 
+def test_how_many_quarantined_lines_were_released(world: Operations) -> None:
+    convert(world)
+    stored, uri = bad_lines_key(DAY, MANIFEST, 0), s3_uri(NAMES.input_bucket, KEY)
+    # The same line twice, a line of another file, and one of another manifest.
+    objects = (
+        ReleasedObject(stored, ((uri, 0), ("s3://x/other.ndjson", 0))),
+        ReleasedObject(bad_lines_key(DAY, "another", 0), ((uri, 7),)),
+    )
+    records = QuarantineRecords(world.s3, NAMES.manifest_bucket)
+    for release_id in ("r1", "r2"):
+        records.put_release(Release(release_id, DAY, iso_utc(now()), "me", objects), 0)
+    told = stage(world("explain", KEY, "--json").document, "quarantine")
+    assert (told["facts"]["lines"], told["facts"]["released"]) == (1, 1)
+    assert told["sentence"].startswith("1 line of it that are no records, 1 of them released since")
+    few = reads_of_lines.read_released(world.s3, NAMES, DAY, MANIFEST, uri, most_records=1)
+    assert (few.lines, few.is_whole) == (1, False)
+
+
 def test_rows_that_are_not_there_are_found_by_counting_alone(world: Operations) -> None:
     convert(world)
     uri = s3_uri(NAMES.input_bucket, KEY)
@@ -185,6 +207,49 @@ def test_a_file_that_the_ledger_has_forgotten(world: Operations) -> None:
     answer = world("explain", old, "--json")
     assert (answer.code, answer.document["verdict"]["code"]) == (0, "converted-and-forgotten")
     assert stage(answer.document, "output")["facts"]["report"]["rows"] == 4
+
+
+def test_a_ledger_that_is_gone_is_said_and_nothing_is_made_up_of_the_file(world: Operations) -> None:
+    convert(world)
+    world.dynamodb.delete_table(TableName=NAMES.tracking_table)
+    answer = world("explain", KEY, "--json")
+    document = answer.document
+    assert (answer.code, document["verdict"]["code"]) == (1, "ledger-gone")
+    assert document["remedies"][0]["command"].endswith("deploy --env dev")
+    assert stage(document, "ledger")["state"] == "wrong"
+    assert f"the table {NAMES.tracking_table} is not there" in stage(document, "ledger")["sentence"]
+    for name in ("lock", "manifest", "run", "output", "quarantine"):
+        assert stage(document, name)["state"] == "unknown", name
+
+
+def empty_and_delete(world: Operations, bucket: str) -> None:
+    for each in world.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        world.s3.delete_object(Bucket=bucket, Key=each["Key"])
+    world.s3.delete_bucket(Bucket=bucket)
+
+
+def test_quarantined_lines_whose_bucket_is_gone(world: Operations) -> None:
+    convert(world)
+    empty_and_delete(world, NAMES.quarantine_bucket)
+    answer = world("explain", KEY, "--json")
+    document = answer.document
+    assert (answer.code, document["verdict"]["code"]) == (1, "quarantine-gone")
+    assert "what it held of this file is gone" in document["verdict"]["sentence"]
+    assert document["remedies"][0]["command"].endswith("deploy --env dev")
+    told = stage(document, "quarantine")
+    assert (told["state"], told["sentence"]) == ("wrong", f"the bucket {NAMES.quarantine_bucket} is not there")
+
+
+def test_a_file_set_aside_whose_bucket_is_gone(world: Operations) -> None:
+    set_aside(world, KEY, b'{"a":1}\n')
+    empty_and_delete(world, NAMES.quarantine_bucket)
+    answer = world("explain", KEY, "--json")
+    document = answer.document
+    assert (answer.code, document["verdict"]["code"]) == (1, "quarantined")
+    assert "what it held of this file is gone" in document["verdict"]["sentence"]
+    commands = [each["command"] for each in document["remedies"]]
+    assert commands[0].endswith("deploy --env dev") and "quarantine release" in commands[-1]
+    assert stage(document, "quarantine")["state"] == "wrong"
 
 
 # ---------------------------------------------------------------------------------------------- what is meant

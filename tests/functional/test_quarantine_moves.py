@@ -28,6 +28,7 @@ from ndjctl.contracts import (
     bad_lines_key,
     iso_utc,
     manifest_item_key,
+    release_prefix,
     report_key,
     rewrite_lock_key,
     size_quarantine_key,
@@ -253,11 +254,34 @@ def test_mended_lines_enter_once_and_are_marked(saved: Operations) -> None:
     before = dict(item)
     again = release(saved)
     assert (again["entered"], again["status"], again["key"]) == ("there before", PENDING, key)
+    assert (again["marked"], again["marked_before"]) == (0, 4)
     assert saved.get(done["date"], key) == before
     assert mended_objects(saved) == [key]
     shown = saved("quarantine", "show", "--date", DAY, "--save", "g", "--json").document
     assert (shown["lines"], shown["left_out"]) == (2, {"released already": 4})
+    assert [each["action"] for each in log(saved)] == ["release-mended"]
+    out = saved("quarantine", "release", "--mended", "f", "--yes").out
+    assert "marked as released before, and not again: 4 quarantined lines" in " ".join(out.split())
+    assert out.count("next:") == 1
+
+
+def test_what_died_before_it_marked_is_marked_by_the_next(saved: Operations) -> None:
+    mend()
+    done = release(saved)
+    assert done["marked"] == 6
+    (record,) = saved.s3.list_objects_v2(Bucket=NAMES.manifest_bucket, Prefix=release_prefix(DAY))["Contents"]
+    saved.s3.delete_object(Bucket=NAMES.manifest_bucket, Key=record["Key"])
+    again = release(saved)
+    assert (again["entered"], again["marked"], again["marked_before"]) == ("there before", 6, 0)
     assert [each["action"] for each in log(saved)] == ["release-mended"] * 2
+
+
+def test_what_is_converted_has_no_next_step(saved: Operations) -> None:
+    mend()
+    done = release(saved)
+    saved.put(done["date"], done["key"], status=COMPLETED, etag="e")
+    answer = saved("quarantine", "release", "--mended", "f", "--yes")
+    assert "there before, now completed" in " ".join(answer.out.split()) and "next:" not in answer.out
 
 
 def test_the_same_lines_another_day_are_the_same_object(saved: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,6 +302,7 @@ def test_the_same_lines_another_day_are_the_same_object(saved: Operations, monke
     again = release(saved)
     assert (again["key"], again["entered"], again["status"]) == (first["key"], "there before", COMPLETED)
     assert saved.get(first["date"], first["key"]) is None
+    assert (again["marked"], again["marked_before"], len(log(saved))) == (0, 6, 1)
     assert mended_objects(saved) == [first["key"]]
 
 

@@ -90,6 +90,8 @@ UNKNOWN_FILES: list[Case] = [
     ("deleted", lambda: file_facts(is_there=False, versions=DELETED), "deleted", False, ""),
     ("another suffix", lambda: file_facts(key="a.csv"), "not-a-file", True, "aws s3 cp"),
     ("just uploaded", lambda: file_facts(age_s=20), "event-under-way", False, ""),
+    ("uploaded, no job", lambda: file_facts(age_s=20, env={"job": ABSENT}), "will-not-go-on", True, "deploy"),
+    ("event lost, no job", lambda: file_facts(env={"job": ABSENT}), "event-lost", True, "deploy"),
     ("event lost", file_facts, "event-lost", True, "backfill --prefix"),
     ("in the queue", lambda: file_facts(age_s=300, env={"queue": queue(9)}), "event-queued", False, ""),
     ("others in flight", lambda: file_facts(age_s=300, env={"queue": queue(0, 9)}), "event-lost", True, "backfill"),
@@ -138,12 +140,35 @@ UNKNOWN_FILES: list[Case] = [
     ("forgotten, gone", lambda: file_facts(is_there=False, forgotten=REPORT), "converted-and-forgotten", False, ""),
     ("forgotten, another version", lambda: file_facts(etag="e2", forgotten=REPORT), "event-lost", True, "backfill"),
     ("set aside long ago", lambda: file_facts(set_aside=True), "quarantined-and-forgotten", False, ""),
+    ("ledger gone", lambda: file_facts(items=ABSENT), "ledger-gone", True, "deploy"),
     ("ledger refused", lambda: file_facts(items=DENIED), "not-read", False, ""),
     ("all refused", lambda: file_facts(items=Reading(()), object=DENIED), "not-read", False, ""),
 ]
 
 KNOWN_FILES: list[Case] = [
     ("pending", lambda: file_facts(PENDING, age_s=100), "pending", False, ""),
+    (
+        "pending without a job",
+        lambda: file_facts(PENDING, age_s=5, env={"job": ABSENT}),
+        "will-not-go-on",
+        True,
+        "deploy",
+    ),
+    ("too long without a job", lambda: file_facts(PENDING, env={"job": ABSENT}), "pending-stuck", True, "deploy"),
+    (
+        "running without a function",
+        lambda: file_facts(
+            PROCESSING,
+            attributes=IN,
+            manifest=manifest("running"),
+            runs=(run("RUNNING", ended_s=None),),
+            env={"function": ABSENT},
+        ),
+        "will-not-go-on",
+        True,
+        "deploy",
+    ),
+    ("pending, nothing feeds", lambda: file_facts(PENDING, age_s=5, env={"mappings": ()}), "pending", False, ""),
     ("pending too long", lambda: file_facts(PENDING), "pending-stuck", True, "sweep"),
     ("no schedule", lambda: file_facts(PENDING, env=OFF), "pending-stuck", True, "deploy"),
     (
@@ -388,7 +413,22 @@ def test_what_is_wrong_is_told_at_its_stage() -> None:
     assert wrong(converted(parts=replace_parts(1))) == {"output"}
 
 
-@pytest.mark.parametrize("name", ["object", "versions", "items", "log", "manifest", "runs", "report", "parts"])
+@pytest.mark.parametrize("items", [ABSENT, DENIED])
+def test_without_the_ledger_no_stage_claims_what_it_alone_knows(items: Any) -> None:
+    failed = said("file_not_tracked", "ERROR", error="ResourceNotFoundException: no")
+    stages = explain(file_facts(items=items, log=failed, env={"errors": errors("[ERROR] x")})).stages
+    told = {stage.name: stage for stage in stages}
+    assert (told["upload"].state, told["queue"].state) == ("ok", "ok")
+    assert told["ledger"].state == ("wrong" if items is ABSENT else "unknown")
+    unknown = {name for name, stage in told.items() if stage.state == "unknown"}
+    assert unknown | {"ledger"} == {"event", "function", "ledger", "lock", "manifest", "run", "output", "quarantine"}
+    assert "not taken" not in told["event"].sentence
+    # That there is no function is known without it.
+    gone = explain(file_facts(items=items, env={"function": ABSENT})).stages
+    assert next(stage for stage in gone if stage.name == "function").state == "wrong"
+
+
+@pytest.mark.parametrize("name", ["object", "versions", "log", "manifest", "runs", "report", "parts"])
 def test_a_refused_read_costs_its_own_stage(name: str) -> None:
     explained = explain(converted(**{name: DENIED}))
     assert sum(stage.state == "unknown" for stage in explained.stages) <= 1
@@ -436,6 +476,19 @@ def test_a_file_that_was_released_says_so() -> None:
     facts = file_facts(PENDING, age_s=50, size_bytes=5, set_aside=True)
     told = next(stage for stage in explain(facts).stages if stage.name == "quarantine")
     assert told.state == "ok" and "released since" in told.sentence
+
+
+def test_what_is_down_on_the_rest_of_the_way_is_named_once_with_what_mends_it() -> None:
+    explained = explain(file_facts(PENDING, age_s=5, env={"job": ABSENT}))
+    verdict = explained.verdict
+    assert f"The job {NAMES.job} is not there" in verdict.sentence and verdict.wait_until is None
+    assert [command_of(each) for each in verdict.remedies] == ["deploy", "sweep"]
+    assert {stage.name for stage in explained.stages if stage.state == "wrong"} == {"run"}
+    both = explain(file_facts(PENDING, env={"job": ABSENT, "function": ABSENT})).verdict
+    assert [command_of(each) for each in both.remedies] == ["deploy", "sweep"]
+    assert both.sentence.count(NAMES.function) == 1 and NAMES.job in both.sentence
+    # A file at rest has no way left.
+    assert explain(converted(env={"job": ABSENT, "function": ABSENT})).verdict.code == "completed"
 
 
 def test_another_function_that_is_fed_is_not_ours() -> None:
