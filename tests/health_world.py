@@ -193,6 +193,8 @@ def healthy(**changes: Any) -> Facts:
         errors=log(),
         metrics=minutes(),
         sample=read(Sample(10, (), True)),
+        missing_tables=read(()),
+        missing_buckets=read(()),
         grace_s=PROFILE.batching.max_partial_age_s + 300,
     )
     return replace(facts, **changes)

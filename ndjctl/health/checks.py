@@ -7,6 +7,7 @@ from ndjctl.health.checks_deep import DeepFacts, deep_checks
 from ndjctl.health.checks_failures import failure_checks
 from ndjctl.health.checks_flow import flow_checks
 from ndjctl.health.checks_sizes import size_checks
+from ndjctl.health.checks_stores import store_checks
 from ndjctl.health.checks_wiring import is_deployed, wiring_checks
 from ndjctl.health.facts import Facts
 from ndjctl.health.model import Checked
@@ -19,6 +20,7 @@ def check(facts: Facts) -> tuple[Checked, ...]:
         return tuple(each for each in wiring_checks(facts) if each.code in ("clock", "deployment"))
     return (
         *wiring_checks(facts),
+        *store_checks(facts),
         *flow_checks(facts),
         *failure_checks(facts),
         *size_checks(facts),

@@ -132,8 +132,9 @@ def _found_by_backfill(facts: Facts) -> Remedy:
 def _queue(facts: Facts) -> Checked:
     code, title = "queue", "queue"
     if facts.queue.why == "absent":
-        sentence = f"The queue {facts.names.queue} is not there."
-        return Checked(code, title, "fail", sentence, remedies=(DEPLOY,), is_down=True)
+        sentence = f"The queue {facts.names.queue} is not there, and the events that were in it are gone."
+        after = (DEPLOY, _found_by_backfill(facts))
+        return Checked(code, title, "fail", sentence, remedies=after, is_down=True)
     if facts.queue.value is None:
         return unread(code, title, facts.queue)
     queue, age_s = facts.queue.value, _last(facts, metrics.QUEUE_AGE)

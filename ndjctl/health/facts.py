@@ -266,7 +266,8 @@ class Facts:
     was refused, and `why` says how. account_id and region make the ARNs that things should have.
 
     oldest: the oldest files of each status that is not at rest. failed, quarantined: the newest of each. errors: of the
-    function's log. metrics: the last hour by minute, by the names in ndjctl.health.metrics.
+    function's log. metrics: the last hour by minute, by the names in ndjctl.health.metrics. missing_tables,
+    missing_buckets: names of those that should be there; the input bucket is told of by `wirings`.
     """
 
     at: datetime
@@ -291,6 +292,8 @@ class Facts:
     errors: Reading[LogLines]
     metrics: Reading[Mapping[str, Points]]
     sample: Reading[Sample]
+    missing_tables: Reading[tuple[str, ...]]
+    missing_buckets: Reading[tuple[str, ...]]
     grace_s: float = 0.0
 
     @property

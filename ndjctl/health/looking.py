@@ -25,8 +25,9 @@ UNFINISHED = (PENDING, MANIFESTED, PROCESSING)
 """Statuses of files that are not at rest."""
 
 _SERVICES = ("sts", "sqs", "lambda", "s3", "events", "glue", "dynamodb", "logs", "cloudwatch")
-_SINGLE_CALLS = 14
-"""Clock, two queues of two calls each, function, mappings, notification, two rules of two calls each, job, runs."""
+_SINGLE_CALLS = 20
+"""Clock, two queues of two calls each, function, mappings, notification, two rules of two calls each, job, runs,
+two tables, four buckets."""
 _LEDGER_CALLS = reading_ledger.OPEN_PAGES + len(UNFINISHED) + 2 + 1
 """Open manifests, the oldest files, the newest failed and quarantined ones, locks."""
 
@@ -73,6 +74,8 @@ def look(
         "locks": partial(reading_ledger.read_locks, dynamodb, names),
         "errors": partial(reading_logs.read_errors, at["logs"], names.function_log_group, since),
         "metrics": partial(read_metrics, at["cloudwatch"], names, now),
+        "missing_tables": partial(services.missing_tables, dynamodb, names),
+        "missing_buckets": partial(services.missing_buckets, at["s3"], names),
         "sample": partial(sampling.look_at_inputs, at["s3"], ledger, names, now, grace_s, extent),
         **{_oldest(status): partial(files, dynamodb, names, status) for status in UNFINISHED},
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
+from ndjctl.aws import is_not_found
 from ndjctl.contracts import FUNCTION_ALIAS, JobArg, Names, parse_iso_utc
 from ndjctl.glue_runs import run_of
 from ndjctl.health.facts import Clock, Function, Job, Queue, Rule, Run, Runs, SourceMapping, Wiring
@@ -92,6 +94,30 @@ def _wiring(configuration: Mapping[str, Any]) -> Wiring:
         prefix=told.get("prefix", ""),
         suffix=told.get("suffix", ""),
     )
+
+
+def missing_tables(dynamodb: Any, names: Names) -> tuple[str, ...]:
+    """Names of the tables that are not there. One that is being made counts as there."""
+    tables = (names.tracking_table, names.metrics_table)
+    return tuple(table for table in tables if not _is_there(partial(dynamodb.describe_table, TableName=table)))
+
+
+def missing_buckets(s3: Any, names: Names) -> tuple[str, ...]:
+    """Names of the buckets that are not there, but for the input bucket: what it tells the queue is asked of it."""
+    buckets = (bucket for bucket in names.buckets if bucket != names.input_bucket)
+    return tuple(bucket for bucket in buckets if not _is_there(partial(s3.head_bucket, Bucket=bucket)))
+
+
+def _is_there(ask: Callable[[], Any]) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        ask()
+    except ClientError as error:
+        if not is_not_found(error):
+            raise
+        return False
+    return True
 
 
 def read_rule(events: Any, name: str) -> Rule:

@@ -107,6 +107,6 @@ def _letter_line(letter: Letter) -> Text:
     from rich.text import Text
 
     what = ", ".join(found.key for found in letter.objects) or repr(letter.begins[:60])
-    return Text(_LINE.format(f"{letter.receives} x", one_line(what))).append(
+    return Text(_LINE.format(f"read {letter.receives}x", one_line(what))).append(
         f"  {one_line(letter.why)}", style="yellow"
     )

@@ -126,7 +126,7 @@ def test_what_is_asked_for_wrongly(operations: Operations, words: list[str], pro
 @pytest.mark.parametrize("command", ["files", "queue"])
 def test_what_is_not_deployed(operations: Operations, command: str) -> None:
     answer = operations(command)
-    assert answer.code == 2 and "is not deployed, or not whole: run '" in answer.err
+    assert answer.code == 2 and "is not deployed, or not whole (" in answer.err
 
 
 def test_all_pages_are_read(operations: Operations) -> None:

@@ -108,7 +108,8 @@ def test_nothing_deployed_and_nothing_there(operations: Operations) -> None:
     answer = operations("manifests", "--json")
     assert answer.code == 2
     message = answer.document["error"]["message"].replace("pytest", "")
-    assert "is not deployed, or not whole: run 'ndjctl deploy --env dev'" in message
+    assert "is not deployed, or not whole (there is no table" in message
+    assert "run 'ndjctl deploy --env dev' first" in message
     operations.deploy()
     assert operations("manifests").out == "No manifests.\n"
     assert operations("manifests", "--json").document == {

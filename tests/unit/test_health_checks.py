@@ -104,7 +104,19 @@ ROWS: list[tuple[str, dict[str, Any], str, str, list[tuple[str, ...]]]] = [
     ),
     ("policy of the queue", {"queue": read(queue(Policy="{}"))}, "notification", "fail", [("deploy",), ("backfill",)]),
     ("no input bucket", {"wirings": refused("absent")}, "notification", "fail", [("deploy",)]),
-    ("no queue", {"queue": refused("absent")}, "queue", "fail", [("deploy",)]),
+    ("no queue", {"queue": refused("absent")}, "queue", "fail", [("deploy",), ("backfill",)]),
+    (
+        "no ledger",
+        {"missing_tables": read((NAMES.tracking_table,))},
+        "tables",
+        "fail",
+        [(), ("deploy",), ("backfill",)],
+    ),
+    ("no counters", {"missing_tables": read((NAMES.metrics_table,))}, "tables", "fail", [("deploy",)]),
+    *(
+        (f"no {bucket}", {"missing_buckets": read((bucket,))}, "buckets", "fail", [("deploy",), ("reconcile",)])
+        for bucket in NAMES.buckets[1:]
+    ),
     (
         "old message",
         {

@@ -49,6 +49,8 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "list_targets_by_rule": lambda _: {"Targets": [], "NextToken": "n"},
     "get_job": lambda _: {"Job": {"Command": {"Name": "glueetl"}}},
     "get_job_runs": lambda _: {"JobRuns": [{"Id": "jr_1", "JobRunState": "RUNNING"}] * 200, "NextToken": "n"},
+    "describe_table": lambda _: {"Table": {}},
+    "head_bucket": lambda _: {},
     "query": _items,
     "batch_get_item": lambda _: {"Responses": {}, "UnprocessedKeys": {}},
     "filter_log_events": lambda _: {
@@ -91,7 +93,7 @@ def looked(**refused: str) -> tuple[Facts, Counter[str]]:
 def test_the_number_of_calls_is_bounded_though_nothing_ends() -> None:
     facts, calls = looked()
     assert all(reading.was_read for reading in facts.readings.values()), facts.readings
-    assert 30 <= sum(calls.values()) <= MOST_CALLS <= 50
+    assert 30 <= sum(calls.values()) <= MOST_CALLS <= 51
     assert facts.open_manifests.value is not None and not facts.open_manifests.value.is_whole
     assert facts.sample.value is not None and len(facts.sample.value.lost) == 100
     assert facts.errors.value is not None and not facts.errors.value.is_whole
