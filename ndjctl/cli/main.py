@@ -20,6 +20,7 @@ from ndjctl.cli import (
     explain,
     export,
     files,
+    generate,
     history,
     local,
     locks,
@@ -64,6 +65,7 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+generate.register(app)
 doctor.register(app)
 explain.register(app)
 files.register(app)

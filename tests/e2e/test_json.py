@@ -46,6 +46,10 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("generate", 2),  # where to?
+    ("generate --records 5 -o made", 0),
+    ("generate --records 5 --upload --yes", 2),
+    ("generate --records 5 --upload --dry-run", 0),
     ("plan", 0),
     ("history", 0),
     ("rollback", 2),
@@ -110,6 +114,8 @@ STORY = [
     ("logs glue", 0),
     ("logs glue --run 2026", 2),
     ("tune --preset heavy", 0),
+    ("generate --records 5 --upload", 0),  # only looks
+    ("generate --records 5 --files 2 --unique 1 --upload --yes", 0),
     ("local status", 0),
     ("local stop", 0),
     ("local stop", 0),

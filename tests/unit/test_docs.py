@@ -20,7 +20,7 @@ from ndjctl.profiles import load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+PAGES = "".join((ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("operating", "testing"))
 TREE: Any = typer.main.get_command(app)
 
 
@@ -69,7 +69,7 @@ def test_what_alarms_say_to_type_can_be_typed() -> None:
 
 def _typed() -> list[list[str]]:
     """What README and the operators' pages show to be typed, as words."""
-    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README + OPERATING, re.DOTALL)
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README + PAGES, re.DOTALL)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     return [shlex.split(line, comments=True) for line in lines if re.match(r"(NDJ_\w+=\S+ )*ndjctl ", line)]
 
