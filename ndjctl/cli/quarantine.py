@@ -12,7 +12,7 @@ from ndjctl.cli.dates import DateOption, checked_date
 from ndjctl.cli.invocation import Invocation, NdjsonOption, command
 from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.cli.moving import ReasonOption, now, parts_of
-from ndjctl.cli.quarantine_moves import purge, release
+from ndjctl.cli.quarantine_moves import as_argument, purge, release
 from ndjctl.cli.words import given
 from ndjctl.errors import UsageError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN_LINES = 20
 _READERS = 16
+_RULE = "size_rule.max_file_size_mb=MB (or another setting of size_rule)"
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is set aside, release it, purge it, try another size rule.")
 
@@ -82,7 +83,8 @@ def show(
     choice = Choice(reason, checked_date(date))
     cloud = invocation.cloud
     with told_when_not_deployed(invocation):
-        lines = Lines(cloud.client("s3"), cloud.names, parts_of(invocation).tracking, now())
+        parts = parts_of(invocation)
+        lines = Lines(cloud.client("s3"), cloud.names, parts.tracking, now())
         if save is not None:
             _save(invocation, lines, key, choice, limit, save)
         else:
@@ -92,8 +94,13 @@ def show(
                 lines_view(invocation.env, lines.of(key, choice), SHOWN_LINES if limit is None else limit, words)
             )
         for entry in lines.set_aside:
-            words = typeable(invocation.typed("quarantine", "release", entry.key, "--ignore-size-rule"))
-            invocation.out.note(f"{entry.key} is set aside as a whole ({entry.reason}); '{words}' sends it back")
+            there = parts.mover.facts(entry)
+            size_bytes = entry.size_bytes if there is None else there.size_bytes
+            is_taken = invocation.loaded.profile.size_rule.window.verdict(size_bytes) is None
+            place = as_argument(entry.key, cloud.names.input_bucket)
+            exception = given(("--ignore-size-rule", not is_taken))
+            text = typeable(invocation.typed("quarantine", "release", place, *exception))
+            invocation.out.note(f"{entry.key} is set aside as a whole ({entry.reason}); '{text}' sends it back")
 
 
 def _save(invocation: Invocation, lines: Lines, key: str | None, choice: Choice, limit: int | None, save: Path) -> None:
@@ -133,8 +140,8 @@ def history(invocation: Invocation, ndjson: NdjsonOption = False) -> None:
 def backtest(invocation: Invocation, date: DateOption = None) -> None:
     """Replay the recorded sizes against a proposed size rule: what it would quarantine, and what it would free.
 
-    The rule is that of --set size_rule.PATH=VALUE; without any, the profile's own. What is quarantined now is what the
-    ledger says, of every file that it remembers. Nothing is changed.
+    The rule is that of --set size_rule.PATH=VALUE, which is needed. What is quarantined now is what the ledger says, of
+    every file that it remembers. Nothing is changed.
     """
     from dataclasses import replace
 
@@ -143,11 +150,15 @@ def backtest(invocation: Invocation, date: DateOption = None) -> None:
     from ndjctl.quarantine.backtest import backtest as replay
 
     day = checked_date(date)
+    assignments = invocation.options.assignments
+    # Others may say which environment is meant, as `suffix` does.
+    kept = tuple(each for each in assignments if not each.startswith("size_rule."))
+    if kept == assignments:
+        raise UsageError(f"No rule is proposed: say it with --set {_RULE}.")
     window = invocation.loaded.profile.size_rule.window
-    kept = tuple(each for each in invocation.options.assignments if not each.startswith("size_rule."))
     current = Invocation(replace(invocation.options, assignments=kept)).loaded.profile.size_rule.window
     if window == current:
-        invocation.out.note("the rule is the profile's own: propose another with --set size_rule.max_file_size_mb=...")
+        invocation.out.note(f"the rule is the profile's own: propose another with --set {_RULE}")
     cloud = invocation.cloud
     with told_when_not_deployed(invocation), counting("reading", "file") as progress:
         result = replay(cloud.client("dynamodb"), cloud.names.tracking_table, window, day, progress)

@@ -97,7 +97,7 @@ def _release_files(
 
     parts = parts_of(invocation)
     profile = invocation.loaded.profile
-    words = ("quarantine", "release", *(_as_argument(key, parts.mover.bucket) for key in keys))
+    words = ("quarantine", "release", *(as_argument(key, parts.mover.bucket) for key in keys))
     options = given(("--date", date), ("--reason", reason), ("--ignore-size-rule", is_exception), ("--rate", rate))
     with _opened(invocation) as (entering, reports, records):
         files = QuarantinedFiles(
@@ -250,7 +250,7 @@ _MOST_WHAT = 1_000
 """Characters of what was typed that the log keeps."""
 
 
-def _as_argument(key: str, bucket: str) -> str:
+def as_argument(key: str, bucket: str) -> str:
     """A key that begins like an option is no argument; its URI is one."""
     return f"s3://{bucket}/{key}" if key.startswith("-") else key
 

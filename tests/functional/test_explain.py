@@ -222,6 +222,24 @@ def test_a_ledger_that_is_gone_is_said_and_nothing_is_made_up_of_the_file(world:
         assert stage(document, name)["state"] == "unknown", name
 
 
+def test_a_pending_file_without_a_job_is_not_told_to_wait(world: Operations) -> None:
+    class Jobless(Glue):
+        def get_job(self, JobName: str) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "EntityNotFoundException", "Message": "no"}}, "GetJob")
+
+    world.clients["glue"] = Jobless({}, None)
+    about = {Attr.STATUS: "pending", Attr.ETAG: put(world), Attr.SIZE_BYTES: 8, Attr.UPLOAD_TIME: iso_utc(now())}
+    world.put(DAY, KEY, **about)
+    answer = world("explain", KEY, "--json")
+    verdict = answer.document["verdict"]
+    assert (answer.code, verdict["wrong"], verdict["waiting"], verdict["wait_until"]) == (1, True, False, None)
+    assert f"The job {NAMES.job} is not there" in verdict["sentence"]
+    commands = [each["command"] for each in answer.document["remedies"]]
+    assert "deploy" in commands[0] and "sweep" in commands[-1]
+    assert stage(answer.document, "run")["state"] == "wrong"
+    assert "nothing is to be done" not in world("explain", KEY).out
+
+
 def empty_and_delete(world: Operations, bucket: str) -> None:
     for each in world.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
         world.s3.delete_object(Bucket=bucket, Key=each["Key"])
