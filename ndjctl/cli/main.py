@@ -21,6 +21,7 @@ from ndjctl.cli import (
     export,
     files,
     history,
+    loadtest,
     local,
     locks,
     logs,
@@ -83,6 +84,7 @@ app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
 tune.register(app)
+app.add_typer(loadtest.app, name="loadtest")
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 

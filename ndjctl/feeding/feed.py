@@ -58,9 +58,7 @@ def feed(
     raise NotImplementedError
 
 
-def delete_all(
-    plan: FeedPlan, s3: Any, journal: Journal, keys: Iterable[str] | None = None
-) -> Deleted:
+def delete_all(plan: FeedPlan, s3: Any, journal: Journal, keys: Iterable[str] | None = None) -> Deleted:
     """Deletes exactly the objects of `plan` that are there (only `keys` of them), each only if it carries the plan's
     marker, and aborts the plan's unfinished uploads. May be called again."""
     raise NotImplementedError

@@ -11,8 +11,7 @@ from ndjctl.generate.record import FileFacts
 
 @dataclass(frozen=True)
 class Fed:
-    """An object that is there. etag: without quotes. last_modified: as S3 tells it, UTC. is_copy: made on the server.
-    """
+    """An object that is there. etag: without quotes. last_modified: as S3 tells it, UTC. is_copy: made on the server."""
 
     key: str
     size_bytes: int

@@ -8,8 +8,20 @@ from typing import Any
 
 from ndjctl.settings import Profile
 
-_OF_NO_MATTER = {"environment", "cloud", "auto_deploy", "protected", "region", "suffix", "log_level", "load", "alarms",
-                 "retention", "tags", "embedded"}
+_OF_NO_MATTER = {
+    "environment",
+    "cloud",
+    "auto_deploy",
+    "protected",
+    "region",
+    "suffix",
+    "log_level",
+    "load",
+    "alarms",
+    "retention",
+    "tags",
+    "embedded",
+}
 """What neither the speed nor the result of a conversion depends on: names, places, expectations, keeping."""
 
 

@@ -73,8 +73,10 @@ def concurrency(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float
     return steps
 
 
-def accumulated(spans: Iterable[tuple[float, float, float]], end_s: float, points: int = 60) -> list[tuple[float, float]]:
-    """(seconds, amount so far): each span's amount grows evenly from its begin to its end. spans: (begin, end, amount)."""
+def accumulated(
+    spans: Iterable[tuple[float, float, float]], end_s: float, points: int = 60
+) -> list[tuple[float, float]]:
+    """(seconds, amount so far): each span's amount grows evenly while it lasts. spans: (begin, end, amount)."""
     taken = list(spans)
     found = []
     for number in range(points + 1):

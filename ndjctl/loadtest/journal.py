@@ -175,5 +175,7 @@ def alone(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise WorkFailed("A load test of this environment is under way on this machine: wait for its end.") from error
+            raise WorkFailed(
+                "A load test of this environment is under way on this machine: wait for its end."
+            ) from error
         yield

@@ -25,10 +25,10 @@ _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What has to hold for PASS; None is not looked at. Latencies are from a file's upload to its Parquet. min_mb_per_s:
-    of input, 10**6 bytes, from the first upload to the last Parquet. max_cost_ratio: of the cost to its estimate.
-    max_failed_share: of all files; beyond it the test is stopped. max_cost_usd: nothing starts that is estimated above
-    it, and nothing passes that came to more."""
+    """What has to hold for PASS; None is not looked at. Latencies are from a file's upload to its Parquet.
+    min_mb_per_s: of input, 10**6 bytes, from the first upload to the last Parquet. max_cost_ratio: of the cost to its
+    estimate. max_failed_share: of all files; beyond it the test is stopped. max_cost_usd: nothing starts that is
+    estimated above it, and nothing passes that came to more."""
 
     max_p50_s: float | None = None
     max_p95_s: float | None = PROMISED_LATENCY_S

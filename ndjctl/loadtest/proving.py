@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ndjctl.contracts import Names, bad_lines_prefix, part_prefix, s3_uri
+from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.verdict import Proof
 from ndjctl.quarantine.lines import facts_of, line_heads
 from ndjctl.reconcile.parts import read_part
@@ -25,23 +26,6 @@ _WINDOW = 32
 _SLACK = timedelta(minutes=2)
 """How far this machine's clock may be off that of S3."""
 _EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Made:
-    """What the generator says of a file. rows: lines that are records. bad_lines: planted, by BadLineReason."""
-
-    size_bytes: int
-    rows: int
-    bad_lines: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def bad(self) -> int:
-        return sum(self.bad_lines.values())
-
-    @property
-    def lines(self) -> int:
-        return self.rows + self.bad
 
 
 @dataclass
@@ -58,7 +42,7 @@ def prove(
     names: Names,
     date: str,
     since: datetime,
-    made: Mapping[str, Made],
+    made: Mapping[str, FileFacts],
     tell: Callable[[int], None] = lambda _more: None,
 ) -> Proof:
     """made: by source URI, of every file of the test. since: when it began. tell: of so many objects more that are
@@ -84,7 +68,7 @@ def prove(
 
 
 def compared(
-    made: Mapping[str, Made],
+    made: Mapping[str, FileFacts],
     rows: Mapping[str, int],
     bad_lines: Mapping[tuple[str, str], int],
     parts: int = 0,
@@ -107,19 +91,19 @@ def compared(
         planted = Counter(dict(expected.bad_lines))
         wrong_here = sum((reasons - planted).values())
         wrong += wrong_here
-        if difference or row_count != expected.rows or wrong_here:
+        if difference or row_count != expected.records or wrong_here:
             unbalanced += 1
             if len(examples) < _EXAMPLES:
                 examples.append(
-                    f"{source} has {expected.rows:,} records and {expected.bad:,} bad lines by the generator; "
+                    f"{source} has {expected.records:,} records and {expected.bad_line_count:,} bad lines in the record; "
                     f"{row_count:,} rows and {bad_count:,} quarantined lines were found"
                 )
     return Proof(
         lines_in=sum(each.lines for each in made.values()),
         rows=sum(rows.get(source, 0) for source in made),
         bad_lines=bad,
-        rows_expected=sum(each.rows for each in made.values()),
-        bad_lines_expected=sum(each.bad for each in made.values()),
+        rows_expected=sum(each.records for each in made.values()),
+        bad_lines_expected=sum(each.bad_line_count for each in made.values()),
         lost=lost,
         duplicated=duplicated,
         files_not_balanced=unbalanced,
@@ -135,7 +119,7 @@ def _since(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[Liste
     return (listed for listed in list_bucket(s3, bucket, prefix) if listed.modified >= since - _SLACK)
 
 
-def _reasons(s3: Any, listed: Listed, made: Mapping[str, Made]) -> Counter[tuple[str, str]]:
+def _reasons(s3: Any, listed: Listed, made: Mapping[str, FileFacts]) -> Counter[tuple[str, str]]:
     body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
     told = (facts_of(head) for head, _ in line_heads(body))
     return Counter((str(each["source"]), str(each.get("reason", ""))) for each in told if each["source"] in made)

@@ -1,0 +1,208 @@
+"""`ndjctl loadtest`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ndjctl.cli.confirm import YesOption
+from ndjctl.cli.invocation import Invocation, command, listing
+from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from ndjctl.loadtest.model import LoadSettings, Thresholds
+
+app = typer.Typer()
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h)")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
+_UNIQUE_FILES = 4
+_MOST_UNIQUE_BYTES = 20_000_000_000
+
+
+def loadtest(
+    invocation: Invocation,
+    phase: Annotated[
+        int | None,
+        typer.Option("--phase", help="Phase 1, 2, 3 or 4: 10, 100, 1,000 or 10,000 files of 3.5 GB.", min=1, max=4),
+    ] = None,
+    files: Annotated[
+        int | None, typer.Option("--files", help="As many files instead.", metavar="N", min=1, max=100_000)
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", help="This share of the phase's files, such as 0.1.", metavar="SHARE", max=1.0),
+    ] = None,
+    file_size: Annotated[
+        str | None, typer.Option("--file-size", help="Of each file, such as 200KB, 64MiB or 3.5GB.", metavar="SIZE")
+    ] = None,
+    unique: Annotated[
+        int | None,
+        typer.Option("--unique", help="Files that are made and uploaded; the rest are server-side copies.", min=1),
+    ] = None,
+    bad_lines: Annotated[
+        int, typer.Option("--bad-lines", help="Broken lines in each file, of every kind in turn.", min=0)
+    ] = 5,
+    shape: Annotated[str, typer.Option("--shape", help="Of the records: events, flat, wide or tweets.")] = "events",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same bytes.", min=0)] = 1,
+    rate: Annotated[
+        float | None, typer.Option("--rate", help="Files fed a second; else as fast as they go.", metavar="N", min=0.01)
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option("--max-cost", help="The budget in USD: what is estimated above it does not start.")
+    ] = None,
+    max_cost_ratio: Annotated[
+        float, typer.Option("--max-cost-ratio", help="Of the cost to its estimate, at most.", min=0)
+    ] = 1.5,
+    max_p50: Annotated[
+        str | None, typer.Option("--max-p50", help="From upload to Parquet for half of the files, such as 10m.")
+    ] = None,
+    max_p95: Annotated[str, typer.Option("--max-p95", help="The same for 95 of 100 files.")] = "30m",
+    max_p99: Annotated[str | None, typer.Option("--max-p99", help="The same for 99 of 100 files.")] = None,
+    min_throughput: Annotated[
+        float | None, typer.Option("--min-throughput", help="Of input, in MB (10**6) a second, at least.", min=0)
+    ] = None,
+    max_dpu_hours: Annotated[float | None, typer.Option("--max-dpu-hours", help="Of all runs together.", min=0)] = None,
+    max_failed: Annotated[
+        float, typer.Option("--max-failed", help="Share of failed files that stops the test, such as 0.01.", min=0)
+    ] = 0.01,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if the phase before was not passed with this configuration.")
+    ] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="Go on with a test that was interrupted, or clean up a kept one.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave files and Parquet in place; --resume ID cleans up.")] = (
+        False
+    ),
+    yes: YesOption = False,
+) -> None:
+    """Put files of known content through the pipeline, prove every row, judge speed and cost, and clean up.
+
+    Looks first whether the environment is fit for it, shows what the test will upload, take and cost, and asks. A test
+    that was interrupted goes on with the same command, or with --resume. PASS is exit code 0, FAIL is 1; the report is
+    kept as JSON and as a page that opens offline. With --json and without --yes it only looks.
+    """
+    from ndjctl.cli.loadtesting import go_on, prepared
+
+    if resume is not None:
+        if phase is not None:
+            raise UsageError("--resume goes on with a test as it was begun: leave --phase out.")
+        go_on(invocation, resume, keep)
+        return
+    if phase is None:
+        raise UsageError(
+            "Name a phase: 'ndjctl loadtest --phase 1', or --resume ID; 'ndjctl loadtest list' shows tests."
+        )
+    if files is not None and scale is not None:
+        raise UsageError("--files and --scale exclude each other: a number, or a share of the phase's.")
+    if scale is not None and scale <= 0:
+        raise UsageError("--scale takes a share above 0 and up to 1, such as 0.1.")
+    from ndjctl.loadtest.model import Thresholds
+
+    thresholds = Thresholds(
+        max_p50_s=_seconds(max_p50, "--max-p50"),
+        max_p95_s=_seconds(max_p95, "--max-p95"),
+        max_p99_s=_seconds(max_p99, "--max-p99"),
+        min_mb_per_s=min_throughput,
+        max_dpu_hours=max_dpu_hours,
+        max_cost_ratio=max_cost_ratio,
+        max_failed_share=max_failed,
+        max_cost_usd=max_cost,
+    )
+    settings = _settings(phase, files, scale, file_size, unique, bad_lines, shape, seed, rate, thresholds)
+    prepared(invocation, settings, force=force, keep=keep, yes=yes)
+
+
+def _settings(
+    phase: int,
+    files: int | None,
+    scale: float | None,
+    file_size: str | None,
+    unique: int | None,
+    bad_lines: int,
+    shape: str,
+    seed: int,
+    rate: float | None,
+    thresholds: Thresholds,
+) -> LoadSettings:
+    from ndjctl.loadtest.model import FULL_FILE_BYTES, LoadSettings, files_of
+
+    count = files_of(phase, files, scale)
+    size_bytes = FULL_FILE_BYTES if file_size is None else _bytes(file_size)
+    if unique is None:
+        unique = max(1, min(_UNIQUE_FILES, _MOST_UNIQUE_BYTES // size_bytes))
+    return LoadSettings(
+        phase=phase,
+        files=count,
+        file_size_bytes=size_bytes,
+        unique_files=min(unique, count),
+        seed=seed,
+        shape=shape,
+        bad_lines=bad_lines,
+        rate_per_s=rate,
+        thresholds=thresholds,
+    )
+
+
+def _seconds(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{option} takes a time such as 90s, 30m or 2h; {text!r} is none.")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _bytes(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    size_bytes = 0
+    if match is not None:
+        power = " KMGT".index(match[2].upper() or " ")
+        size_bytes = round(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    if size_bytes < 1:
+        raise UsageError(f"--file-size takes a size such as 200KB, 64MiB or 3.5GB; {text!r} is none.")
+    return size_bytes
+
+
+def list_(invocation: Invocation) -> None:
+    """List the load tests of the environment: their phases, verdicts and figures, the newest first.
+
+    Those of colleagues too, because reports are kept in the manifest bucket; and those on this machine that are not
+    finished.
+    """
+    from ndjctl.loadtest.journal import unfinished
+    from ndjctl.loadtest.results import Results
+    from ndjctl.output.loadtest_lists import tests_view
+
+    cloud = invocation.cloud
+    with told_when_not_deployed(invocation):
+        results = Results(cloud.client("s3"), cloud.names)
+        open_ = unfinished(invocation.data_dir / "loadtests" / invocation.env)
+        compare_ = invocation.typed("loadtest", "compare")
+        resume = invocation.typed("loadtest", "--resume")
+        invocation.out.stream(tests_view(invocation.env, open_, results.all(), compare_, resume))
+
+
+def compare(
+    invocation: Invocation,
+    first: Annotated[str, typer.Argument(metavar="A", help="Id of a test, or enough of its beginning.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Id of the other.")],
+) -> None:
+    """Compare two load tests figure by figure: what is better, what is worse, and by how much."""
+    from ndjctl.loadtest.results import Results
+    from ndjctl.output.loadtest_lists import compared_view
+
+    cloud = invocation.cloud
+    with told_when_not_deployed(invocation):
+        results = Results(cloud.client("s3"), cloud.names)
+        invocation.out.show(compared_view(results.get(first), results.get(second)))
+
+
+listing(app)(loadtest)
+command(app, "list")(list_)
+command(app, "compare")(compare)

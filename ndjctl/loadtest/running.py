@@ -1,0 +1,233 @@
+"""A load test from its plan to its cleanup. Every stage that is done is on disk, and none is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from ndjctl.contracts import Names, iso_utc, parse_iso_utc, s3_uri
+from ndjctl.feeding.feed import delete_all
+from ndjctl.feeding.journal import Journal as FeedJournal
+from ndjctl.feeding.plan import FeedLimits
+from ndjctl.generate.record import FileFacts
+from ndjctl.loadtest.cleaning import Cleaned, Place, clean
+from ndjctl.loadtest.feeder import Feeder, feed_plan_of
+from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
+from ndjctl.loadtest.journal import (
+    CLEANED,
+    FED,
+    FEED_FILE,
+    FOLLOWED,
+    PLANNED,
+    PROVEN,
+    REPORTED,
+    Journal,
+)
+from ndjctl.loadtest.measuring import measured
+from ndjctl.loadtest.model import key_prefix
+from ndjctl.loadtest.observing import SeenFile, messages, read_files, read_runs
+from ndjctl.loadtest.proving import prove
+from ndjctl.loadtest.reporting import judged, report_of
+from ndjctl.loadtest.results import Results
+from ndjctl.sweeping import invoke_sweep
+
+_LEAST_DEADLINE_S = 900.0
+_LEAST_SETTLE_S = 600.0
+
+
+class Reporter(Protocol):
+    """Where a test tells how far it is. Called from several threads."""
+
+    def phase(self, name: str) -> None: ...
+    def sent(self, size_bytes: int) -> None: ...
+    def sample(self, sample: Sample, files: int, left_s: float | None) -> None: ...
+    def done(self, count: int) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class World:
+    """The environment that a test runs in. client: by service name. now: UTC. clock: seconds, monotonic. sleep:
+    seconds. version: of the tool. limits: of requests, smaller in tests. event_limit_s: after which an event is lost.
+    keep_report(): puts a report into the test's folder, in every form that people read."""
+
+    client: Callable[[str], Any]
+    names: Names
+    region: str
+    dataset: str
+    timeout_min: int
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    version: str
+    reporter: Reporter
+    keep_report: Callable[[dict[str, Any]], None]
+    limits: FeedLimits = field(default_factory=FeedLimits)
+    event_limit_s: float = 90.0
+
+
+def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, Any]:
+    """Does what is left of a test and returns its report. keep: nothing is deleted, and the test stays unfinished: it
+    can be cleaned up later. Raises WorkFailed, CloudError and what boto3 raises; then it can be gone on with."""
+    test = _Test(world, journal)
+    if not journal.has(FOLLOWED):
+        test.feed_and_follow()
+    if not journal.has(PROVEN):
+        test.prove()
+    if not journal.has(REPORTED):
+        test.report()
+    if not journal.has(CLEANED):
+        journal.note("kept", keep)
+        if not keep:
+            test.clean()
+    return report_of(journal, judged(journal), world.version)
+
+
+class _Test:
+    def __init__(self, world: World, journal: Journal) -> None:
+        self._world = world
+        self._journal = journal
+        self._settings = journal.settings
+        self._prefix = key_prefix(journal.date, journal.test_id)
+        self._plan = feed_plan_of(self._settings, world.names.input_bucket, journal.date, journal.test_id, world.limits)
+        self._fed = FeedJournal(journal.folder / FEED_FILE)
+
+    def _look(self) -> list[SeenFile]:
+        world = self._world
+        return read_files(world.client("dynamodb"), world.names.tracking_table, self._journal.date, self._prefix)
+
+    def _flush(self) -> None:
+        invoke_sweep(self._world.client("lambda"), self._world.names.live_function, flush=True, date=self._journal.date)
+
+    @property
+    def _begun_at(self) -> datetime:
+        return parse_iso_utc(str(self._journal.noted("begun_at")))
+
+    # ------------------------------------------------------------------------------------------------ feed, follow
+
+    def feed_and_follow(self) -> None:
+        world, journal = self._world, self._journal
+        world.reporter.phase("feeding")
+        if journal.noted("begun_at") is None:
+            journal.note("begun_at", iso_utc(world.now()))
+        feeding = Feeder(
+            world.client("s3"),
+            self._plan,
+            self._settings,
+            journal.date,
+            self._fed,
+            world.clock,
+            world.reporter.sent,
+            journal.has(FED),
+        )
+        samples: list[Sample] = []
+
+        def tell(sample: Sample) -> None:
+            if feeding.is_over and not journal.has(FED):
+                self._end_feeding(feeding)
+            journal.add_sample(sample.to_dict())
+            samples.append(sample)
+            world.reporter.sample(sample, self._settings.files, remaining_s(samples, self._settings.files))
+
+        eyes = Eyes(
+            look=self._look,
+            fed=lambda: feeding.count,
+            is_fed=lambda: feeding.is_over,
+            raise_failure=feeding.raise_failure,
+            flush=self._flush,
+            tell=tell,
+            begun_at=self._begun_at,
+            now=world.now,
+            sleep=world.sleep,
+        )
+        feeding.start()
+        try:
+            followed = follow(eyes, self._limits())
+        finally:
+            feeding.end()
+        if not journal.has(FED):
+            self._end_feeding(feeding)
+        journal.done(FOLLOWED, self._followed(followed))
+
+    def _end_feeding(self, feeding: Feeder) -> None:
+        self._journal.done(FED, {"files": feeding.count, "ended_at": iso_utc(self._world.now())})
+        self._world.reporter.phase("following")
+
+    def _limits(self) -> Limits:
+        expected_s = float(self._journal.of(PLANNED)["expected"]["seconds"])
+        thresholds = self._settings.thresholds
+        longest_s = max(2 * (thresholds.max_p99_s or thresholds.max_p95_s or 0), 3 * expected_s, _LEAST_DEADLINE_S)
+        return Limits(self._settings.files, thresholds.max_failed_share, longest_s, self._world.event_limit_s)
+
+    def _followed(self, followed: Followed) -> dict[str, Any]:
+        seen = {file.key for file in followed.files}
+        unseen = next((key for key in self._fed.fed if key not in seen), "")
+        return {
+            "counts": dict(followed.counts),
+            "stopped": followed.stopped,
+            "lost_events": followed.lost_events,
+            "first_unseen": unseen,
+            "ended_at": iso_utc(self._world.now()),
+        }
+
+    # ------------------------------------------------------------------------------------------------ prove, report
+
+    def prove(self) -> None:
+        world, journal = self._world, self._journal
+        world.reporter.phase("proving")
+        made = self._made()
+        proof = prove(world.client("s3"), world.names, journal.date, self._begun_at, made, tell=world.reporter.done)
+        files = self._look()
+        manifests = {file.manifest_id for file in files if file.manifest_id}
+        runs = read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
+        result = {
+            "proof": asdict(proof),
+            "measured": measured(files, runs, journal.samples(), self._begun_at),
+            "dead_letters": messages(world.client("sqs"), world.names.dead_letter_queue),
+            "ended_at": iso_utc(world.now()),
+        }
+        journal.done(PROVEN, result)
+
+    def _made(self) -> Mapping[str, FileFacts]:
+        """By URI, of every file that was fed: what is not there is not missing."""
+        facts = self._fed.facts
+        return {
+            s3_uri(self._plan.bucket, file.key): facts[file.unique]
+            for file in self._plan.files
+            if file.key in self._fed.fed
+        }
+
+    def report(self) -> None:
+        checks = judged(self._journal)
+        self._keep(checks)
+        self._journal.done(REPORTED, {"verdict": "PASS" if all(check.ok for check in checks) else "FAIL"})
+
+    def _keep(self, checks: Any) -> None:
+        report = report_of(self._journal, checks, self._world.version)
+        self._world.keep_report(report)
+        Results(self._world.client("s3"), self._world.names).put(report)
+
+    # ------------------------------------------------------------------------------------------------ clean
+
+    def clean(self) -> None:
+        world, journal = self._world, self._journal
+        world.reporter.phase("cleaning up")
+        counts = journal.of(FOLLOWED)["counts"]
+        place = Place(
+            client=world.client,
+            names=world.names,
+            date=journal.date,
+            prefix=self._prefix,
+            dataset=world.dataset,
+            since=self._begun_at,
+            now=world.now,
+            sleep=world.sleep,
+            delete_inputs=lambda: delete_all(self._plan, world.client("s3"), self._fed).objects,
+            may_come=bool(counts.get("unseen")) or self._settings.chaos or bool(journal.of(FOLLOWED)["stopped"]),
+            settle_s=max(_LEAST_SETTLE_S, 60.0 * world.timeout_min),
+        )
+        cleaned: Cleaned = clean(place, self._flush)
+        journal.done(CLEANED, asdict(cleaned))
+        self._keep(judged(journal))
