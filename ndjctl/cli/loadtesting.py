@@ -69,14 +69,14 @@ def prepared(invocation: Invocation, settings: LoadSettings, *, force: bool, kee
         with spinner(f"opening the environment {invocation.env}"):
             cloud = invocation.cloud
             _ = cloud.account_id
-        if invocation.loaded.profile.auto_deploy:
+        only_looking = only_looks(invocation, yes)
+        if invocation.loaded.profile.auto_deploy and not only_looking:
             with spinner("deploying"):
                 apply_quietly(invocation)
         begun_at = now()
         test_id, date = new_test_id(begun_at, secrets.token_hex(2)), begun_at.date().isoformat()
         planned, checks = _planned(invocation, settings, date, test_id, force)
         again = invocation.typed("loadtest", "--phase", str(settings.phase), "--yes")
-        only_looking = only_looks(invocation, yes)
         refused = [check for check in checks if not check.ok]
         if only_looking or not invocation.options.json:
             invocation.out.show(plan_view(invocation.env, settings, planned, checks, again))

@@ -51,8 +51,8 @@ class _Steady:
 
 
 class Feeder:
-    """The feeder in a thread of its own, so that what comes out is seen while files go in. is_over: nothing more will be
-    fed."""
+    """The feeder in a thread of its own, so that what comes out is seen while files go in. is_over: nothing more will
+    be fed."""
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ def compared(
             unbalanced += 1
             if len(examples) < _EXAMPLES:
                 examples.append(
-                    f"{source} has {expected.records:,} records and {expected.bad_line_count:,} bad lines in the record; "
+                    f"{source} has {expected.records:,} records and {expected.bad_line_count:,} bad lines on record, "
                     f"{row_count:,} rows and {bad_count:,} quarantined lines were found"
                 )
     return Proof(

@@ -43,6 +43,9 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("loadtest list", 2),
+    ("loadtest compare a b", 2),
+    ("loadtest --phase 1", 2),
     ("plan", 0),
     ("history", 0),
     ("rollback", 2),
@@ -102,6 +105,12 @@ STORY = [
     ("logs glue", 0),
     ("logs glue --run 2026", 2),
     ("tune --preset heavy", 0),
+    ("loadtest", 2),
+    ("loadtest list", 0),
+    ("loadtest compare a b", 2),
+    ("loadtest --phase 1 --files 2 --file-size 50KB", 0),  # only looks
+    ("loadtest --phase 2 --files 2 --file-size 50KB", 1),  # after phase 1
+    ("loadtest --resume 2026", 2),
     ("local status", 0),
     ("local stop", 0),
     ("local stop", 0),
