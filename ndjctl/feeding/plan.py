@@ -14,8 +14,11 @@ moving, and renaming objects")."""
 COPY_PART_BYTES = 2**30
 """Of a copy in parts: several parts are copied at once, which is quicker than few large ones."""
 
-UPLOAD_PART_BYTES = 64 * 2**20
-"""Of an upload, which is held in memory a part at a time. S3 takes 10,000 parts: 625 GiB."""
+UPLOAD_PART_BYTES = 16 * 2**20
+"""Of an upload: some of these are in memory for each file that is being uploaded."""
+
+MAX_PARTS = 10_000
+"""Of an object, which S3 takes (S3 User Guide, "Multipart upload limits"). Larger files get larger parts."""
 
 USD_PER_1000_REQUESTS = 0.005
 """PUT, COPY, POST and LIST requests of S3 Standard in us-east-1 (Amazon S3 pricing page, 'Requests & data
@@ -121,4 +124,9 @@ def plan_feed(
 def _parts(size_bytes: int, is_copy: bool, limits: FeedLimits) -> int:
     if is_copy:
         return ceil(size_bytes / limits.copy_part_bytes) if size_bytes > limits.copy_limit_bytes else 0
-    return ceil(size_bytes / limits.upload_part_bytes) if size_bytes > limits.upload_part_bytes else 0
+    return ceil(size_bytes / upload_part(size_bytes, limits)) if size_bytes > limits.upload_part_bytes else 0
+
+
+def upload_part(size_bytes: int, limits: FeedLimits) -> int:
+    """Bytes of a part of an upload of that size."""
+    return max(limits.upload_part_bytes, ceil(size_bytes / MAX_PARTS))

@@ -18,8 +18,8 @@ _SECONDS_OF_A_DAY = 86_400
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive lines of one file. first: number of the first one in its file, from 0. round: how often all bases were
-    begun before. entropy: 64 bits that depend on the seed, the file and the line."""
+    """Consecutive lines of one file. first: number of the first one in its file, from 0. round: how often all bases
+    were begun before. entropy: 64 bits that depend on the seed, the file and the line."""
 
     file: int
     first: int

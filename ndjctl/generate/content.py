@@ -153,8 +153,8 @@ def _fixed(amount: Amount, lines: int, what: str, largest: Fraction = Fraction(1
         return amount
     if amount.count > lines * largest:
         raise RecipeError(
-            f"{amount.count:,} {what} do not fit into a file: there is room for {int(lines * largest):,}; ask for fewer, "
-            f"or for larger files."
+            f"{amount.count:,} {what} do not fit into a file: there is room for {int(lines * largest):,}; "
+            f"ask for fewer, or for larger files."
         )
     return Amount(amount.count, Fraction(amount.count, lines))
 

@@ -1,7 +1,7 @@
 """Records with one value that does not fit the schema of their shape. Pure.
 
-Only such values as do not change what a sample of the files shows: a number with a fraction in a column of integers would
-make it one of doubles, and is none of these. A field that is new may get a column of its own.
+Only such values as do not change what a sample of the files shows: a number with a fraction in a column of integers
+would make it one of doubles, and is none of these. A field that is new may get a column of its own.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def drifts(shape: Shape) -> tuple[Drift, ...]:
     if structs:
         within = structs[0]
         names = {path[-1].lower() for base in shape.bases for path, _ in kinds(base) if path[:-1] == within}
-        path = (*within, fresh(_NEW_INNER[0], names))
-        found.append(Drift(_place(path, NEW_FIELD, "", _NEW_INNER[1]), path, _NEW_INNER[1]))
+        inner = (*within, fresh(_NEW_INNER[0], names))
+        found.append(Drift(_place(inner, NEW_FIELD, "", _NEW_INNER[1]), inner, _NEW_INNER[1]))
     return tuple(found)
 
 

@@ -12,9 +12,9 @@ from ndjctl.generate.values import Path, kinds
 
 @dataclass(frozen=True)
 class Shape:
-    """bases: records that differ in their nesting, nulls and texts; a file is these in turn, each time with other values
-    in their slots. All of them have the same slots in the same order. columns: where the slots' values come from. At
-    most columns.POOL bases."""
+    """bases: records that differ in their nesting, nulls and texts; a file is these in turn, each time with other
+    values in their slots. All of them have the same slots in the same order. columns: where the slots' values come
+    from. At most columns.POOL bases."""
 
     name: str
     bases: Sequence[dict[str, Any]]

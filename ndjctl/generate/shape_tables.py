@@ -1,4 +1,4 @@
-"""`flat`: a table of twelve columns, about 250 bytes a record. `wide`: one of 200 columns, about 3 KB. Pure."""
+"""`flat`: a table of twelve columns, about 230 bytes a record. `wide`: one of 200 columns, about 4 KB. Pure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`tweets`: what a search of a social network answers, 2 to 5 KB each: deep, with many fields, half of them repeats of a
-record within the record. The content is made up. Pure."""
+"""`tweets`: what a search of a social network answers, about 2.6 KB each: deep, with many fields, half of them repeats
+of a record within the record. The content is made up. Pure."""
 
 from __future__ import annotations
 
