@@ -49,8 +49,8 @@ class Told:
 
 @dataclass
 class Plan:
-    """What goes wrong. lost_events: files whose events do not come. failing: files that the job fails. late_s: that
-    each file takes longer. dpu_s: of the one run. copies: whether a part is there twice. torn: whether one is missing."""
+    """What goes wrong. lost_events: files whose events do not come. failing: files that the job fails. late_s: how much
+    longer each takes. dpu_s: of the one run. copies: whether a part is there twice. torn: whether one is missing."""
 
     lost_events: int = 0
     failing: int = 0
@@ -102,7 +102,7 @@ class LoadWorld:
             reporter=self.told,
             keep_report=self.reports.append,
             limits=FeedLimits(),
-            event_limit_s=20,
+            event_limit_s=60,
         )
 
     def begin(self) -> Journal:

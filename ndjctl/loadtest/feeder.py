@@ -14,6 +14,7 @@ from ndjctl.feeding.pace import AtOnce, Pace
 from ndjctl.feeding.plan import FeedLimits, FeedPlan, plan_feed
 from ndjctl.generate.content import Generator
 from ndjctl.generate.recipe import Amount, Recipe
+from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.model import LoadSettings, input_key
 
 
@@ -27,12 +28,34 @@ def recipe_of(settings: LoadSettings, date: str) -> Recipe:
     )
 
 
+def marker_of(test_id: str) -> str:
+    """In the metadata of every input object of a test."""
+    return f"loadtest-{test_id}"
+
+
 def feed_plan_of(
     settings: LoadSettings, bucket: str, date: str, test_id: str, limits: FeedLimits | None = None
 ) -> FeedPlan:
     """Of files that are named by the test's id."""
     keys = [input_key(date, test_id, number) for number in range(settings.files)]
-    return plan_feed(bucket, f"loadtest-{test_id}", keys, [settings.file_size_bytes] * settings.unique_files, limits)
+    return plan_feed(bucket, marker_of(test_id), keys, [settings.file_size_bytes] * settings.unique_files, limits)
+
+
+def known_facts(journal: FeedJournal, plan: FeedPlan, settings: LoadSettings, date: str) -> dict[int, FileFacts]:
+    """What is in each content of which a file was fed. Where an upload was not written down before its process died,
+    the content is made again, and not sent."""
+    facts = dict(journal.facts)
+    missing = {file.unique for file in plan.files if file.key in journal.fed} - facts.keys()
+    if not missing:
+        return facts
+    generator = Generator(recipe_of(settings, date))
+    for number in sorted(missing):
+        content = generator.content(number)
+        for _ in content:
+            pass
+        if content.facts is not None:
+            facts[number] = content.facts
+    return facts
 
 
 def pace_of(settings: LoadSettings) -> Pace:

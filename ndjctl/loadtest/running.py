@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ndjctl.contracts import Names, iso_utc, parse_iso_utc, s3_uri
-from ndjctl.feeding.feed import delete_all
+from ndjctl.feeding.deleting import delete_all
 from ndjctl.feeding.journal import Journal as FeedJournal
 from ndjctl.feeding.plan import FeedLimits
 from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.cleaning import Cleaned, Place, clean
-from ndjctl.loadtest.feeder import Feeder, feed_plan_of
+from ndjctl.loadtest.feeder import Feeder, feed_plan_of, known_facts, marker_of
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import (
     CLEANED,
@@ -27,7 +27,7 @@ from ndjctl.loadtest.journal import (
 )
 from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import key_prefix
-from ndjctl.loadtest.observing import SeenFile, messages, read_files, read_runs
+from ndjctl.loadtest.observing import RunFacts, SeenFile, messages, read_files, read_runs
 from ndjctl.loadtest.proving import prove
 from ndjctl.loadtest.reporting import judged, report_of
 from ndjctl.loadtest.results import Results
@@ -35,6 +35,8 @@ from ndjctl.sweeping import invoke_sweep
 
 _LEAST_DEADLINE_S = 900.0
 _LEAST_SETTLE_S = 600.0
+_RUNS_END_S, _RUNS_PAUSE_S = 180.0, 2.0
+"""How long runs may go on after the last of their files is at rest, before they are told as they are."""
 
 
 class Reporter(Protocol):
@@ -71,7 +73,11 @@ class World:
 def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, Any]:
     """Does what is left of a test and returns its report. keep: nothing is deleted, and the test stays unfinished: it
     can be cleaned up later. Raises WorkFailed, CloudError and what boto3 raises; then it can be gone on with."""
-    test = _Test(world, journal)
+    with FeedJournal(journal.folder / FEED_FILE, marker_of(journal.test_id)) as fed:
+        return _carry_on(world, journal, _Test(world, journal, fed), keep)
+
+
+def _carry_on(world: World, journal: Journal, test: _Test, keep: bool) -> dict[str, Any]:
     if not journal.has(FOLLOWED):
         test.feed_and_follow()
     if not journal.has(PROVEN):
@@ -86,13 +92,13 @@ def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, An
 
 
 class _Test:
-    def __init__(self, world: World, journal: Journal) -> None:
+    def __init__(self, world: World, journal: Journal, fed: FeedJournal) -> None:
         self._world = world
         self._journal = journal
         self._settings = journal.settings
         self._prefix = key_prefix(journal.date, journal.test_id)
         self._plan = feed_plan_of(self._settings, world.names.input_bucket, journal.date, journal.test_id, world.limits)
-        self._fed = FeedJournal(journal.folder / FEED_FILE)
+        self._fed = fed
 
     def _look(self) -> list[SeenFile]:
         world = self._world
@@ -181,7 +187,7 @@ class _Test:
         proof = prove(world.client("s3"), world.names, journal.date, self._begun_at, made, tell=world.reporter.done)
         files = self._look()
         manifests = {file.manifest_id for file in files if file.manifest_id}
-        runs = read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
+        runs = self._runs(manifests)
         result = {
             "proof": asdict(proof),
             "measured": measured(files, runs, journal.samples(), self._begun_at),
@@ -190,9 +196,20 @@ class _Test:
         }
         journal.done(PROVEN, result)
 
+    def _runs(self, manifests: set[str]) -> RunFacts:
+        """Once they have ended: files are completed some seconds before the run is that completed them."""
+        world = self._world
+        waited_s = 0.0
+        while True:
+            runs = read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
+            if waited_s >= _RUNS_END_S or all(run.run.has_ended for run in runs.runs):
+                return runs
+            world.sleep(_RUNS_PAUSE_S)
+            waited_s += _RUNS_PAUSE_S
+
     def _made(self) -> Mapping[str, FileFacts]:
         """By URI, of every file that was fed: what is not there is not missing."""
-        facts = self._fed.facts
+        facts = known_facts(self._fed, self._plan, self._settings, self._journal.date)
         return {
             s3_uri(self._plan.bucket, file.key): facts[file.unique]
             for file in self._plan.files
