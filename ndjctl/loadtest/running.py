@@ -78,17 +78,26 @@ def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, An
 
 
 def _carry_on(world: World, journal: Journal, test: _Test, keep: bool) -> dict[str, Any]:
-    if not journal.has(FOLLOWED):
-        test.feed_and_follow()
-    if not journal.has(PROVEN):
-        test.prove()
-    if not journal.has(REPORTED):
-        test.report()
+    stages = ((FOLLOWED, test.feed_and_follow), (PROVEN, test.prove), (REPORTED, test.report))
+    for stage, do in stages:
+        if not journal.has(stage):
+            _timed(world, journal, stage, do)
     if not journal.has(CLEANED):
         journal.note("kept", keep)
         if not keep:
-            test.clean()
-    return report_of(journal, judged(journal), world.version)
+            _timed(world, journal, CLEANED, test.clean)
+    report = report_of(journal, judged(journal), world.version)
+    world.keep_report(report)
+    return report
+
+
+def _timed(world: World, journal: Journal, stage: str, do: Callable[[], None]) -> None:
+    """Notes how long it took, in all processes that worked on it, but for what a killed one did."""
+    begun = world.clock()
+    do()
+    seconds = dict(journal.noted("stage_seconds", {}))
+    seconds[stage] = round(seconds.get(stage, 0.0) + world.clock() - begun, 3)
+    journal.note("stage_seconds", seconds)
 
 
 class _Test:
