@@ -175,6 +175,7 @@ def list_(invocation: Invocation) -> None:
     Those of colleagues too, because reports are kept in the manifest bucket; and those on this machine that are not
     finished.
     """
+    from ndjctl.cli.loadtesting import home_of
     from ndjctl.loadtest.journal import unfinished
     from ndjctl.loadtest.results import Results
     from ndjctl.output.loadtest_lists import tests_view
@@ -182,7 +183,7 @@ def list_(invocation: Invocation) -> None:
     cloud = invocation.cloud
     with told_when_not_deployed(invocation):
         results = Results(cloud.client("s3"), cloud.names)
-        open_ = unfinished(invocation.data_dir / "loadtests" / invocation.env)
+        open_ = unfinished(home_of(invocation))
         compare_ = invocation.typed("loadtest", "compare")
         resume = invocation.typed("loadtest", "--resume")
         invocation.out.stream(tests_view(invocation.env, open_, results.all(), compare_, resume))

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 
 def home_of(invocation: Invocation) -> Path:
-    """The folder of the environment's tests on this machine."""
-    return invocation.data_dir / "loadtests" / invocation.env
+    """The folder of the environment's tests on this machine; an environment with other names has another."""
+    suffix = invocation.loaded.profile.suffix
+    return invocation.data_dir / "loadtests" / (f"{invocation.env}-{suffix}" if suffix else invocation.env)
 
 
 def go_on(invocation: Invocation, test_id: str, keep: bool) -> None:
@@ -197,6 +198,7 @@ def _planned(
 
 def _carry_out(invocation: Invocation, journal: Journal, keep: bool) -> None:
     """Does what is left of the test and shows the verdict."""
+    from ndjctl.loadtest.journal import PLANNED
     from ndjctl.loadtest.running import carry_on
     from ndjctl.loadtest.verdict import PASS
     from ndjctl.output.loadtest import verdict_view
@@ -204,7 +206,12 @@ def _carry_out(invocation: Invocation, journal: Journal, keep: bool) -> None:
 
     resume = invocation.typed("loadtest", "--resume", journal.test_id)
     invocation.interrupted_note = f"Interrupted: nothing is lost; to go on: {resume}"
-    settings = journal.settings
+    settings, bucket = journal.settings, journal.of(PLANNED)["feed"]["bucket"]
+    if bucket != invocation.cloud.names.input_bucket:
+        raise UsageError(
+            f"The load test {journal.test_id} feeds {bucket}, and this environment has "
+            f"{invocation.cloud.names.input_bucket}: use the account and the settings that it was begun with."
+        )
     with load_progress(settings.files, settings.unique_files * settings.file_size_bytes) as reporter:
         report = carry_on(_world(invocation, journal, reporter), journal, keep)
     paths = page_paths(journal)

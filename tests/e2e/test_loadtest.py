@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from ndjctl.aws import Cloud
-from ndjctl.contracts import part_prefix
 from tests.e2e.conftest import Finished, Tool
 
 pytestmark = pytest.mark.e2e
@@ -66,7 +65,7 @@ def test_a_phase_passes_and_leaves_nothing_behind(tool: Tool, embedded: Cloud) -
 
 def _killed_at(tool: Tool, stage: str) -> str:
     """kill -9 as soon as the stage is written down (or feeding has begun); the test's id."""
-    home = tool.data_dir / "loadtests" / "local"
+    home = tool.data_dir / "loadtests" / f"local-{tool.suffix}"
     before = set(home.glob("2*"))
     command = [sys.executable, "-m", "ndjctl", *SMALL, "--set", f"suffix={tool.suffix}"]
     process = subprocess.Popen(
@@ -118,7 +117,7 @@ def test_a_part_that_is_there_twice_is_found(tool: Tool, embedded: Cloud) -> Non
         embedded.names.output_bucket,
         f"{test_id[:4]}-{test_id[4:6]}-{test_id[6:8]}",
     )
-    (part,) = s3.list_objects_v2(Bucket=bucket, Prefix=part_prefix(date, ""))["Contents"]
+    (part,) = s3.list_objects_v2(Bucket=bucket, Prefix=f"parquet/{date}/")["Contents"]
     twin = part["Key"].replace("-00000.parquet", "-00001.parquet")
     s3.copy_object(Bucket=bucket, Key=twin, CopySource={"Bucket": bucket, "Key": part["Key"]})
     done = _load(tool, "loadtest", "--resume", test_id, "--json")
