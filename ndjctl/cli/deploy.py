@@ -23,6 +23,7 @@ from ndjctl.cli.deploying import (
     target_of_profile,
 )
 from ndjctl.cli.invocation import Invocation, command, typed_plain
+from ndjctl.cli.loadtesting import tell_passed_phases
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def deploy(
         planned = make_plan(invocation, target, aws)
         check_same(saved, planned, aws.account_id)
         words = ("deploy", "--plan", str(plan_file))
+    tell_passed_phases(invocation, target)
     carry_out(invocation, target, aws, planned, agreed, yes=yes, shows_plan=False, words=words)
 
 

@@ -18,6 +18,7 @@ from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.errors import EXIT_FAILED, UsageError, WorkFailed
 
 if TYPE_CHECKING:
+    from ndjctl.deploy.deployment import Target
     from ndjctl.loadtest.journal import Journal
     from ndjctl.loadtest.model import LoadSettings
     from ndjctl.loadtest.running import Reporter, World
@@ -126,12 +127,25 @@ def _interrupted(invocation: Invocation, settings: LoadSettings) -> Journal | No
     return None
 
 
-def configuration_of(invocation: Invocation) -> str:
-    """The hash of the profile's configuration with the code of this version."""
+def configuration_of(target: Target) -> str:
+    """The hash of a profile's configuration with its code."""
     from ndjctl.loadtest.configuration import configuration_hash
 
-    target = target_of_profile(invocation)
     return configuration_hash(target.profile, target.code.function.digest + target.code.job.digest)
+
+
+def tell_passed_phases(invocation: Invocation, target: Target) -> None:
+    """Says on stderr which phases were passed with the configuration that is about to be deployed, where the
+    environment is a protected one."""
+    from ndjctl.loadtest.results import Results, passed, told_phases
+    from ndjctl.reading import attempt
+
+    if not target.profile.asks_for_its_name:
+        return
+    cloud, configuration = invocation.cloud, configuration_of(target)
+    found = attempt(lambda: passed(Results(cloud.client("s3"), cloud.names).all(), configuration), invocation.env)
+    told = told_phases(found.value or {}) if found.was_read or found.why == "absent" else found.sentence
+    invocation.out.note(f"load tests of this configuration ({configuration}): {told}")
 
 
 def _planned(
@@ -154,11 +168,10 @@ def _planned(
     from ndjctl.tune.model import Quotas
 
     cloud, profile = invocation.cloud, invocation.loaded.profile
-    pending = [
-        step.resource.id for step in make_plan(invocation, target_of_profile(invocation), aws_of(invocation)).pending
-    ]
+    target = target_of_profile(invocation)
+    pending = [step.resource.id for step in make_plan(invocation, target, aws_of(invocation)).pending]
     with told_when_not_deployed(invocation), spinner("looking whether the environment is fit for it"):
-        configuration = configuration_of(invocation)
+        configuration = configuration_of(target)
         latest = SchemaStore(cloud.client("s3"), cloud.names.manifest_bucket, profile.job.dataset, now).versions()
         before = read_before(cloud.client, cloud.names, pending, latest[-1] if latest else 0)
         facts = ask_account(cloud.client, profile, cloud.names.function)

@@ -99,6 +99,19 @@ def is_allowed(phase: int, file_size_bytes: int, share: float, done: Mapping[int
     return int(settings["file_size_bytes"]) >= file_size_bytes and had >= min(share, 1.0) * (1 - 1e-9)
 
 
+def told_phases(done: Mapping[int, Report]) -> str:
+    """One sentence's worth: which phases were passed, how large, and which were not. done: of passed()."""
+    told = [
+        f"phase {phase} ({int(report['settings']['files']):,} files of {int(report['settings']['file_size_bytes']):,} "
+        f"bytes, {report['id']})"
+        for phase, report in sorted(done.items())
+    ]
+    missing = [str(phase) for phase in PHASES if phase not in done]
+    if not told:
+        return "no phase was passed"
+    return f"passed: {', '.join(told)}" + (f"; not passed: phase {', '.join(missing)}" if missing else "")
+
+
 COMPARED: tuple[tuple[str, str, Callable[[Report], Any]], ...] = (
     ("verdict", "", lambda report: report["verdict"]),
     ("phase", "", lambda report: report["phase"]),

@@ -77,7 +77,8 @@ def bars(
     if high <= low:
         low, high = low - 0.5, low + 0.5
         bins = [(low, high, bins[0][2])]
-    axes = _Axes(high, max(count for *_, count in bins), x_from=low)
+    room = 1.3 if marks else 1.0  # for their names
+    axes = _Axes(high, room * max(count for *_, count in bins), x_from=low)
     drawn = [axes.frame(x_unit, y_unit)]
     for begin, end, count in bins:
         x, width = axes.x(begin), max(axes.x(end) - axes.x(begin) - 1, 1)
@@ -148,14 +149,14 @@ class _Axes:
         return "".join(drawn)
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
+def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Round numbers from low to high, at most some more than `about`, at least one."""
     span = high - low
     if span <= 0:
         return [low]
     rough = span / about
     power = 10.0 ** floor(log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9))
     first = -(-low // step)
     found = []
     count = 0

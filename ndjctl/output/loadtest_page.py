@@ -45,7 +45,7 @@ def _head(report: Mapping[str, Any]) -> str:
     smaller = "" if settings["files"] >= PHASES[report["phase"]] else f" of its {PHASES[report['phase']]:,}"
     told = (
         f"Phase {report['phase']} in {report['env']}: {settings['files']:,}{smaller} files of {each}, {total} in all. "
-        f"Begun {report['begun_at'] or '-'}."
+        f"Begun {str(report['begun_at'] or '-')[:16].replace('T', ' ')} UTC."
     )
     kind = "pass" if verdict == PASS else "fail"
     return (
@@ -95,11 +95,11 @@ def _charts(report: Mapping[str, Any]) -> str:
         ("Upload to Parquet", bars([tuple(each) for each in series["latency_s"]], unit, "files", marks), []),
         ("Throughput", lines([Series("input", "c2", _points(series["mb_per_s"]))], unit, "MB/s", area=True), []),
         (
-            "Runs of the job at once",
+            "Runs of the job under way",
             lines([Series("runs", "c3", _points(series["runs_at_once"]))], unit, "runs", steps=True, area=True),
             [],
         ),
-        ("Cost so far, by the job's runs", lines(usd, unit, "USD", area=True), []),
+        ("Cost so far of the runs", lines(usd, unit, "USD", area=True), []),
         ("Files fed", lines([Series("fed", "c4", [(e["at_s"], e["fed"]) for e in samples])], unit, "files"), []),
     ]
     inside = "".join(
