@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,6 +80,10 @@ def loadtest(
     keep: Annotated[bool, typer.Option("--keep", help="Leave files and Parquet in place; --resume ID cleans up.")] = (
         False
     ),
+    chaos: Annotated[
+        bool,
+        typer.Option("--chaos", help="With planted faults, on the embedded cloud only; it has to pass all the same."),
+    ] = False,
     yes: YesOption = False,
 ) -> None:
     """Put files of known content through the pipeline, prove every row, judge speed and cost, and clean up.
@@ -114,7 +119,14 @@ def loadtest(
         max_failed_share=max_failed,
         max_cost_usd=max_cost,
     )
-    settings = _settings(phase, files, scale, file_size, unique, bad_lines, shape, seed, rate, thresholds)
+    if chaos and invocation.loaded.profile.cloud != "embedded":
+        raise UsageError(
+            f"--chaos kills runs and functions and loses events: it is for the embedded cloud only, and "
+            f"{invocation.env} is not one."
+        )
+    settings = replace(
+        _settings(phase, files, scale, file_size, unique, bad_lines, shape, seed, rate, thresholds), chaos=chaos
+    )
     prepared(invocation, settings, force=force, keep=keep, yes=yes)
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ndjctl.loadtest.verdict import Check
 
 
+_CHAOS_EVENT_LIMIT_S = 50.0
+"""Longer than the events of a killed invocation stay away, see ndjctl.loadtest.chaos; then the test enters them."""
+
+
 def home_of(invocation: Invocation) -> Path:
     """The folder of the environment's tests on this machine; an environment with other names has another."""
     suffix = invocation.loaded.profile.suffix
@@ -180,9 +184,8 @@ def _planned(
         measured = attempt(
             lambda: measure(cloud.client("glue"), cloud.client("dynamodb"), cloud.names, time.sleep), invocation.env
         )
-    allowed = force or is_allowed(
-        settings.phase, settings.file_size_bytes, settings.files / PHASES[settings.phase], done
-    )
+    share = settings.files / PHASES[settings.phase]
+    allowed = None if force else is_allowed(settings.phase, settings.file_size_bytes, share, done)
     checks = check_before(before, profile, settings, advise(profile, facts, None, now().date()), allowed)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
     expected = expect(profile, settings, rate_for(profile, measured.value), quotas, dpu_price(profile.region))
@@ -243,9 +246,11 @@ def _world(invocation: Invocation, journal: Journal, reporter: Reporter) -> Worl
     import json
     from datetime import datetime, timezone
 
+    from ndjctl.loadtest.following import EVENT_LIMIT_S
     from ndjctl.loadtest.journal import PAGE_FILE, REPORT_FILE, write_whole
     from ndjctl.loadtest.running import World
     from ndjctl.output.loadtest_page import page
+    from ndjctl.providers import killer_of
 
     cloud, profile = invocation.cloud, invocation.loaded.profile
 
@@ -265,4 +270,8 @@ def _world(invocation: Invocation, journal: Journal, reporter: Reporter) -> Worl
         version=__version__,
         reporter=reporter,
         keep_report=keep_report,
+        killer=killer_of(profile, invocation.data_dir),
+        reserved=profile.function.reserved_concurrency,
+        visibility_s=profile.visibility_s,
+        event_limit_s=_CHAOS_EVENT_LIMIT_S if journal.settings.chaos else EVENT_LIMIT_S,
     )

@@ -58,15 +58,15 @@ def read_before(
 
 
 def check_before(
-    before: Before, profile: Profile, settings: LoadSettings, findings: Sequence[Finding], is_allowed: bool
+    before: Before, profile: Profile, settings: LoadSettings, findings: Sequence[Finding], is_passed: bool | None
 ) -> list[Check]:
-    """findings: of the settings against the account. is_allowed: the phase before was passed with this configuration,
-    or that is not asked for."""
-    return list(_checks(before, profile, settings, findings, is_allowed))
+    """findings: of the settings against the account. is_passed: whether the phase before was, with this configuration;
+    None where that is not asked for."""
+    return list(_checks(before, profile, settings, findings, is_passed))
 
 
 def _checks(
-    before: Before, profile: Profile, settings: LoadSettings, findings: Sequence[Finding], is_allowed: bool
+    before: Before, profile: Profile, settings: LoadSettings, findings: Sequence[Finding], is_passed: bool | None
 ) -> Iterator[Check]:
     changes = before.pending_changes
     told = f"{len(changes):,} resources are not as the profile says, the first {changes[0]}" if changes else "deployed"
@@ -79,9 +79,12 @@ def _checks(
     yield Check("size", verdict is None, told)
     errors = [finding for finding in findings if finding.severity == "error"]
     yield Check("quotas", not errors, errors[0].sentence if errors else "settings and quotas agree")
-    if settings.phase > min(PHASES):
-        told = f"phase {settings.phase - 1} {'was' if is_allowed else 'was not'} passed with this configuration"
-        yield Check("phase", is_allowed, told)
+    if settings.phase > min(PHASES) and is_passed is not None:
+        told = (
+            f"phase {settings.phase - 1} {'was' if is_passed else 'was not'} passed with this configuration, and files "
+            f"as large"
+        )
+        yield Check("phase", is_passed, told)
 
 
 def check_budget(estimated_usd: float | None, max_cost_usd: float | None) -> Check | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ndjctl.contracts import Names, iso_utc, parse_iso_utc, s3_uri
@@ -12,6 +12,7 @@ from ndjctl.feeding.deleting import delete_all
 from ndjctl.feeding.journal import Journal as FeedJournal
 from ndjctl.feeding.plan import FeedLimits
 from ndjctl.generate.record import FileFacts
+from ndjctl.loadtest.chaos import Chaos, Killer
 from ndjctl.loadtest.cleaning import Cleaned, Place, clean
 from ndjctl.loadtest.feeder import Feeder, feed_plan_of, known_facts, marker_of
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
@@ -31,10 +32,17 @@ from ndjctl.loadtest.observing import RunFacts, SeenFile, messages, read_files, 
 from ndjctl.loadtest.proving import prove
 from ndjctl.loadtest.reporting import judged, report_of
 from ndjctl.loadtest.results import Results
+from ndjctl.reconcile.check import Places
+from ndjctl.reconcile.events import send_events
+from ndjctl.reconcile.missed import find_missed
+from ndjctl.reconcile.spool import Spool
+from ndjctl.reconcile.verdicts import Clock
 from ndjctl.sweeping import invoke_sweep
 
 _LEAST_DEADLINE_S = 900.0
 _LEAST_SETTLE_S = 600.0
+_BACKFILL_GRACE = timedelta(seconds=5)
+"""An event is looked for after nothing has come for long: what is younger than this is another's."""
 _RUNS_END_S, _RUNS_PAUSE_S = 180.0, 2.0
 """How long runs may go on after the last of their files is at rest, before they are told as they are."""
 
@@ -53,7 +61,9 @@ class Reporter(Protocol):
 class World:
     """The environment that a test runs in. client: by service name. now: UTC. clock: seconds, monotonic. sleep:
     seconds. version: of the tool. limits: of requests, smaller in tests. event_limit_s: after which an event is lost.
-    keep_report(): puts a report into the test's folder, in every form that people read."""
+    keep_report(): puts a report into the test's folder, in every form that people read.
+    killer: what kills processes of it, None where nothing may. reserved, visibility_s: of the function and the queue as
+    they are deployed; chaos puts them back."""
 
     client: Callable[[str], Any]
     names: Names
@@ -66,6 +76,9 @@ class World:
     version: str
     reporter: Reporter
     keep_report: Callable[[dict[str, Any]], None]
+    killer: Killer | None = None
+    reserved: int = 1
+    visibility_s: int = 30
     limits: FeedLimits = field(default_factory=FeedLimits)
     event_limit_s: float = 90.0
 
@@ -98,6 +111,13 @@ def _timed(world: World, journal: Journal, stage: str, do: Callable[[], None]) -
     seconds = dict(journal.noted("stage_seconds", {}))
     seconds[stage] = round(seconds.get(stage, 0.0) + world.clock() - begun, 3)
     journal.note("stage_seconds", seconds)
+
+
+class _Silent:
+    """A reporter of a search that nobody watches."""
+
+    def phase(self, name: str) -> None: ...
+    def done(self, count: int) -> None: ...
 
 
 class _Test:
@@ -145,7 +165,10 @@ class _Test:
             journal.add_sample(sample.to_dict())
             samples.append(sample)
             world.reporter.sample(sample, self._settings.files, remaining_s(samples, self._settings.files))
+            if chaos is not None:
+                chaos.step(sample, feeding.is_over)
 
+        chaos = self._chaos()
         eyes = Eyes(
             look=self._look,
             fed=lambda: feeding.count,
@@ -156,15 +179,54 @@ class _Test:
             begun_at=self._begun_at,
             now=world.now,
             sleep=world.sleep,
+            enter_unseen=None if chaos is None else self._backfill,
         )
+        if chaos is not None:
+            chaos.begin()
         feeding.start()
         try:
             followed = follow(eyes, self._limits())
         finally:
             feeding.end()
+            if chaos is not None:
+                chaos.end()
         if not journal.has(FED):
             self._end_feeding(feeding)
         journal.done(FOLLOWED, self._followed(followed))
+
+    def _chaos(self) -> Chaos | None:
+        world = self._world
+        if not self._settings.chaos or world.killer is None:
+            return None
+        keys = [file.key for file in self._plan.files]
+        return Chaos(
+            world.client,
+            world.names,
+            world.killer,
+            self._journal,
+            keys,
+            self._settings.seed,
+            world.reserved,
+            world.visibility_s,
+            world.sleep,
+        )
+
+    def _backfill(self) -> int:
+        """Enters objects of the test whose events were lost, as `ndjctl backfill --prefix` does; how many."""
+        world = self._world
+        places = Places(world.client, world.names, world.sleep)
+        with Spool() as spool:
+            find_missed(places, None, self._prefix, Clock(world.now(), _BACKFILL_GRACE), spool, _Silent())
+            return send_events(
+                world.client("sqs"),
+                world.names.queue,
+                world.region,
+                (listed for listed, _ in spool.entries()),
+                rate_per_s=None,
+                clock=world.clock,
+                sleep=world.sleep,
+                report=lambda _count: None,
+            )
 
     def _end_feeding(self, feeding: Feeder) -> None:
         self._journal.done(FED, {"files": feeding.count, "ended_at": iso_utc(self._world.now())})
@@ -183,6 +245,7 @@ class _Test:
             "counts": dict(followed.counts),
             "stopped": followed.stopped,
             "lost_events": followed.lost_events,
+            "faults": self._journal.noted("faults", []),
             "first_unseen": unseen,
             "ended_at": iso_utc(self._world.now()),
         }

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ndjctl.contracts import leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
+from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
@@ -182,7 +183,7 @@ def test_a_test_wants_an_environment_that_is_fit_for_it(prod: Profile) -> None:
     fit = Before((), 0, 0, 0, 0, 0)
     settings = replace(SETTINGS, phase=2, file_size_bytes=3_500_000_000)
 
-    def refused(before: Before, settings: LoadSettings, is_passed: bool = True) -> list[str]:
+    def refused(before: Before, settings: LoadSettings, is_passed: bool | None = True) -> list[str]:
         return [check.name for check in check_before(before, prod, settings, [], is_passed) if not check.ok]
 
     assert refused(fit, settings) == []
@@ -193,6 +194,7 @@ def test_a_test_wants_an_environment_that_is_fit_for_it(prod: Profile) -> None:
     assert refused(fit, replace(settings, file_size_bytes=1_000)) == ["size"]
     assert refused(fit, settings, is_passed=False) == ["phase"]
     assert refused(fit, replace(settings, phase=1), is_passed=False) == []
+    assert refused(fit, settings, is_passed=None) == [], "--force"
 
 
 def test_a_budget_is_kept_before_anything_is_paid() -> None:
@@ -201,6 +203,19 @@ def test_a_budget_is_kept_before_anything_is_paid() -> None:
     assert over is not None and not over.ok and "$2.00" in over.sentence
     assert within is not None and within.ok
     assert unknown is not None and not unknown.ok
+
+
+# ------------------------------------------------------------------------------------------------ chaos
+
+
+@given(st.integers(0, 2**64), st.integers(1, 300))
+def test_the_faults_are_fixed_by_the_seed(seed: int, files: int) -> None:
+    planned = schedule(seed, files)
+    assert planned == schedule(seed, files)
+    assert sorted(planned.order) == list(range(files))
+    hit = (planned.lost, planned.twice, planned.late)
+    assert sum(map(len, hit)) == len(frozenset().union(*hit)), "none is hit twice: what is lost is lost"
+    assert planned.lost and frozenset().union(*hit, planned.overwritten) <= set(range(files))
 
 
 # ------------------------------------------------------------------------------------------------ following
