@@ -20,6 +20,7 @@ from ndjctl.cli import (
     explain,
     export,
     files,
+    generate,
     history,
     loadtest,
     local,
@@ -65,6 +66,7 @@ deploy.register(app)
 history.register(app)
 destroy.register(app)
 convert.register(app)
+generate.register(app)
 doctor.register(app)
 explain.register(app)
 files.register(app)

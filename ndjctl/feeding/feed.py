@@ -118,6 +118,7 @@ class _Feeding:
                 copying.shutdown(wait=False, cancel_futures=True)
                 raise
         self._know_all()
+        self._check_sizes()
         return dict(self._journal.facts)
 
     def _missing(self) -> list[PlannedFile]:
@@ -158,20 +159,12 @@ class _Feeding:
     def _upload(self, file: PlannedFile) -> Fed:
         content = self._content(file.unique)
         fed = self._objects.upload(file, content, self._progress.sent)
-        facts = content.facts
-        if facts is None or facts.size_bytes != fed.size_bytes:
-            raise WorkFailed(
-                f"{s3_uri(self._plan.bucket, file.key)} has {fed.size_bytes} bytes, which is not what was sent."
-            )
-        self._journal.add_facts(facts)
+        assert content.facts is not None  # noqa: S101 - for the type checker
+        self._journal.add_facts(content.facts)
         return fed
 
     def _copy(self, file: PlannedFile) -> Fed:
-        source = self._journal.fed[self._plan.files[file.unique].key]
-        fed = self._objects.copy(file, source)
-        if fed.size_bytes != source.size_bytes:
-            raise WorkFailed(f"{s3_uri(self._plan.bucket, file.key)} is not a whole copy of {source.key}.")
-        return fed
+        return self._objects.copy(file, self._journal.fed[self._plan.files[file.unique].key])
 
     def _raise_first(self, futures: list[Future[None]]) -> None:
         for future in futures:
@@ -188,6 +181,16 @@ class _Feeding:
                     return
             if content.facts is not None:
                 self._journal.add_facts(content.facts)
+
+    def _check_sizes(self) -> None:
+        for file in self._plan.files:
+            fed, facts = self._journal.fed.get(file.key), self._journal.facts.get(file.unique)
+            if fed is not None and facts is not None and fed.size_bytes != facts.size_bytes:
+                uri = s3_uri(self._plan.bucket, file.key)
+                raise WorkFailed(
+                    f"{uri} has {fed.size_bytes:,} bytes, and its content {facts.size_bytes:,}: delete it, and run the "
+                    f"command again."
+                )
 
 
 def _is_known(fed: Fed | None, etag: str) -> bool:

@@ -23,7 +23,8 @@ JOURNAL_VERSION = 1
 
 @dataclass(frozen=True)
 class Fed:
-    """An object that is there. etag: without quotes. last_modified: as S3 tells it, UTC. is_copy: made on the server."""
+    """An object that is there. etag: without quotes. last_modified: as S3 tells it, in UTC. is_copy: made on the server
+    from another one."""
 
     key: str
     size_bytes: int

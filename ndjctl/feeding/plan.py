@@ -26,6 +26,12 @@ retrievals', 2025-06). A multipart upload is one request to begin, one for each 
 aborting cost nothing; data into S3 and between buckets of a region costs nothing."""
 
 
+USD_PER_GIB_MONTH = 0.023
+"""S3 Standard, the first 50 TB a month, us-east-1 (Amazon S3 pricing page, 'Storage', 2025-06)."""
+
+_DAYS_OF_A_MONTH = 30
+
+
 @dataclass(frozen=True)
 class FeedLimits:
     """Sizes in bytes from which and in which parts are used; smaller ones for tests."""
@@ -91,6 +97,11 @@ class FeedPlan:
         """Of the requests that make the objects."""
         return (self.upload_requests + self.copy_requests) * USD_PER_1000_REQUESTS / 1000
 
+    @property
+    def storage_usd_per_day(self) -> float:
+        """Of the objects, while they are there."""
+        return (self.uploaded_bytes + self.copied_bytes) / 2**30 * USD_PER_GIB_MONTH / _DAYS_OF_A_MONTH
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "bucket": self.bucket,
@@ -103,6 +114,7 @@ class FeedPlan:
             "copy_requests": self.copy_requests,
             "requests": self.upload_requests + self.copy_requests,
             "cost_usd": round(self.cost_usd, 6),
+            "storage_usd_per_day": round(self.storage_usd_per_day, 6),
         }
 
 

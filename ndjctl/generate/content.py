@@ -49,14 +49,16 @@ class Generator:
         self._columns = sorted(set(self.slots))
         names = {name.lower() for base in self.shape.bases for name in base}
         self.spoiler = Spoiler(fresh("spoiled", names), recipe.huge_lines, recipe.max_line_bytes)
-        sizes = [len(line) for line in self._sample()]
+        sizes = [len(line) for line in self.sample()]
         self.mean_line_bytes = sum(sizes) / len(sizes)
         self.longest_line_bytes = max(sizes)
         self.block_lines = max(1, min(len(self.templates), int(BLOCK_BYTES / self.mean_line_bytes)))
         self._texts: dict[int, bytes] = {}
         self._variants: dict[tuple[int, int], tuple[bytes, tuple[int, ...]]] = {}
         self.bad = _fixed(recipe.bad, self._least_lines(), "bad lines")
-        good = self._least_lines() - (self.bad.count or 0)
+        least = self._least_lines()
+        # A share is met as well as whole lines can: one more than it, at most.
+        good = least - (self.bad.count or (int(least * self.bad.share) + 1 if self.bad.share else 0))
         self.drift = _fixed(recipe.drift, good, "drifted records", _LARGEST_DRIFT)
         _check(self)
 
@@ -108,8 +110,8 @@ class Generator:
             args[position::width] = filled[at]
         return args
 
-    def _sample(self) -> Iterator[bytes]:
-        """A line of every base."""
+    def sample(self) -> Iterator[bytes]:
+        """A good line of every base."""
         count = len(self.templates)
         args = self.args(Stretch(1, 0, count, 0, mixed(self.recipe.seed)))
         width = len(self.slots)

@@ -20,7 +20,7 @@ OTHER_TYPE = "other type"
 @dataclass(frozen=True, order=True)
 class DriftedPlace:
     """pointer: RFC 6901 of the value in its record, no list on the way. kind: NEW_FIELD or OTHER_TYPE. expected: kind
-    of the column ("int64", "struct" ...), empty for a new field. found: JSON type of the value ("string", "object" ...).
+    of the column ("int64", "struct" ...), empty for a new field. found: JSON type of the value ("string" ...).
 
     A value of OTHER_TYPE is rescued whatever the sample of the files shows and whatever `on_drift` says (but `fail`).
     One of NEW_FIELD is rescued, or has a column of its own under `add`: it is in one of the two places.

@@ -29,10 +29,14 @@ def phrase(mix: Mix, words: int) -> str:
 
 def decimal(mix: Mix, digits: int, fraction: int) -> Decimal:
     """Up to `digits` before the point and `fraction` (at least 1) behind it, of which the last is no zero."""
-    last = 1 + mix.below(9)
-    behind = "".join(str(mix.below(10)) for _ in range(fraction - 1))
+    behind = mix.below(9 * 10 ** (fraction - 1))
     sign = "-" if mix.one_in(16) else ""
-    return Decimal(f"{sign}{mix.log_uniform(10**digits)}.{behind}{last}")
+    before = mix.log_uniform(10**digits)
+    return Decimal(f"{sign}{before}.{_last_no_zero(behind, fraction)}")
+
+
+def _last_no_zero(number: int, digits: int) -> str:
+    return f"{number // 9 * 10 + number % 9 + 1:0{digits}d}"
 
 
 def integers(mix: Mix, limit: int) -> Pool:

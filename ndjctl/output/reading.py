@@ -15,6 +15,8 @@ _PHASES = {
     "sample": "looking at a sample",
     "observe": "reading",
     "convert": "converting",
+    "generate": "generating",
+    "upload": "filling the bucket",
     "publish": "making it visible",
 }
 

@@ -46,6 +46,10 @@ STORY = [
     ("loadtest list", 2),
     ("loadtest compare a b", 2),
     ("loadtest --phase 1", 2),
+    ("generate", 2),  # where to?
+    ("generate --records 5 -o made", 0),
+    ("generate --records 5 --upload --yes", 2),
+    ("generate --records 5 --upload --dry-run", 0),
     ("plan", 0),
     ("history", 0),
     ("rollback", 2),
@@ -111,6 +115,8 @@ STORY = [
     ("loadtest --phase 1 --files 2 --file-size 50KB", 0),  # only looks
     ("loadtest --phase 2 --files 2 --file-size 50KB", 1),  # after phase 1
     ("loadtest --resume 2026", 2),
+    ("generate --records 5 --upload", 0),  # only looks
+    ("generate --records 5 --files 2 --unique 1 --upload --yes", 0),
     ("local status", 0),
     ("local stop", 0),
     ("local stop", 0),
