@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -20,7 +21,9 @@ app = typer.Typer()
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
+SHAPES = ("events", "flat", "wide", "tweets")
+PATTERNS = ("steady", "burst", "ramp", "day")
+T = TypeVar("T")
 _UNIQUE_FILES = 4
 _MOST_UNIQUE_BYTES = 20_000_000_000
 
@@ -46,13 +49,20 @@ def loadtest(
         typer.Option("--unique", help="Files that are made and uploaded; the rest are server-side copies.", min=1),
     ] = None,
     bad_lines: Annotated[
-        int, typer.Option("--bad-lines", help="Broken lines in each file, of every kind in turn.", min=0)
-    ] = 5,
+        str,
+        typer.Option("--bad-lines", help="Broken lines of every kind in turn: 10 of each file, or 0.1%.", metavar="N"),
+    ] = "10",
+    drift: Annotated[
+        str, typer.Option("--drift", help="Records off the schema: 10 of each file, or 0.1%.", metavar="N")
+    ] = "0",
     shape: Annotated[str, typer.Option("--shape", help="Of the records: events, flat, wide or tweets.")] = "events",
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same bytes.", min=0)] = 1,
     rate: Annotated[
-        float | None, typer.Option("--rate", help="Files fed a second; else as fast as they go.", metavar="N", min=0.01)
+        str | None, typer.Option("--rate", help="Files fed: 11/s, 7000/h; else as fast as they go.", metavar="RATE")
     ] = None,
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="Of the rate over time: steady, burst, ramp or day.", metavar="NAME")
+    ] = "steady",
     max_cost: Annotated[
         float | None, typer.Option("--max-cost", help="The budget in USD: what is estimated above it does not start.")
     ] = None,
@@ -125,7 +135,13 @@ def loadtest(
             f"{invocation.env} is not one."
         )
     settings = replace(
-        _settings(phase, files, scale, file_size, unique, bad_lines, shape, seed, rate, thresholds), chaos=chaos
+        _settings(phase, files, scale, file_size, unique, seed, thresholds),
+        shape=_one_of("--shape", shape, SHAPES),
+        bad_lines=_amount("--bad-lines", bad_lines),
+        drift=_amount("--drift", drift),
+        rate_per_s=_rate(rate, pattern),
+        pattern=_one_of("--pattern", pattern, PATTERNS),
+        chaos=chaos,
     )
     prepared(invocation, settings, force=force, keep=keep, yes=yes)
 
@@ -136,16 +152,14 @@ def _settings(
     scale: float | None,
     file_size: str | None,
     unique: int | None,
-    bad_lines: int,
-    shape: str,
     seed: int,
-    rate: float | None,
     thresholds: Thresholds,
 ) -> LoadSettings:
+    from ndjctl.generate.typed import parse_size
     from ndjctl.loadtest.model import FULL_FILE_BYTES, LoadSettings, files_of
 
     count = files_of(phase, files, scale)
-    size_bytes = FULL_FILE_BYTES if file_size is None else _bytes(file_size)
+    size_bytes = FULL_FILE_BYTES if file_size is None else _typed("--file-size", file_size, parse_size)
     if unique is None:
         unique = max(1, min(_UNIQUE_FILES, _MOST_UNIQUE_BYTES // size_bytes))
     return LoadSettings(
@@ -154,11 +168,37 @@ def _settings(
         file_size_bytes=size_bytes,
         unique_files=min(unique, count),
         seed=seed,
-        shape=shape,
-        bad_lines=bad_lines,
-        rate_per_s=rate,
         thresholds=thresholds,
     )
+
+
+def _typed(option: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}.") from error
+
+
+def _amount(option: str, text: str) -> str:
+    """As it was typed, if it is an amount."""
+    from ndjctl.generate.typed import parse_amount
+
+    _typed(option, text, parse_amount)
+    return text.strip()
+
+
+def _one_of(option: str, text: str, choices: Sequence[str]) -> str:
+    if text not in choices:
+        raise UsageError(f"{option} takes one of {', '.join(choices)}; {text!r} is none of them.")
+    return text
+
+
+def _rate(text: str | None, pattern: str) -> float | None:
+    from ndjctl.generate.typed import parse_rate
+
+    if text is None and pattern in ("burst", "ramp"):
+        raise UsageError(f"--pattern {pattern} needs a --rate: 11/s, 7000/h.")
+    return None if text is None else _typed("--rate", text, parse_rate)
 
 
 def _seconds(text: str | None, option: str) -> float | None:
@@ -168,17 +208,6 @@ def _seconds(text: str | None, option: str) -> float | None:
     if match is None:
         raise UsageError(f"{option} takes a time such as 90s, 30m or 2h; {text!r} is none.")
     return float(match[1]) * _SECONDS[match[2]]
-
-
-def _bytes(text: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
-    size_bytes = 0
-    if match is not None:
-        power = " KMGT".index(match[2].upper() or " ")
-        size_bytes = round(float(match[1]) * (1024 if match[3] else 1000) ** power)
-    if size_bytes < 1:
-        raise UsageError(f"--file-size takes a size such as 200KB, 64MiB or 3.5GB; {text!r} is none.")
-    return size_bytes
 
 
 def list_(invocation: Invocation) -> None:

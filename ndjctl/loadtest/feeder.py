@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ndjctl.feeding.feed import feed
 from ndjctl.feeding.journal import Fed
 from ndjctl.feeding.journal import Journal as FeedJournal
-from ndjctl.feeding.pace import AtOnce, Pace
+from ndjctl.feeding.pace import Pace, pace
 from ndjctl.feeding.plan import FeedLimits, FeedPlan, plan_feed
 from ndjctl.generate.content import Generator
-from ndjctl.generate.recipe import Amount, Recipe
+from ndjctl.generate.recipe import Recipe
 from ndjctl.generate.record import FileFacts
+from ndjctl.generate.typed import parse_amount
 from ndjctl.loadtest.model import LoadSettings, input_key
 
 
@@ -24,7 +24,8 @@ def recipe_of(settings: LoadSettings, date: str) -> Recipe:
         seed=settings.seed,
         date=date,
         size_bytes=settings.file_size_bytes,
-        bad=Amount(count=settings.bad_lines),
+        bad=parse_amount(settings.bad_lines),
+        drift=parse_amount(settings.drift),
     )
 
 
@@ -59,18 +60,7 @@ def known_facts(journal: FeedJournal, plan: FeedPlan, settings: LoadSettings, da
 
 
 def pace_of(settings: LoadSettings) -> Pace:
-    return _Steady(settings.rate_per_s) if settings.rate_per_s else AtOnce()
-
-
-@dataclass(frozen=True)
-class _Steady:
-    rate_per_s: float
-
-    def due_s(self, number: int) -> float:
-        return number / self.rate_per_s
-
-    def describe(self) -> str:
-        return f"{self.rate_per_s:g} files a second"
+    return pace(settings.pattern, settings.rate_per_s, settings.files)
 
 
 class Feeder:

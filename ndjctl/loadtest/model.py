@@ -43,8 +43,9 @@ class Thresholds:
 @dataclass(frozen=True)
 class LoadSettings:
     """One test. files: of the phase, or what was said instead. file_size_bytes: of each. unique_files: that are made
-    and uploaded; the others are server-side copies of these. seed, shape, bad_lines: of the generator; bad_lines is a
-    number a file. rate_per_s: files fed a second, None as fast as they go. chaos: with planted faults."""
+    and uploaded; the others are server-side copies of these. seed, shape, bad_lines, drift: of the generator; the
+    latter two as they are typed, a number of each file or a share of its lines. pattern, rate_per_s: of feeding, as
+    ndjctl.feeding.pace has them. chaos: with planted faults."""
 
     phase: int
     files: int
@@ -52,7 +53,9 @@ class LoadSettings:
     unique_files: int
     seed: int = 1
     shape: str = "events"
-    bad_lines: int = 0
+    bad_lines: str = "0"
+    drift: str = "0"
+    pattern: str = "steady"
     rate_per_s: float | None = None
     chaos: bool = False
     thresholds: Thresholds = field(default_factory=Thresholds)

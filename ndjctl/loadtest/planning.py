@@ -8,6 +8,7 @@ from typing import Any
 
 from ndjctl.advice.throughput import SWEEP_S
 from ndjctl.contracts import MIB
+from ndjctl.feeding.pace import pace
 from ndjctl.loadtest.model import LoadSettings
 from ndjctl.prices import LEAST_BILLED_S, DpuPrice
 from ndjctl.settings import Profile
@@ -45,7 +46,7 @@ def expect(profile: Profile, settings: LoadSettings, rate: Rate, quotas: Quotas,
     run_s = run_seconds(profile, rate, per_manifest * settings.file_size_bytes / MIB)
     allowed, limited_by = concurrency(profile, quotas)
     rounds = ceil(manifests / max(allowed, 1))
-    feed_s = settings.files / settings.rate_per_s if settings.rate_per_s else 0.0
+    feed_s = pace(settings.pattern, settings.rate_per_s, settings.files).due_s(settings.files - 1)
     share = rate.used_share if profile.job.auto_scaling else 1.0
     dpu_hours = manifests * max(run_s, LEAST_BILLED_S) / 3600 * profile.job.dpus * share
     # Runs begin while files are still fed: what is left after the last of them is a round at most, if they keep up.

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from ndjctl.contracts import Names, bad_lines_prefix, part_prefix, s3_uri
 from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.verdict import Proof
+from ndjctl.objects import StoredObject
+from ndjctl.proof import Evidence, take_part
 from ndjctl.quarantine.lines import facts_of, line_heads
-from ndjctl.reconcile.parts import read_part
+from ndjctl.reconcile.parts import Content, read_part
 from ndjctl.reconcile.streams import Listed, list_bucket, ordered_map
 
 READERS = 8
@@ -34,6 +36,7 @@ class _Found:
     bad_lines: Counter[tuple[str, str]] = field(default_factory=Counter)
     parts: int = 0
     parquet_bytes: int = 0
+    rescued: int = 0
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -50,7 +53,13 @@ def prove(
     found = _Found()
     with ThreadPoolExecutor(READERS, thread_name_prefix="proving") as pool:
         parts = _since(s3, names.output_bucket, _folder(part_prefix(date, "")), since)
-        for content in ordered_map(pool, lambda listed: read_part(s3, listed), parts, _WINDOW):
+        has_drift = any(facts.drifted_records for facts in made.values())
+
+        def read(listed: Listed) -> tuple[Content, Counter[str]]:
+            return _read_both(s3, listed) if has_drift else (read_part(s3, listed), Counter())
+
+        for content, rescued in ordered_map(pool, read, parts, _WINDOW):
+            found.rescued += sum(count for uri, count in rescued.items() if uri in made)
             own = {uri: count for uri, count in content.rows.items() if uri in made}
             found.rows.update(own)
             if own:
@@ -64,7 +73,8 @@ def prove(
         for counts in ordered_map(pool, lambda listed: _reasons(s3, listed, made), lines, _WINDOW):
             found.bad_lines.update(counts)
             tell(1)
-    return compared(made, found.rows, found.bad_lines, found.parts, found.parquet_bytes, found.unreadable)
+    proof = compared(made, found.rows, found.bad_lines, found.parts, found.parquet_bytes, found.unreadable)
+    return replace(proof, rescued_rows=found.rescued)
 
 
 def compared(
@@ -107,12 +117,27 @@ def compared(
         lost=lost,
         duplicated=duplicated,
         files_not_balanced=unbalanced,
+        drifted=sum(each.drifted_records for each in made.values()),
+        surely_rescued=sum(each.surely_rescued for each in made.values()),
         wrong_reasons=wrong,
         parts=parts,
         parquet_bytes=parquet_bytes,
         examples=tuple(examples),
         unreadable=tuple(unreadable),
     )
+
+
+def _read_both(s3: Any, listed: Listed) -> tuple[Content, Counter[str]]:
+    """(rows by source, rows with rescued values by source) of a part, which is read once."""
+    from pyarrow import ArrowException
+
+    evidence = Evidence()
+    try:
+        take_part(s3, listed.bucket, StoredObject(listed.key, listed.size_bytes), evidence)
+    except (ArrowException, KeyError, ValueError) as error:
+        told = " ".join(str(error).split())[:200]
+        return Content(listed, problem=f"it cannot be read as Parquet ({told})"), Counter()
+    return Content(listed, evidence.rows), evidence.rescued_rows
 
 
 def _since(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[Listed]:

@@ -23,8 +23,9 @@ class Check:
 class Proof:
     """What the outputs themselves say against the generator's record. lines_in: by the record. rows_expected and
     bad_lines_expected: the same, apart. lost and duplicated: summed file by file. wrong_reasons: quarantined lines
-    with another reason than the record's. rescued_expected: None where it is not to be judged. stray: objects that hold
-    rows or lines of the test and belong to none of its manifests."""
+    with another reason than the record's. drifted: records off the schema by the record, of which surely_rescued have a
+    value of another type, which is rescued whatever the schema; a new field may have become a column. rescued_rows:
+    with something in `_rescued`. unreadable: parts that could not be read, a sentence each."""
 
     lines_in: int = 0
     rows: int = 0
@@ -35,6 +36,9 @@ class Proof:
     duplicated: int = 0
     files_not_balanced: int = 0
     wrong_reasons: int = 0
+    drifted: int = 0
+    surely_rescued: int = 0
+    rescued_rows: int = 0
     parts: int = 0
     parquet_bytes: int = 0
     examples: tuple[str, ...] = ()
@@ -120,6 +124,13 @@ def _proof(proof: Proof) -> Iterator[Check]:
         told = f"{proof.bad_lines:,} of {proof.bad_lines_expected:,} planted bad lines are quarantined"
         wrong = f", {proof.wrong_reasons:,} with another reason than was planted" if proof.wrong_reasons else ""
         yield Check("bad_lines", is_right, told + wrong + ("" if is_right else shown))
+    if proof.drifted:
+        is_right = proof.surely_rescued <= proof.rescued_rows <= proof.drifted
+        told = (
+            f"{proof.rescued_rows:,} rows with rescued values, of {proof.drifted:,} drifted records of which "
+            f"{proof.surely_rescued:,} must be rescued"
+        )
+        yield Check("rescued", is_right, told)
 
 
 def _limits(facts: Facts, limits: Thresholds) -> Iterator[Check]:

@@ -153,7 +153,11 @@ def _settings(report: Mapping[str, Any]) -> str:
     settings, expected, cleanup = report["settings"], report["expected"], report["cleanup"]
     found = [
         ("configuration", f"{report['configuration']['hash']}, {report['configuration']['source']}"),
-        ("records", f"{settings['shape']}, seed {settings['seed']}, {settings['bad_lines']} bad lines in each file"),
+        (
+            "records",
+            f"{settings['shape']}, seed {settings['seed']}, {settings['bad_lines']} bad lines and {settings['drift']} "
+            f"drifted records in each file",
+        ),
         (
             "fed",
             f"{report['feed']['uploads']:,} uploads, {report['feed']['copies']:,} copies, {report['feed']['pace']}",
@@ -165,6 +169,7 @@ def _settings(report: Mapping[str, Any]) -> str:
         ),
         ("ndjctl", str(report["tool_version"])),
     ]
+    found += [("planted fault", each) for each in report["faults"]]
     if cleanup is not None:
         found.append(
             (

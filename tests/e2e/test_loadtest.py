@@ -18,7 +18,8 @@ from tests.e2e.conftest import Finished, Tool
 
 pytestmark = pytest.mark.e2e
 
-SMALL = ("loadtest", "--phase", "1", "--files", "6", "--file-size", "40KB", "--unique", "2", "--yes", "--json")
+SIZES = ("--phase", "1", "--files", "6", "--file-size", "40KB", "--unique", "2", "--drift", "4")
+SMALL = ("loadtest", *SIZES, "--yes", "--json")
 
 
 def _load(tool: Tool, *words: str) -> Finished:
@@ -44,8 +45,9 @@ def test_a_phase_passes_and_leaves_nothing_behind(tool: Tool, embedded: Cloud) -
     document = done.document
     assert (document["verdict"], document["reasons"], document["counts"]) == ("PASS", [], {"completed": 6})
     lines = document["lines"]
-    assert (lines["bad_lines"], lines["lost"], lines["duplicated"], lines["wrong_reasons"]) == (30, 0, 0, 0)
+    assert (lines["bad_lines"], lines["lost"], lines["duplicated"], lines["wrong_reasons"]) == (60, 0, 0, 0)
     assert lines["rows"] == lines["rows_expected"] > 100
+    assert 0 < lines["surely_rescued"] <= lines["rescued_rows"] <= lines["drifted"] == 24
     assert document["runs"]["count"] == document["most_runs_at_once"] == 1
     assert _left_behind(embedded) == []
     assert _load(tool, "reconcile", "--json").code == 0
@@ -106,6 +108,23 @@ def test_a_killed_test_goes_on_to_the_same_verdict(tool: Tool, embedded: Cloud, 
     assert (document["lines"]["lost"], document["lines"]["duplicated"]) == (0, 0)
     assert _left_behind(embedded) == []
     assert _load(tool, "reconcile", "--json").code == 0
+
+
+@pytest.mark.slow
+def test_with_faults_it_has_to_pass_all_the_same(tool: Tool, embedded: Cloud) -> None:
+    """Several manifests, so that one run can be killed and another started twice."""
+    words = ("--files", "40", "--set", "batching.max_files_per_manifest=20", "--chaos")
+    done = _load(tool, *SMALL, *words)
+    assert done.code == 0, done.err
+    document = done.document
+    assert (document["verdict"], document["counts"], document["lost_events"]) == ("PASS", {"completed": 40}, 2)
+    planted = [each.partition(":")[0] for each in document["faults"]]
+    assert {"events", "throttled", "overwritten", "run killed", "run started twice", "function killed once"} <= set(
+        planted
+    )
+    assert document["runs"]["failed"] >= 1
+    assert _left_behind(embedded) == []
+    assert _load(tool, "drift", "--json", *words[2:4]).document["drifted"] == 0
 
 
 @pytest.mark.slow

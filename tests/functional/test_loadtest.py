@@ -23,7 +23,7 @@ SETTINGS = LoadSettings(
     files=6,
     file_size_bytes=20_000,
     unique_files=2,
-    bad_lines=3,
+    bad_lines="3",
     thresholds=Thresholds(max_cost_ratio=None),
 )
 
