@@ -57,6 +57,7 @@ def go_on(invocation: Invocation, test_id: str, keep: bool) -> None:
 
 def prepared(invocation: Invocation, settings: LoadSettings, *, force: bool, keep: bool, yes: bool) -> None:
     """Looks, shows, asks, and carries out. The same test, interrupted, is gone on with instead."""
+    from ndjctl.loadtest.feeder import check_recipe
     from ndjctl.loadtest.journal import alone, begin
     from ndjctl.loadtest.model import new_test_id
     from ndjctl.objects import require_parquet
@@ -64,6 +65,7 @@ def prepared(invocation: Invocation, settings: LoadSettings, *, force: bool, kee
     from ndjctl.output.progress import spinner
 
     require_parquet()
+    check_recipe(settings, now().date().isoformat())
     with alone(home_of(invocation)):
         interrupted = _interrupted(invocation, settings)
         if interrupted is not None:
@@ -177,7 +179,7 @@ def _planned(
     with told_when_not_deployed(invocation), spinner("looking whether the environment is fit for it"):
         configuration = configuration_of(target)
         latest = SchemaStore(cloud.client("s3"), cloud.names.manifest_bucket, profile.job.dataset, now).versions()
-        before = read_before(cloud.client, cloud.names, pending, latest[-1] if latest else 0)
+        before = read_before(cloud.client, cloud.names, pending, latest[-1] if latest else 0, time.sleep)
         facts = ask_account(cloud.client, profile, cloud.names.function)
         results = Results(cloud.client("s3"), cloud.names)
         done = passed(results.all(), configuration) if settings.phase > min(PHASES) and not force else {}

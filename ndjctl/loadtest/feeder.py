@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ndjctl.errors import UsageError
 from ndjctl.feeding.feed import feed
 from ndjctl.feeding.journal import Fed
 from ndjctl.feeding.journal import Journal as FeedJournal
 from ndjctl.feeding.pace import Pace, pace
 from ndjctl.feeding.plan import FeedLimits, FeedPlan, plan_feed
 from ndjctl.generate.content import Generator
-from ndjctl.generate.recipe import Recipe
+from ndjctl.generate.recipe import Recipe, RecipeError
 from ndjctl.generate.record import FileFacts
 from ndjctl.generate.typed import parse_amount
 from ndjctl.loadtest.model import LoadSettings, input_key
@@ -27,6 +28,14 @@ def recipe_of(settings: LoadSettings, date: str) -> Recipe:
         bad=parse_amount(settings.bad_lines),
         drift=parse_amount(settings.drift),
     )
+
+
+def check_recipe(settings: LoadSettings, date: str) -> None:
+    """Raises UsageError where such files cannot be made: then there is nothing to begin."""
+    try:
+        next(iter(Generator(recipe_of(settings, date)).content(0)), None)
+    except RecipeError as error:
+        raise UsageError(str(error)) from error
 
 
 def marker_of(test_id: str) -> str:

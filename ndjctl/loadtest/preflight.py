@@ -18,6 +18,9 @@ _COUNTED = 10_000
 """Pending files, beyond which the number does not matter."""
 
 
+_LOOKS, _PAUSE_S = 10, 1.5
+
+
 @dataclass(frozen=True)
 class Before:
     """An environment before a test. pending_changes: what a deployment would change, by resource. others_pending,
@@ -33,9 +36,25 @@ class Before:
 
 
 def read_before(
+    client: Callable[[str], Any],
+    names: Names,
+    pending_changes: Sequence[str],
+    schema_version: int,
+    sleep: Callable[[float], None],
+) -> Before:
+    """What is just being taken is waited for, a few seconds: such as the message that S3 sends when a bucket's
+    notification is set. Raises what boto3 raises."""
+    for _ in range(_LOOKS - 1):
+        before = _read_before(client, names, pending_changes, schema_version)
+        if not (before.queue_messages or before.others_pending or before.others_open):
+            return before
+        sleep(_PAUSE_S)
+    return _read_before(client, names, pending_changes, schema_version)
+
+
+def _read_before(
     client: Callable[[str], Any], names: Names, pending_changes: Sequence[str], schema_version: int
 ) -> Before:
-    """Raises what boto3 raises."""
     dynamodb, sqs = client("dynamodb"), client("sqs")
     open_ = query_pages(dynamodb, names.tracking_table, OPEN_MANIFESTS_PARTITION, fields=(Attr.FILE_KEY,))
     pending = dynamodb.query(

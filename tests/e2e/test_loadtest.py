@@ -18,7 +18,7 @@ from tests.e2e.conftest import Finished, Tool
 
 pytestmark = pytest.mark.e2e
 
-SIZES = ("--phase", "1", "--files", "6", "--file-size", "40KB", "--unique", "2", "--drift", "4")
+SIZES = ("--phase", "1", "--files", "6", "--file-size", "60KB", "--unique", "2", "--drift", "4")
 SMALL = ("loadtest", *SIZES, "--yes", "--json")
 
 
@@ -59,10 +59,10 @@ def test_a_phase_passes_and_leaves_nothing_behind(tool: Tool, embedded: Cloud) -
     assert compared["figures"][0] == {"name": "verdict", "unit": None, "a": "PASS", "b": "PASS", "change": None}
     # The next phase wants this one, with files as large.
     words = ("loadtest", "--phase", "2", "--files", "4", "--json")
-    assert _load(tool, *words, "--file-size", "40KB").code == 0
-    refused = _load(tool, *words, "--file-size", "41KB")
+    assert _load(tool, *words, "--file-size", "60KB").code == 0
+    refused = _load(tool, *words, "--file-size", "61KB")
     assert refused.code == 1 and "phase 1 was not passed" in refused.err
-    assert _load(tool, *words, "--file-size", "41KB", "--force").code == 0
+    assert _load(tool, *words, "--file-size", "61KB", "--force").code == 0
 
 
 def _killed_at(tool: Tool, stage: str) -> str:
