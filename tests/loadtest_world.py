@@ -94,7 +94,7 @@ class LoadWorld:
             names=NAMES,
             region="us-east-1",
             dataset="default",
-            timeout_min=1,
+            settle_s=10,
             now=self.now,
             clock=lambda: self.now().timestamp(),
             sleep=self.sleep,

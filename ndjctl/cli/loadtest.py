@@ -12,6 +12,7 @@ import typer
 from ndjctl.cli.confirm import YesOption
 from ndjctl.cli.invocation import Invocation, command, listing
 from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.cli.words import given
 from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600}
 SHAPES = ("events", "flat", "wide", "tweets")
 PATTERNS = ("steady", "burst", "ramp", "day")
 T = TypeVar("T")
+_BAD_LINES, _NO_DRIFT, _COST_RATIO, _P95, _FAILED_SHARE = "10", "0", 1.5, "30m", 0.01
 _UNIQUE_FILES = 4
 _MOST_UNIQUE_BYTES = 20_000_000_000
 
@@ -51,10 +53,10 @@ def loadtest(
     bad_lines: Annotated[
         str,
         typer.Option("--bad-lines", help="Broken lines of every kind in turn: 10 of each file, or 0.1%.", metavar="N"),
-    ] = "10",
+    ] = _BAD_LINES,
     drift: Annotated[
         str, typer.Option("--drift", help="Records off the schema: 10 of each file, or 0.1%.", metavar="N")
-    ] = "0",
+    ] = _NO_DRIFT,
     shape: Annotated[str, typer.Option("--shape", help="Of the records: events, flat, wide or tweets.")] = "events",
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same bytes.", min=0)] = 1,
     rate: Annotated[
@@ -68,11 +70,11 @@ def loadtest(
     ] = None,
     max_cost_ratio: Annotated[
         float, typer.Option("--max-cost-ratio", help="Of the cost to its estimate, at most.", min=0)
-    ] = 1.5,
+    ] = _COST_RATIO,
     max_p50: Annotated[
         str | None, typer.Option("--max-p50", help="From upload to Parquet for half of the files, such as 10m.")
     ] = None,
-    max_p95: Annotated[str, typer.Option("--max-p95", help="The same for 95 of 100 files.")] = "30m",
+    max_p95: Annotated[str, typer.Option("--max-p95", help="The same for 95 of 100 files.")] = _P95,
     max_p99: Annotated[str | None, typer.Option("--max-p99", help="The same for 99 of 100 files.")] = None,
     min_throughput: Annotated[
         float | None, typer.Option("--min-throughput", help="Of input, in MB (10**6) a second, at least.", min=0)
@@ -80,7 +82,7 @@ def loadtest(
     max_dpu_hours: Annotated[float | None, typer.Option("--max-dpu-hours", help="Of all runs together.", min=0)] = None,
     max_failed: Annotated[
         float, typer.Option("--max-failed", help="Share of failed files that stops the test, such as 0.01.", min=0)
-    ] = 0.01,
+    ] = _FAILED_SHARE,
     force: Annotated[
         bool, typer.Option("--force", help="Also if the phase before was not passed with this configuration.")
     ] = False,
@@ -115,8 +117,10 @@ def loadtest(
         )
     if files is not None and scale is not None:
         raise UsageError("--files and --scale exclude each other: a number, or a share of the phase's.")
-    if scale is not None and scale <= 0:
+    if scale is not None and not 0 < scale <= 1:
         raise UsageError("--scale takes a share above 0 and up to 1, such as 0.1.")
+    if not 0 <= max_failed <= 1:
+        raise UsageError("--max-failed takes a share from 0 to 1, such as 0.01.")
     from ndjctl.loadtest.model import Thresholds
 
     thresholds = Thresholds(
@@ -143,7 +147,31 @@ def loadtest(
         pattern=_one_of("--pattern", pattern, PATTERNS),
         chaos=chaos,
     )
-    prepared(invocation, settings, force=force, keep=keep, yes=yes)
+    words = given(
+        ("--phase", phase),
+        ("--files", files),
+        ("--scale", scale),
+        ("--file-size", file_size),
+        ("--unique", unique),
+        ("--bad-lines", bad_lines if bad_lines != _BAD_LINES else None),
+        ("--drift", drift if drift != _NO_DRIFT else None),
+        ("--shape", shape if shape != SHAPES[0] else None),
+        ("--seed", seed if seed != 1 else None),
+        ("--rate", rate),
+        ("--pattern", pattern if pattern != PATTERNS[0] else None),
+        ("--max-cost", max_cost),
+        ("--max-cost-ratio", max_cost_ratio if max_cost_ratio != _COST_RATIO else None),
+        ("--max-p50", max_p50),
+        ("--max-p95", max_p95 if max_p95 != _P95 else None),
+        ("--max-p99", max_p99),
+        ("--min-throughput", min_throughput),
+        ("--max-dpu-hours", max_dpu_hours),
+        ("--max-failed", max_failed if max_failed != _FAILED_SHARE else None),
+        ("--force", force),
+        ("--keep", keep),
+        ("--chaos", chaos),
+    )
+    prepared(invocation, settings, words, force=force, keep=keep, yes=yes)
 
 
 def _settings(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ndjctl.loadtest.verdict import Check
 
 
+_LEAST_SETTLE_S = 600.0
 _CHAOS_EVENT_LIMIT_S = 50.0
 """Longer than the events of a killed invocation stay away, see ndjctl.loadtest.chaos; then the test enters them."""
 
@@ -55,8 +56,11 @@ def go_on(invocation: Invocation, test_id: str, keep: bool) -> None:
             _carry_out(invocation, journal, keep)
 
 
-def prepared(invocation: Invocation, settings: LoadSettings, *, force: bool, keep: bool, yes: bool) -> None:
-    """Looks, shows, asks, and carries out. The same test, interrupted, is gone on with instead."""
+def prepared(
+    invocation: Invocation, settings: LoadSettings, words: Sequence[str], *, force: bool, keep: bool, yes: bool
+) -> None:
+    """Looks, shows, asks, and carries out. The same test, interrupted, is gone on with instead. words: of the command's
+    options, as they were typed."""
     from ndjctl.loadtest.feeder import check_recipe
     from ndjctl.loadtest.journal import alone, begin
     from ndjctl.loadtest.model import new_test_id
@@ -84,7 +88,7 @@ def prepared(invocation: Invocation, settings: LoadSettings, *, force: bool, kee
         begun_at = now()
         test_id, date = new_test_id(begun_at, secrets.token_hex(2)), begun_at.date().isoformat()
         planned, checks = _planned(invocation, settings, date, test_id, force)
-        again = invocation.typed("loadtest", "--phase", str(settings.phase), "--yes")
+        again = invocation.typed("loadtest", *words, "--yes")
         refused = [check for check in checks if not check.ok]
         if only_looking or not invocation.options.json:
             invocation.out.show(plan_view(invocation.env, settings, planned, checks, again))
@@ -265,7 +269,7 @@ def _world(invocation: Invocation, journal: Journal, reporter: Reporter) -> Worl
         names=cloud.names,
         region=cloud.region,
         dataset=profile.job.dataset,
-        timeout_min=profile.job.timeout_min,
+        settle_s=max(_LEAST_SETTLE_S, 60.0 * profile.job.timeout_min),
         now=lambda: datetime.now(timezone.utc),
         clock=time.monotonic,
         sleep=time.sleep,

@@ -40,7 +40,6 @@ from ndjctl.reconcile.verdicts import Clock
 from ndjctl.sweeping import invoke_sweep
 
 _LEAST_DEADLINE_S = 900.0
-_LEAST_SETTLE_S = 600.0
 _BACKFILL_GRACE = timedelta(seconds=5)
 """An event is looked for after nothing has come for long: what is younger than this is another's."""
 _RUNS_END_S, _RUNS_PAUSE_S = 180.0, 2.0
@@ -61,15 +60,15 @@ class Reporter(Protocol):
 class World:
     """The environment that a test runs in. client: by service name. now: UTC. clock: seconds, monotonic. sleep:
     seconds. version: of the tool. limits: of requests, smaller in tests. event_limit_s: after which an event is lost.
-    keep_report(): puts a report into the test's folder, in every form that people read.
-    killer: what kills processes of it, None where nothing may. reserved, visibility_s: of the function and the queue as
-    they are deployed; chaos puts them back."""
+    settle_s: how long a cleanup waits for the last runs. keep_report(): puts a report into the test's folder, in every
+    form that people read. killer: what kills processes of it, None where nothing may. reserved, visibility_s: of the
+    function and the queue as they are deployed; chaos puts them back."""
 
     client: Callable[[str], Any]
     names: Names
     region: str
     dataset: str
-    timeout_min: int
+    settle_s: float
     now: Callable[[], datetime]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
@@ -315,7 +314,7 @@ class _Test:
             sleep=world.sleep,
             delete_inputs=lambda: delete_all(self._plan, world.client("s3"), self._fed).objects,
             may_come=bool(counts.get("unseen")) or self._settings.chaos or bool(journal.of(FOLLOWED)["stopped"]),
-            settle_s=max(_LEAST_SETTLE_S, 60.0 * world.timeout_min),
+            settle_s=world.settle_s,
         )
         cleaned: Cleaned = clean(place, self._flush)
         journal.done(CLEANED, asdict(cleaned))

@@ -152,7 +152,7 @@ class _Axes:
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Round numbers from low to high, at most some more than `about`, at least one."""
     span = high - low
-    if span <= 0:
+    if span <= max(abs(high), 1e-6) * 1e-9:  # less than numbers are shown with
         return [low]
     rough = span / about
     power = 10.0 ** floor(log10(rough))

@@ -108,7 +108,7 @@ def test_a_test_that_died_goes_on_to_the_same_verdict(load: LoadWorld, stage: st
     assert len(load.runs) == 1
 
 
-@pytest.mark.parametrize("call", range(12))
+@pytest.mark.parametrize("call", range(6))
 def test_a_cleanup_that_died_at_any_call_is_done_by_the_next(load: LoadWorld, call: int) -> None:
     journal = load.begin()
     carry_on(load.world(), journal, keep=True)
