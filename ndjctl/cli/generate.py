@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ndjctl.generate.content import Generator
     from ndjctl.output.generate import Intended
 
+_TOLD_BYTES = 4 * 2**20
+
 
 def register(app: typer.Typer) -> None:
     command(app, "generate")(generate)
@@ -250,8 +252,17 @@ def _upload(
 
 
 class _Bytes:
+    """Blocks are small and come by the ten thousand a second: a bar that is told of each costs more than they do."""
+
     def __init__(self, done: Callable[[int], None]) -> None:
-        self.bytes_done = done
+        self._done = done
+        self._untold = 0
+
+    def bytes_done(self, count: int) -> None:
+        self._untold += count
+        if self._untold >= _TOLD_BYTES:
+            self._done(self._untold)
+            self._untold = 0
 
 
 class _Fed:

@@ -15,7 +15,9 @@ from ndjctl.feeding.pace import Pace
 from ndjctl.feeding.plan import FeedPlan, PlannedFile
 from ndjctl.generate.record import FileFacts
 
-_UPLOADS_AT_ONCE = 4
+_LARGE_AT_ONCE = 2
+"""Uploads in parts: each has several of its parts in memory, and sends them at once."""
+
 _LONGEST_SLEEP_S = 1.0
 """So that whoever asks for an end gets it soon."""
 
@@ -93,10 +95,10 @@ class _Feeding:
     def run(self) -> dict[int, FileFacts]:
         missing = self._missing()
         uploads: dict[int, Future[None]] = {}
-        others: list[Future[None]] = []
+        copies: list[Future[None]] = []
         slots = BoundedSemaphore(self._at_once)
         begin_s = self._clock()
-        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as uploading, ThreadPoolExecutor(self._at_once) as copying:
+        with ThreadPoolExecutor(_LARGE_AT_ONCE) as large, ThreadPoolExecutor(self._at_once) as small:
             try:
                 for file in missing:
                     self._wait(begin_s, self._pace.due_s(file.number) - self._pace.due_s(missing[0].number))
@@ -104,18 +106,22 @@ class _Feeding:
                         uploads[file.unique].result()
                     if self._is_stopped():
                         break
+                    if not file.is_copy and file.parts:
+                        uploads[file.unique] = large.submit(self._guarded, self._upload, file)
+                        continue
+                    slots.acquire()
+                    future = small.submit(self._guarded, self._copy if file.is_copy else self._upload, file)
+                    future.add_done_callback(lambda _future: slots.release())
                     if file.is_copy:
-                        slots.acquire()
-                        future = copying.submit(self._guarded, self._copy, file)
-                        future.add_done_callback(lambda _future: slots.release())
-                        others.append(future)
+                        copies.append(future)
                     else:
-                        uploads[file.unique] = uploading.submit(self._guarded, self._upload, file)
-                self._raise_first([*uploads.values(), *others])
+                        uploads[file.unique] = future
+                for future in (*uploads.values(), *copies):
+                    future.result()
             except BaseException:
                 self._failed.set()
-                uploading.shutdown(wait=False, cancel_futures=True)
-                copying.shutdown(wait=False, cancel_futures=True)
+                large.shutdown(wait=False, cancel_futures=True)
+                small.shutdown(wait=False, cancel_futures=True)
                 raise
         self._know_all()
         self._check_sizes()
@@ -165,10 +171,6 @@ class _Feeding:
 
     def _copy(self, file: PlannedFile) -> Fed:
         return self._objects.copy(file, self._journal.fed[self._plan.files[file.unique].key])
-
-    def _raise_first(self, futures: list[Future[None]]) -> None:
-        for future in futures:
-            future.result()
 
     def _know_all(self) -> None:
         """The facts of contents that were uploaded before they were written down: made again, and not sent."""

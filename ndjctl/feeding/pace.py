@@ -134,5 +134,5 @@ class Day:
 def told_rate(rate_per_s: float) -> str:
     """'11 files a second', '7,000 files an hour'."""
     if rate_per_s >= 1 and abs(rate_per_s - round(rate_per_s, 1)) < 1e-9:
-        return f"{rate_per_s:,.15g} files a second"
+        return f"{rate_per_s:,.15g} file{'' if rate_per_s == 1 else 's'} a second"
     return f"{rate_per_s * 3600:,.6g} files an hour"

@@ -158,10 +158,12 @@ def _add_settings(table: Table, settings: Mapping[str, Any]) -> None:
 def _add_special(table: Table, facts: FileFacts) -> None:
     from rich.text import Text
 
-    table.add_row("bad lines", Text(f"{facts.bad_line_count:,}  (these will be quarantined)"))
+    quarantined = "  (to be quarantined)" if facts.bad_line_count else ""
+    table.add_row("bad lines", Text(f"{facts.bad_line_count:,}{quarantined}"))
     for reason, count in facts.bad_lines.items():
         table.add_row("", Text(f"{count:,} x {reason}", style="yellow"))
-    table.add_row("drifted", Text(f"{counted(facts.drifted_records, 'record')}, one value each"))
+    each = ", one value each" if facts.drifted_records else ""
+    table.add_row("drifted", Text(f"{counted(facts.drifted_records, 'record')}{each}"))
     places = list(facts.drifted.items())
     for place, count in places[:LISTED_FILES]:
         what = "new field" if place.kind == NEW_FIELD else f"where the column is {place.expected}"
@@ -179,4 +181,6 @@ def _sizes(size_bytes: int) -> str:
 
 
 def _dollars(usd: float) -> str:
-    return f"${usd:,.2f}" if usd >= 0.01 else f"${usd:.6f}"
+    if usd < 0.0001:
+        return "less than $0.0001"
+    return f"${usd:,.2f}" if usd >= 0.01 else f"${usd:.4f}"
