@@ -234,7 +234,8 @@ def _carry_out(invocation: Invocation, journal: Journal, keep: bool) -> None:
             f"The load test {journal.test_id} feeds {bucket}, and this environment has "
             f"{invocation.cloud.names.input_bucket}: use the account and the settings that it was begun with."
         )
-    with load_progress(settings.files, settings.unique_files * settings.file_size_bytes) as reporter:
+    sent_bytes = settings.unique_files * settings.file_size_bytes
+    with load_progress(settings.files, settings.unique_files, sent_bytes) as reporter:
         report = carry_on(_world(invocation, journal, reporter), journal, keep)
     paths = page_paths(journal)
     invocation.out.show(verdict_view(report, paths, resume if keep else None))

@@ -84,7 +84,9 @@ def _plan_screen(
 
 def _estimate(planned: Mapping[str, Any]) -> str:
     usd, glue = planned["estimated_usd"], planned["expected"]["glue_usd"]
-    requests = f"{planned['feed']['requests']:,} S3 requests ${planned['feed']['cost_usd']:,.2f}"
+    feed = planned["feed"]
+    requests = f"{feed['requests']:,} S3 requests ${feed['cost_usd']:,.2f}"
+    requests += f"; its inputs ${feed['storage_usd_per_day']:,.2f} a day while they are there"
     if usd is None:
         return f"{requests}; the price of a DPU hour in this region is not known"
     hours = planned["expected"]["dpu_hours"]

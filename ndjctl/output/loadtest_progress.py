@@ -14,18 +14,20 @@ from ndjctl.output.progress import LINE_EVERY_S, size, told
 from ndjctl.output.times import lasting
 
 
-def load_progress(files: int, upload_bytes: int) -> TerminalTestProgress | LineTestProgress:
-    """The form that suits this process's stderr. Both are context managers and reporters of a test."""
+def load_progress(files: int, uploads: int, upload_bytes: int) -> TerminalTestProgress | LineTestProgress:
+    """The form that suits this process's stderr. uploads: files that are sent, upload_bytes together. Both are context
+    managers and reporters of a test."""
     if sys.stderr.isatty():
-        return TerminalTestProgress(files, upload_bytes)
-    return LineTestProgress(files, upload_bytes, time.monotonic)
+        return TerminalTestProgress(files, uploads, upload_bytes)
+    return LineTestProgress(files, uploads, upload_bytes, time.monotonic)
 
 
 class _Told:
     """What both forms say."""
 
-    def __init__(self, files: int, upload_bytes: int) -> None:
+    def __init__(self, files: int, uploads: int, upload_bytes: int) -> None:
         self._files = files
+        self._uploads = uploads
         self._upload_bytes = upload_bytes
         self._sent = 0
         self._fed = 0
@@ -43,7 +45,7 @@ class _Told:
 
     def _line(self, sample: Sample, left_s: float | None) -> str:
         fed = "" if sample.fed >= self._files else f"{sample.fed:,} of {self._files:,} fed"
-        if fed and self._sent < self._upload_bytes:
+        if sample.fed < self._uploads:
             fed += f" ({size(self._sent)} of {size(self._upload_bytes)} sent)"
         parts = [fed, told(sample.counts), f"{sample.in_work} in work" if sample.in_work else ""]
         parts.append(f"about {lasting(left_s)} left" if left_s is not None and left_s >= 1 else "")
@@ -51,8 +53,8 @@ class _Told:
 
 
 class TerminalTestProgress(_Told):
-    def __init__(self, files: int, upload_bytes: int) -> None:
-        super().__init__(files, upload_bytes)
+    def __init__(self, files: int, uploads: int, upload_bytes: int) -> None:
+        super().__init__(files, uploads, upload_bytes)
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._bars = Progress(
@@ -93,8 +95,8 @@ class TerminalTestProgress(_Told):
 
 
 class LineTestProgress(_Told):
-    def __init__(self, files: int, upload_bytes: int, clock: Callable[[], float]) -> None:
-        super().__init__(files, upload_bytes)
+    def __init__(self, files: int, uploads: int, upload_bytes: int, clock: Callable[[], float]) -> None:
+        super().__init__(files, uploads, upload_bytes)
         self._clock = clock
         self._said_at = clock()
 
