@@ -8,7 +8,7 @@ STYLE = """
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1120px;margin:0 auto;padding:24px 20px 48px}
 header{display:flex;gap:18px;align-items:center;margin-bottom:18px}
-h1{font-size:22px;margin:0}h2{font-size:16px;margin:0 0 10px}
+h1{font-size:22px;margin:0;overflow-wrap:anywhere}h2{font-size:16px;margin:0 0 10px}
 header p{margin:2px 0 0;color:var(--soft)}
 .verdict{font-size:26px;font-weight:700;color:#fff;padding:8px 18px;border-radius:8px}
 .pass{background:var(--good)}.fail{background:var(--bad)}
