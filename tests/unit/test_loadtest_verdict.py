@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.model import Thresholds
 from ndjctl.loadtest.proving import compared
-from ndjctl.loadtest.results import is_allowed, passed
+from ndjctl.loadtest.results import is_allowed, passed, told_phases
 from ndjctl.loadtest.verdict import FAIL, PASS, Facts, Proof, judge, reasons_of, verdict_of
 
 _COUNTS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 5))
@@ -121,6 +121,7 @@ def _report(
     phase: int, verdict: str = PASS, files: int = 10, size: int = 1000, configuration: str = "c"
 ) -> dict[str, Any]:
     return {
+        "id": f"test-{phase}",
         "phase": phase,
         "verdict": verdict,
         "configuration": {"hash": configuration},
@@ -137,3 +138,12 @@ def test_a_phase_wants_the_one_before_it() -> None:
     assert not is_allowed(2, 1000, 1.0, passed([_report(1, files=5)], "c")), "half of it is not it"
     assert is_allowed(2, 1000, 0.5, passed([_report(1, files=5)], "c"))
     assert passed([_report(1, FAIL), _report(1, configuration="other")], "c") == {}
+
+
+def test_a_deployment_is_told_what_its_configuration_has_passed() -> None:
+    assert told_phases({}) == "no phase was passed"
+    told = told_phases(passed([_report(2, files=100), _report(1)], "c"))
+    assert told == (
+        "passed: phase 1 (10 files of 1,000 bytes, test-1), phase 2 (100 files of 1,000 bytes, test-2); not passed: "
+        "phase 3, 4"
+    )
