@@ -171,11 +171,18 @@ def _drop_pending(place: Place, files: Iterable[SeenFile]) -> int:
 
 
 def _open_manifests(place: Place, ids: set[str]) -> list[str]:
+    """Of the test: those that its files name, and those that are about to claim some of them."""
     dynamodb, table = place.client("dynamodb"), place.names.tracking_table
+    first = new_manifest_id(place.since - _SLACK, "")
     found = []
     for items, _ in query_pages(dynamodb, table, OPEN_MANIFESTS_PARTITION, fields=(Attr.FILE_KEY,)):
         found += [str(item[Attr.FILE_KEY]).removesuffix("#") for item in items]
-    return [manifest_id for manifest_id in found if manifest_id in ids]
+    return [
+        manifest_id
+        for manifest_id in found
+        if manifest_id in ids
+        or (manifest_id >= first and any(key.startswith(place.prefix) for key in _keys_of(place, manifest_id)))
+    ]
 
 
 def _manifests(place: Place) -> _Seen:
