@@ -88,7 +88,16 @@ def report_of(journal: Journal, checks: Sequence[Check], version: str) -> dict[s
         },
         "expected": planned["expected"],
         "feed": planned["feed"],
-        "remarks": planned["remarks"],
+        "remarks": [*planned["remarks"], *_remarks(found["manifests"], planned["expected"]["manifests"])],
         "cleanup": cleaned,
         "series": found["series"],
     }
+
+
+def _remarks(manifests: int, expected: int) -> list[str]:
+    if manifests <= 2 * expected:
+        return []
+    return [
+        f"{manifests:,} manifests were made where {expected:,} full ones would have done: files waited longer than "
+        f"batching.max_partial_age_s before the others came"
+    ]
