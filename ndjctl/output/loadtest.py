@@ -150,6 +150,7 @@ def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_u
     is_pass = report["verdict"] == PASS
     blocks: list[RenderableType] = [facts]
     blocks += [_check_line(Check(each["name"], each["ok"], each["sentence"])) for each in report["checks"]]
+    blocks += [Text(one_line(remark), style="dim") for remark in report["remarks"]]
     blocks.append(Text(report["verdict"], style="bold green" if is_pass else "bold red"))
     if clean_up is not None:
         blocks.append(Text(one_line(f"next: {clean_up}"), style="dim"))
