@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ndjctl.cli.confirm import LOOKED, YesOption, confirm, only_looks
+from ndjctl.cli.confirm import LOOKED, YesOption, confirm, confirm_name, only_looks
 from ndjctl.cli.dates import checked_date
 from ndjctl.cli.generating import check_names, pace_of, recipe_of, refuse_without_upload, told
 from ndjctl.cli.invocation import Invocation, command, typed_plain
@@ -123,7 +123,8 @@ def generate(
     """Make NDJSON test data of a known content, in a folder or straight in the input bucket.
 
     Writes down what it made (per file: lines, bad lines by reason, drifted values by field, checksum), so that a test
-    can prove what became of it. Run again after an interruption it goes on; files that are there stay.
+    can prove what became of it. Run again after an interruption it goes on; files that are there stay. An upload shows
+    first what it comes to, and asks; in a protected environment for its name.
     """
     from ndjctl.feeding.generated import plan_generated
     from ndjctl.generate.content import Generator
@@ -218,7 +219,9 @@ def _upload(
     if not is_asked:
         invocation.out.note(LOOKED)
         return
-    if not yes:
+    if not yes and invocation.loaded.profile.asks_for_its_name:
+        confirm_name(invocation.env, "Nothing was uploaded")
+    elif not yes:
         confirm(f"Put {'it' if len(keys) == 1 else 'them'} into the bucket?", "Nothing was uploaded")
     cloud.check_room(plan.uploaded_bytes + plan.copied_bytes)
     begin_s = time.monotonic()

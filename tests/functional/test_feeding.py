@@ -23,9 +23,8 @@ from ndjctl.generate.content import Generator
 from tests.generate_world import made, recipe, share
 
 BUCKET = "input"
-MIB = 2**20
-SMALL = FeedLimits(copy_limit_bytes=6 * MIB, copy_part_bytes=5 * MIB, upload_part_bytes=5 * MIB)
-"""S3's own least size of a part is 5 MiB."""
+KIB = 1024
+SMALL = FeedLimits(copy_limit_bytes=120 * KIB, copy_part_bytes=100 * KIB, upload_part_bytes=100 * KIB)
 
 
 class Died(Exception):
@@ -78,6 +77,7 @@ class Told:
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)  # a setting of moto's; S3 has 5 MiB
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
@@ -92,7 +92,7 @@ def small() -> Generator:
 
 @pytest.fixture(scope="module")
 def large() -> Generator:
-    return Generator(recipe("tweets", size_bytes=12 * MIB))
+    return Generator(recipe("tweets", size_bytes=240 * KIB))
 
 
 def plan(generator: Generator, files: int = 7, uniques: int = 2, marker: str = "m1") -> FeedPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
@@ -10,13 +11,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from ndjctl.cli import boundary
+from ndjctl.cli.main import app
 from ndjctl.generate.record import NEW_FIELD, OTHER_TYPE, Generated
+from tests.functional.operations_world import NAMES, Operations
 from tests.generate_world import OWN_SCHEMA, SHAPES, promised
 
 
@@ -42,6 +47,24 @@ def run(folder: Path, *words: str) -> Finished:
     return Finished(done)
 
 
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Finished]:
+    """As run(), within this process, which is quicker."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NDJ_DATA_DIR", str(tmp_path / "data"))
+
+    def command(*words: str) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["ndjctl", *words])
+        capsys.readouterr()
+        code = boundary.run(app)
+        out, err = capsys.readouterr()
+        return Finished(subprocess.CompletedProcess(words, code, out, err))
+
+    return command
+
+
 def record_in(folder: Path) -> Generated:
     return Generated.from_json((folder / "_generated.json").read_bytes(), "the record")
 
@@ -56,11 +79,13 @@ def drift_of(report: dict[str, Any]) -> Counter[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_convert_quarantines_and_rescues_exactly_what_the_record_promises(shape: str, tmp_path: Path) -> None:
+def test_convert_quarantines_and_rescues_exactly_what_the_record_promises(
+    shape: str, tmp_path: Path, here: Callable[..., Finished]
+) -> None:
     (tmp_path / "own.json").write_text(json.dumps(OWN_SCHEMA))
     named = "own.json" if shape == "schema" else shape
     words = ("--shape", named, "--files", "3", "--size", "1.5MB", "--bad-lines", "2%", "--drift", "5%", "--seed", "9")
-    made = run(tmp_path, "generate", *words, "-o", "in", "--json")
+    made = here("generate", *words, "-o", "in", "--json")
     assert made.code == 0, made.err
     record = record_in(tmp_path / "in")
     sums = record.totals()
@@ -90,7 +115,9 @@ def test_convert_quarantines_and_rescues_exactly_what_the_record_promises(shape:
         assert len(column) - column.null_count == promised(sums, NEW_FIELD)[pointer, "", found]
 
 
-def test_the_same_command_makes_the_same_files_and_keeps_those_that_are_there(tmp_path: Path) -> None:
+def test_the_same_command_makes_the_same_files_and_keeps_those_that_are_there(
+    tmp_path: Path, here: Callable[..., Finished]
+) -> None:
     words = (
         "generate",
         "--files",
@@ -104,8 +131,8 @@ def test_the_same_command_makes_the_same_files_and_keeps_those_that_are_there(tm
         "--date",
         "2026-11-23",
     )
-    first = run(tmp_path, *words, "-o", "a", "--json")
-    second = run(tmp_path, *words, "-o", "b", "--json")
+    first = here(*words, "-o", "a", "--json")
+    second = here(*words, "-o", "b", "--json")
     assert (first.code, second.code) == (0, 0), first.err
     assert sorted(contents(tmp_path / "a")) == [
         *(f"2026-11-23-events-1-{number:06d}.ndjson" for number in range(3)),
@@ -118,14 +145,14 @@ def test_the_same_command_makes_the_same_files_and_keeps_those_that_are_there(tm
 
     before = contents(tmp_path / "a")
     (tmp_path / "a/2026-11-23-events-1-000001.ndjson").write_bytes(b"damaged")
-    again = run(tmp_path, *words, "-o", "a", "--json")
+    again = here(*words, "-o", "a", "--json")
     assert again.document["files_already_there"] == 2
     assert contents(tmp_path / "a") == before
-    more = run(tmp_path, *words[:2], "5", *words[3:], "-o", "a", "--json")
+    more = here(*words[:2], "5", *words[3:], "-o", "a", "--json")
     assert (more.document["files"], more.document["files_already_there"]) == (5, 3)
     assert before.items() - contents(tmp_path / "a").items() == {("_generated.json", before["_generated.json"])}
 
-    other = run(tmp_path, *words, "-o", "a", "--seed", "2")
+    other = here(*words, "-o", "a", "--seed", "2")
     assert other.code == 2
     assert "other settings" in other.err
 
@@ -157,26 +184,26 @@ def test_a_killed_run_is_gone_on_with_and_leaves_nothing_behind(tmp_path: Path) 
     assert record_in(folder).files == record_in(tmp_path / "whole").files
 
 
-def test_what_is_not_ours_is_never_replaced(tmp_path: Path) -> None:
+def test_what_is_not_ours_is_never_replaced(tmp_path: Path, here: Callable[..., Finished]) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "2026-11-23-events-1-000000.ndjson").write_text("mine\n")
     words = ("generate", "--records", "10", "--date", "2026-11-23", "-o", "out")
-    done = run(tmp_path, *words)
+    done = here(*words)
     assert done.code == 2
     assert "never replaced" in done.err
     assert (folder / "2026-11-23-events-1-000000.ndjson").read_text() == "mine\n"
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     (folder / "2026-11-23-events-1-000000.ndjson").unlink()
     (folder / "_generated.json").write_text("{}")
-    assert "is not a document of format ndjctl.generated" in run(tmp_path, *words).err
+    assert "is not a document of format ndjctl.generated" in here(*words).err
     (tmp_path / "file").write_text("")
-    assert "is not a folder" in run(tmp_path, *words[:-1], "file").err
+    assert "is not a folder" in here(*words[:-1], "file").err
 
 
-def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path) -> None:
+def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path, here: Callable[..., Finished]) -> None:
     words = ("--files", "10000", "--size", "3.5GB", "--upload", "--unique", "4", "--env", "prod", "--dry-run")
-    done = run(tmp_path, "generate", *words, "--json", "--rate", "11/s")
+    done = here("generate", *words, "--json", "--rate", "11/s")
     assert done.code == 0, done.err
     document = done.document
     assert document["size_bytes"] == 35 * 10**12
@@ -194,17 +221,17 @@ def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path) -> None:
         "cost_usd": 0.0542,
     }
     assert document["duration_s"] == pytest.approx(9_999 / 11, abs=0.1)
-    screen = run(tmp_path, "generate", *words)
+    screen = here("generate", *words)
     assert "9,996 files, 34.99 TB" in screen.out
     assert "$0.05 for 10,840 requests" in screen.out
     assert not list(tmp_path.iterdir())
-    warned = run(tmp_path, "generate", "--size", "1GB", *words[4:])
+    warned = here("generate", "--size", "1GB", *words[4:])
     assert "too-small for the environment prod" in warned.out
 
 
-def test_a_rate_is_kept(tmp_path: Path) -> None:
+def test_a_rate_is_kept(here: Callable[..., Finished]) -> None:
     began_s = time.monotonic()
-    assert run(tmp_path, "generate", "--files", "4", "--records", "5", "--rate", "2/s", "-o", "out").code == 0
+    assert here("generate", "--files", "4", "--records", "5", "--rate", "2/s", "-o", "out").code == 0
     assert time.monotonic() - began_s > 1.5
 
 
@@ -227,11 +254,50 @@ def test_a_rate_is_kept(tmp_path: Path) -> None:
         (("-o", "x", "--date", "yesterday"), "--date"),
         (("-o", "x", "--name", "a/b"), "no file name"),
         (("-o", "x", "--name", "a\nb"), "no file name"),
-        (("-o", "x", "--files", "900000", "--size", "3.5GB"), "has room for"),
+        (("-o", "x", "--files", "50000", "--size", "3.5GB"), "has room for"),
     ],
 )
-def test_garbage_is_answered_with_a_sentence(words: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
-    done = run(tmp_path, "generate", *words)
+def test_garbage_is_answered_with_a_sentence(
+    words: tuple[str, ...], sentence: str, tmp_path: Path, here: Callable[..., Finished]
+) -> None:
+    done = here("generate", *words)
     assert done.code in (1, 2)
     assert sentence in " ".join(done.err.split())
     assert not (tmp_path / "x").exists() or not list((tmp_path / "x").glob("*.ndjson"))
+
+
+def test_an_upload_looks_first_and_then_fills_the_bucket(operations: Operations) -> None:
+    operations.deploy()
+    words = ("generate", "--files", "5", "--unique", "2", "--records", "50", "--prefix", "in/[b]/", "--upload")
+    looked = operations(*words, "--json")
+    assert (looked.code, looked.document["done"]) == (0, False)
+    assert looked.document["next"].endswith("--yes --env dev")
+    bucket = NAMES.input_bucket
+    assert "Contents" not in operations.s3.list_objects_v2(Bucket=bucket)
+    operations.monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    asked = operations(*words)
+    assert asked.code == 2
+    assert "Nothing was uploaded: answer 'y'" in asked.err
+    done = operations(*words, "--yes", "--json")
+    assert done.code == 0, done.err
+    document = done.document
+    keys = [entry["Key"] for entry in operations.s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    record = Generated.from_json(Path(document["record"]).read_bytes(), "the record")
+    assert keys == [file.name for file in record.files]
+    assert all(key.startswith("in/[b]/") for key in keys)
+    bodies = [operations.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+    digests = [f"sha256:{hashlib.sha256(body).hexdigest()}" for body in bodies]
+    assert digests == [file.facts.checksum for file in record.files]
+    assert len(set(digests)) == 2
+    assert operations(*words, "--yes", "--json").document["files_already_there"] == 5
+    # The folder that it would have been with -o has the same bytes.
+    assert operations("generate", "--files", "2", "--records", "50", "-o", "x", "--env", "dev").code == 2
+
+
+def test_an_upload_to_an_environment_that_is_not_deployed_says_so(operations: Operations) -> None:
+    done = operations("generate", "--records", "5", "--upload", "--yes")
+    assert done.code == 2
+    assert "is not deployed" in done.err
+    operations.monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    protected = operations("generate", "--records", "5", "--upload", "--set", "protected=true")
+    assert "Nothing was uploaded: type 'dev'" in protected.err
