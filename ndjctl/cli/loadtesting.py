@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ndjctl import __version__
-from ndjctl.cli.confirm import LOOKED, confirm, only_looks
+from ndjctl.cli.confirm import LOOKED, confirm, confirm_name, only_looks
 from ndjctl.cli.deploying import apply_quietly, aws_of, make_plan, now, target_of_profile
 from ndjctl.cli.invocation import Invocation
 from ndjctl.cli.missing import told_when_not_deployed
@@ -97,7 +97,9 @@ def prepared(
         if only_looking:
             invocation.out.note(LOOKED)
             return
-        if not yes:
+        if not yes and invocation.loaded.profile.asks_for_its_name:
+            confirm_name(invocation.loaded.profile.environment, "Nothing was begun")
+        elif not yes:
             confirm("Begin the load test?", "Nothing was begun")
         cloud.check_room(settings.size_bytes)
         created_at = f"{begun_at:%Y-%m-%dT%H:%M:%SZ}"
