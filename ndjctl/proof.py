@@ -58,7 +58,7 @@ def gather(s3: Any, names: Names, manifests: Iterable[tuple[str, str]]) -> Evide
     evidence = Evidence()
     for date, manifest_id in sorted(set(manifests)):
         for entry in list_objects(s3, names.output_bucket, part_prefix(date, manifest_id)):
-            rows = _take_part(s3, names.output_bucket, entry, evidence)
+            rows = take_part(s3, names.output_bucket, entry, evidence)
             evidence.parts.append(Part(s3_uri(names.output_bucket, entry.key), rows, entry.size_bytes))
         for entry in list_objects(s3, names.quarantine_bucket, bad_lines_prefix(date, manifest_id)):
             for line in read_lines(s3, names.quarantine_bucket, entry.key):
@@ -95,7 +95,7 @@ def is_stored(s3: Any, bucket: str, key: str, size_bytes: int) -> bool:
         raise
 
 
-def _take_part(s3: Any, bucket: str, entry: StoredObject, evidence: Evidence) -> int:
+def take_part(s3: Any, bucket: str, entry: StoredObject, evidence: Evidence) -> int:
     """Adds a part to the evidence and returns how many rows it has."""
     total = 0
     part = open_parquet(s3, bucket, entry.key, entry.size_bytes)

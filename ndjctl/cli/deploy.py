@@ -23,6 +23,7 @@ from ndjctl.cli.deploying import (
     target_of_profile,
 )
 from ndjctl.cli.invocation import Invocation, command, typed_plain
+from ndjctl.cli.loadtesting import tell_passed_phases
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def deploy(
         check_same(saved, planned, aws.account_id)
         rest = "make a plan again for the rest"  # half of this one is done: it does not fit any more
     look = invocation.typed("plan", "--json")
+    tell_passed_phases(invocation, target)
     carry_out(invocation, target, aws, planned, agreed, yes=yes, look=look, rest=rest)
 
 

@@ -250,7 +250,7 @@ def listing(app: typer.Typer) -> Callable[[Command], Command]:
                 source = ctx.get_parameter_source(str(parameter.name)) if parameter.name in values else None
                 if source is not None and source.name != "DEFAULT":
                     raise typer.BadParameter(
-                        f"{parameter.opts[0]} is for the list, not for '{ctx.invoked_subcommand}'", ctx
+                        f"{parameter.opts[0]} is for '{ctx.info_name}' alone, not for '{ctx.invoked_subcommand}'", ctx
                     )
 
         invoke.__signature__ = inspect.signature(run)  # type: ignore[attr-defined]

@@ -22,6 +22,7 @@ from ndjctl.cli import (
     files,
     generate,
     history,
+    loadtest,
     local,
     locks,
     logs,
@@ -85,6 +86,7 @@ app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
 tune.register(app)
+app.add_typer(loadtest.app, name="loadtest")
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 

@@ -46,6 +46,9 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("loadtest list", 2),
+    ("loadtest compare a b", 2),
+    ("loadtest --phase 1", 2),
     ("generate", 2),  # where to?
     ("generate --records 5 -o made", 0),
     ("generate --records 5 --upload --yes", 2),
@@ -114,6 +117,12 @@ STORY = [
     ("logs glue", 0),
     ("logs glue --run 2026", 2),
     ("tune --preset heavy", 0),
+    ("loadtest", 2),
+    ("loadtest list", 0),
+    ("loadtest compare a b", 2),
+    ("loadtest --phase 1 --files 2 --file-size 50KB", 0),  # only looks
+    ("loadtest --phase 2 --files 2 --file-size 50KB", 1),  # after phase 1
+    ("loadtest --resume 2026", 2),
     ("generate --records 5 --upload", 0),  # only looks
     ("generate --records 5 --files 2 --unique 1 --upload --yes", 0),
     ("local status", 0),

@@ -127,7 +127,7 @@ def test_nothing_deployed_and_nothing_there(operations: Operations) -> None:
         (["--state", "gone"], "--state takes one of claiming, ready"),
         (["--state", "done", "--open"], "No manifest is done and open"),
         (["--date", "yesterday"], "--date takes YYYY-MM-DD"),
-        (["--state", "done", "show", "x"], "--state is for the list"),
+        (["--state", "done", "show", "x"], "--state is for 'manifests' alone"),
         (["show", " "], "ID is empty"),
     ],
 )

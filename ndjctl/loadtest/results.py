@@ -1,0 +1,134 @@
+"""Reports of tests as they are kept: an object each in the manifest bucket, so that colleagues see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ndjctl.aws import is_not_found
+from ndjctl.contracts import FormatError, Names
+from ndjctl.contracts.formats import read_document
+from ndjctl.errors import UsageError
+from ndjctl.loadtest.model import PHASES, is_test_id
+from ndjctl.loadtest.verdict import PASS
+from ndjctl.reconcile.streams import list_bucket
+
+REPORT_FORMAT = "ndjctl.loadtest-report"
+REPORT_VERSION = 1
+PREFIX = "loadtests/"
+
+Report = Mapping[str, Any]
+
+
+def result_key(test_id: str) -> str:
+    return f"{PREFIX}{test_id}.json"
+
+
+class Results:
+    """Of one environment. Raises what boto3 raises."""
+
+    def __init__(self, s3: Any, names: Names) -> None:
+        self._s3 = s3
+        self._bucket = names.manifest_bucket
+
+    def put(self, report: Report) -> None:
+        body = (json.dumps(report, indent=1) + "\n").encode()
+        self._s3.put_object(
+            Bucket=self._bucket, Key=result_key(str(report["id"])), Body=body, ContentType="application/json"
+        )
+
+    def ids(self) -> list[str]:
+        """The newest first."""
+        keys = (listed.key for listed in list_bucket(self._s3, self._bucket, PREFIX))
+        found = (key.removeprefix(PREFIX).removesuffix(".json") for key in keys)
+        return sorted((test_id for test_id in found if is_test_id(test_id)), reverse=True)
+
+    def all(self) -> Iterator[Report]:
+        """The newest first, each read when asked for; what is no report is left out."""
+        for test_id in self.ids():
+            try:
+                yield self.get(test_id)
+            except UsageError:
+                continue
+
+    def get(self, test_id: str) -> Report:
+        """The report of the test whose id is or begins with this. Raises UsageError where there is none, or several."""
+        from botocore.exceptions import ClientError
+
+        wanted = test_id
+        if not is_test_id(test_id):
+            found = [each for each in self.ids() if test_id and each.startswith(test_id)]
+            if len(found) != 1:
+                what = "no result of a load test" if not found else f"{len(found)} results of load tests"
+                raise UsageError(f"There is {what} whose id begins with {test_id!r}: see 'ndjctl loadtest list'.")
+            wanted = found[0]
+        key = result_key(wanted)
+        try:
+            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return read_document(body, REPORT_FORMAT, REPORT_VERSION, key)
+        except ClientError as error:
+            if not is_not_found(error):
+                raise
+            raise UsageError(f"There is no result of a load test {test_id!r}: see 'ndjctl loadtest list'.") from error
+        except FormatError as error:
+            raise UsageError(f"{str(error).rstrip('.')}.") from error
+
+
+def passed(reports: Iterable[Report], configuration: str) -> dict[int, Report]:
+    """The newest passed test of each phase with this configuration. reports: the newest first."""
+    found: dict[int, Report] = {}
+    for report in reports:
+        if report.get("verdict") == PASS and report.get("configuration", {}).get("hash") == configuration:
+            phase = int(report.get("phase", 0))
+            if phase in PHASES and phase not in found:
+                found[phase] = report
+    return found
+
+
+def is_allowed(phase: int, file_size_bytes: int, share: float, done: Mapping[int, Report]) -> bool:
+    """Whether the phase before was passed, with files as large and at least as large a share of its files. done: of
+    passed(). share: of the phase's own files, that the test has."""
+    if phase <= min(PHASES):
+        return True
+    before = done.get(phase - 1)
+    if before is None:
+        return False
+    settings = before["settings"]
+    had = int(settings["files"]) / PHASES[phase - 1]
+    return int(settings["file_size_bytes"]) >= file_size_bytes and had >= min(share, 1.0) * (1 - 1e-9)
+
+
+def told_phases(done: Mapping[int, Report]) -> str:
+    """One sentence's worth: which phases were passed, how large, and which were not. done: of passed()."""
+    told = [
+        f"phase {phase} ({int(report['settings']['files']):,} files of {int(report['settings']['file_size_bytes']):,} "
+        f"bytes, {report['id']})"
+        for phase, report in sorted(done.items())
+    ]
+    missing = [str(phase) for phase in PHASES if phase not in done]
+    if not told:
+        return "no phase was passed"
+    return f"passed: {', '.join(told)}" + (f"; not passed: phase {', '.join(missing)}" if missing else "")
+
+
+COMPARED: tuple[tuple[str, str, Callable[[Report], Any]], ...] = (
+    ("verdict", "", lambda report: report["verdict"]),
+    ("phase", "", lambda report: report["phase"]),
+    ("files", "", lambda report: report["settings"]["files"]),
+    ("file size", "bytes", lambda report: report["settings"]["file_size_bytes"]),
+    ("configuration", "", lambda report: report["configuration"]["hash"]),
+    ("completed", "files", lambda report: report["counts"].get("completed", 0)),
+    ("time", "s", lambda report: report["seconds"]),
+    ("throughput", "MB/s", lambda report: report["mb_per_s"]),
+    ("p50", "s", lambda report: report["latency_s"]["p50"]),
+    ("p95", "s", lambda report: report["latency_s"]["p95"]),
+    ("p99", "s", lambda report: report["latency_s"]["p99"]),
+    ("manifests", "", lambda report: report["manifests"]),
+    ("runs", "", lambda report: report["runs"]["count"]),
+    ("failed runs", "", lambda report: report["runs"]["failed"]),
+    ("DPU hours", "", lambda report: report["dpu_hours"]),
+    ("cost", "USD", lambda report: report["cost"]["total_usd"]),
+    ("estimate", "USD", lambda report: report["cost"]["estimated_usd"]),
+)
+"""What two reports are compared by: a name, its unit, and where it is."""

@@ -1,0 +1,321 @@
+"""A load test from its plan to its cleanup. Every stage that is done is on disk, and none is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from ndjctl.contracts import Names, iso_utc, parse_iso_utc, s3_uri
+from ndjctl.feeding.deleting import delete_all
+from ndjctl.feeding.journal import Journal as FeedJournal
+from ndjctl.feeding.plan import FeedLimits
+from ndjctl.generate.record import FileFacts
+from ndjctl.loadtest.chaos import Chaos, Killer
+from ndjctl.loadtest.cleaning import Cleaned, Place, clean
+from ndjctl.loadtest.feeder import Feeder, feed_plan_of, known_facts, marker_of
+from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
+from ndjctl.loadtest.journal import (
+    CLEANED,
+    FED,
+    FEED_FILE,
+    FOLLOWED,
+    PLANNED,
+    PROVEN,
+    REPORTED,
+    Journal,
+)
+from ndjctl.loadtest.measuring import measured
+from ndjctl.loadtest.model import key_prefix
+from ndjctl.loadtest.observing import RunFacts, SeenFile, messages, read_files, read_runs
+from ndjctl.loadtest.proving import prove
+from ndjctl.loadtest.reporting import judged, report_of
+from ndjctl.loadtest.results import Results
+from ndjctl.reconcile.check import Places
+from ndjctl.reconcile.events import send_events
+from ndjctl.reconcile.missed import find_missed
+from ndjctl.reconcile.spool import Spool
+from ndjctl.reconcile.verdicts import Clock
+from ndjctl.sweeping import invoke_sweep
+
+_LEAST_DEADLINE_S = 900.0
+_BACKFILL_GRACE = timedelta(seconds=5)
+"""An event is looked for after nothing has come for long: what is younger than this is another's."""
+_RUNS_END_S, _RUNS_PAUSE_S = 180.0, 2.0
+"""How long runs may go on after the last of their files is at rest, before they are told as they are."""
+
+
+class Reporter(Protocol):
+    """Where a test tells how far it is. Called from several threads."""
+
+    def phase(self, name: str) -> None: ...
+    def sent(self, size_bytes: int) -> None: ...
+    def sample(self, sample: Sample, files: int, left_s: float | None) -> None: ...
+    def done(self, count: int) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class World:
+    """The environment that a test runs in. client: by service name. now: UTC. clock: seconds, monotonic. sleep:
+    seconds. version: of the tool. limits: of requests, smaller in tests. event_limit_s: after which an event is lost.
+    settle_s: how long a cleanup waits for the last runs. keep_report(): puts a report into the test's folder, in every
+    form that people read. killer: what kills processes of it, None where nothing may. reserved, visibility_s: of the
+    function and the queue as they are deployed; chaos puts them back."""
+
+    client: Callable[[str], Any]
+    names: Names
+    region: str
+    dataset: str
+    settle_s: float
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    version: str
+    reporter: Reporter
+    keep_report: Callable[[dict[str, Any]], None]
+    killer: Killer | None = None
+    reserved: int = 1
+    visibility_s: int = 30
+    limits: FeedLimits = field(default_factory=FeedLimits)
+    event_limit_s: float = 90.0
+
+
+def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, Any]:
+    """Does what is left of a test and returns its report. keep: nothing is deleted, and the test stays unfinished: it
+    can be cleaned up later. Raises WorkFailed, CloudError and what boto3 raises; then it can be gone on with."""
+    with FeedJournal(journal.folder / FEED_FILE, marker_of(journal.test_id)) as fed:
+        return _carry_on(world, journal, _Test(world, journal, fed), keep)
+
+
+def _carry_on(world: World, journal: Journal, test: _Test, keep: bool) -> dict[str, Any]:
+    stages = ((FOLLOWED, test.feed_and_follow), (PROVEN, test.prove), (REPORTED, test.report))
+    for stage, do in stages:
+        if not journal.has(stage):
+            _timed(world, journal, stage, do)
+    if not journal.has(CLEANED):
+        journal.note("kept", keep)
+        if not keep:
+            _timed(world, journal, CLEANED, test.clean)
+    report = report_of(journal, judged(journal), world.version)
+    world.keep_report(report)
+    return report
+
+
+def _timed(world: World, journal: Journal, stage: str, do: Callable[[], None]) -> None:
+    """Notes how long it took, in all processes that worked on it, but for what a killed one did."""
+    begun = world.clock()
+    do()
+    seconds = dict(journal.noted("stage_seconds", {}))
+    seconds[stage] = round(seconds.get(stage, 0.0) + world.clock() - begun, 3)
+    journal.note("stage_seconds", seconds)
+
+
+class _Silent:
+    """A reporter of a search that nobody watches."""
+
+    def phase(self, name: str) -> None: ...
+    def done(self, count: int) -> None: ...
+
+
+class _Test:
+    def __init__(self, world: World, journal: Journal, fed: FeedJournal) -> None:
+        self._world = world
+        self._journal = journal
+        self._settings = journal.settings
+        self._prefix = key_prefix(journal.date, journal.test_id)
+        self._plan = feed_plan_of(self._settings, world.names.input_bucket, journal.date, journal.test_id, world.limits)
+        self._fed = fed
+
+    def _look(self) -> list[SeenFile]:
+        world = self._world
+        return read_files(world.client("dynamodb"), world.names.tracking_table, self._journal.date, self._prefix)
+
+    def _flush(self) -> None:
+        invoke_sweep(self._world.client("lambda"), self._world.names.live_function, flush=True, date=self._journal.date)
+
+    @property
+    def _begun_at(self) -> datetime:
+        return parse_iso_utc(str(self._journal.noted("begun_at")))
+
+    # ------------------------------------------------------------------------------------------------ feed, follow
+
+    def feed_and_follow(self) -> None:
+        world, journal = self._world, self._journal
+        world.reporter.phase("feeding")
+        if journal.noted("begun_at") is None:
+            journal.note("begun_at", iso_utc(world.now()))
+        feeding = Feeder(
+            world.client("s3"),
+            self._plan,
+            self._settings,
+            journal.date,
+            self._fed,
+            world.clock,
+            world.reporter.sent,
+            journal.has(FED),
+        )
+        samples: list[Sample] = []
+
+        def tell(sample: Sample) -> None:
+            if feeding.is_over and not journal.has(FED):
+                self._end_feeding(feeding)
+            journal.add_sample(sample.to_dict())
+            samples.append(sample)
+            world.reporter.sample(sample, self._settings.files, remaining_s(samples, self._settings.files))
+            if chaos is not None:
+                chaos.step(sample, feeding.is_over)
+
+        chaos = self._chaos()
+        eyes = Eyes(
+            look=self._look,
+            fed=lambda: feeding.count,
+            is_fed=lambda: feeding.is_over,
+            raise_failure=feeding.raise_failure,
+            flush=self._flush,
+            tell=tell,
+            begun_at=self._begun_at,
+            now=world.now,
+            sleep=world.sleep,
+            enter_unseen=None if chaos is None else self._backfill,
+        )
+        if chaos is not None:
+            chaos.begin()
+        feeding.start()
+        try:
+            followed = follow(eyes, self._limits())
+        finally:
+            feeding.end()
+            if chaos is not None:
+                chaos.end()
+        if not journal.has(FED):
+            self._end_feeding(feeding)
+        journal.done(FOLLOWED, self._followed(followed))
+
+    def _chaos(self) -> Chaos | None:
+        world = self._world
+        if not self._settings.chaos or world.killer is None:
+            return None
+        keys = [file.key for file in self._plan.files]
+        return Chaos(
+            world.client,
+            world.names,
+            world.killer,
+            self._journal,
+            keys,
+            self._settings.seed,
+            world.reserved,
+            world.visibility_s,
+            world.sleep,
+        )
+
+    def _backfill(self) -> int:
+        """Enters objects of the test whose events were lost, as `ndjctl backfill --prefix` does; how many."""
+        world = self._world
+        places = Places(world.client, world.names, world.sleep)
+        with Spool() as spool:
+            find_missed(places, None, self._prefix, Clock(world.now(), _BACKFILL_GRACE), spool, _Silent())
+            return send_events(
+                world.client("sqs"),
+                world.names.queue,
+                world.region,
+                (listed for listed, _ in spool.entries()),
+                rate_per_s=None,
+                clock=world.clock,
+                sleep=world.sleep,
+                report=lambda _count: None,
+            )
+
+    def _end_feeding(self, feeding: Feeder) -> None:
+        self._journal.done(FED, {"files": feeding.count, "ended_at": iso_utc(self._world.now())})
+        self._world.reporter.phase("following")
+
+    def _limits(self) -> Limits:
+        expected_s = float(self._journal.of(PLANNED)["expected"]["seconds"])
+        thresholds = self._settings.thresholds
+        longest_s = max(2 * (thresholds.max_p99_s or thresholds.max_p95_s or 0), 3 * expected_s, _LEAST_DEADLINE_S)
+        return Limits(self._settings.files, thresholds.max_failed_share, longest_s, self._world.event_limit_s)
+
+    def _followed(self, followed: Followed) -> dict[str, Any]:
+        seen = {file.key for file in followed.files}
+        unseen = next((key for key in self._fed.fed if key not in seen), "")
+        return {
+            "counts": dict(followed.counts),
+            "stopped": followed.stopped,
+            "lost_events": followed.lost_events,
+            "faults": self._journal.noted("faults", []),
+            "first_unseen": unseen,
+            "ended_at": iso_utc(self._world.now()),
+        }
+
+    # ------------------------------------------------------------------------------------------------ prove, report
+
+    def prove(self) -> None:
+        world, journal = self._world, self._journal
+        world.reporter.phase("proving")
+        made = self._made()
+        proof = prove(world.client("s3"), world.names, journal.date, self._begun_at, made, tell=world.reporter.done)
+        files = self._look()
+        manifests = {file.manifest_id for file in files if file.manifest_id}
+        runs = self._runs(manifests)
+        result = {
+            "proof": asdict(proof),
+            "measured": measured(files, runs, journal.samples(), self._begun_at),
+            "dead_letters": messages(world.client("sqs"), world.names.dead_letter_queue),
+            "ended_at": iso_utc(world.now()),
+        }
+        journal.done(PROVEN, result)
+
+    def _runs(self, manifests: set[str]) -> RunFacts:
+        """Once they have ended: files are completed some seconds before the run is that completed them."""
+        world = self._world
+        waited_s = 0.0
+        while True:
+            runs = read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
+            if waited_s >= _RUNS_END_S or all(run.run.has_ended for run in runs.runs):
+                return runs
+            world.sleep(_RUNS_PAUSE_S)
+            waited_s += _RUNS_PAUSE_S
+
+    def _made(self) -> Mapping[str, FileFacts]:
+        """By URI, of every file that was fed: what is not there is not missing."""
+        facts = known_facts(self._fed, self._plan, self._settings, self._journal.date)
+        return {
+            s3_uri(self._plan.bucket, file.key): facts[file.unique]
+            for file in self._plan.files
+            if file.key in self._fed.fed
+        }
+
+    def report(self) -> None:
+        checks = judged(self._journal)
+        self._keep(checks)
+        self._journal.done(REPORTED, {"verdict": "PASS" if all(check.ok for check in checks) else "FAIL"})
+
+    def _keep(self, checks: Any) -> None:
+        report = report_of(self._journal, checks, self._world.version)
+        self._world.keep_report(report)
+        Results(self._world.client("s3"), self._world.names).put(report)
+
+    # ------------------------------------------------------------------------------------------------ clean
+
+    def clean(self) -> None:
+        world, journal = self._world, self._journal
+        world.reporter.phase("cleaning up")
+        counts = journal.of(FOLLOWED)["counts"]
+        place = Place(
+            client=world.client,
+            names=world.names,
+            date=journal.date,
+            prefix=self._prefix,
+            dataset=world.dataset,
+            since=self._begun_at,
+            now=world.now,
+            sleep=world.sleep,
+            delete_inputs=lambda: delete_all(self._plan, world.client("s3"), self._fed).objects,
+            may_come=bool(counts.get("unseen")) or self._settings.chaos or bool(journal.of(FOLLOWED)["stopped"]),
+            settle_s=world.settle_s,
+        )
+        cleaned: Cleaned = clean(place, self._flush)
+        journal.done(CLEANED, asdict(cleaned))
+        self._keep(judged(journal))

@@ -1,0 +1,164 @@
+"""PASS or FAIL, and why: what was measured against the thresholds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ndjctl.loadtest.model import Thresholds
+
+PASS, FAIL = "PASS", "FAIL"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to hold. name: stays the same. sentence: what was found, and the limit."""
+
+    name: str
+    ok: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the outputs themselves say against the generator's record. lines_in: by the record. rows_expected and
+    bad_lines_expected: the same, apart. lost and duplicated: summed file by file. wrong_reasons: quarantined lines
+    with another reason than the record's. drifted: records off the schema by the record, of which surely_rescued have a
+    value of another type, which is rescued whatever the schema; a new field may have become a column. rescued_rows:
+    with something in `_rescued`. unreadable: parts that could not be read, a sentence each."""
+
+    lines_in: int = 0
+    rows: int = 0
+    bad_lines: int = 0
+    rows_expected: int = 0
+    bad_lines_expected: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    files_not_balanced: int = 0
+    wrong_reasons: int = 0
+    drifted: int = 0
+    surely_rescued: int = 0
+    rescued_rows: int = 0
+    parts: int = 0
+    parquet_bytes: int = 0
+    examples: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a test came to. files: that it has. counts: by status, `unseen` for those the ledger does not know.
+    first_error: of a failed file. latencies: seconds by p50, p95, p99 and max. usd, estimated_usd: None where the
+    region's price is not known. new_dead_letters: since the test began. stopped: why it was ended early, empty where it
+    was not. runs_failed: of the job, also those whose manifest came through in another."""
+
+    files: int
+    counts: Mapping[str, int]
+    proof: Proof
+    latencies: Mapping[str, float | None] = field(default_factory=dict)
+    seconds: float = 0.0
+    mb_per_s: float = 0.0
+    dpu_hours: float = 0.0
+    usd: float | None = None
+    estimated_usd: float | None = None
+    new_dead_letters: int = 0
+    runs_failed: int = 0
+    first_error: str = ""
+    first_unseen: str = ""
+    stopped: str = ""
+
+
+def judge(facts: Facts, thresholds: Thresholds) -> list[Check]:
+    """Every check that applies, in the order of their weight."""
+    return [*_files(facts), *_proof(facts.proof), *_limits(facts, thresholds)]
+
+
+def verdict_of(checks: Sequence[Check]) -> str:
+    return PASS if all(check.ok for check in checks) else FAIL
+
+
+def reasons_of(checks: Sequence[Check]) -> list[str]:
+    return [check.sentence for check in checks if not check.ok]
+
+
+def _files(facts: Facts) -> Iterator[Check]:
+    if facts.stopped:
+        yield Check("stopped", False, f"the test was stopped: {facts.stopped}")
+    counts = facts.counts
+    completed, failed, unseen = counts.get("completed", 0), counts.get("failed", 0), counts.get("unseen", 0)
+    told = f"{completed:,} of {facts.files:,} files are completed"
+    yield Check("completed", completed == facts.files, told)
+    if failed:
+        yield Check("failed", False, f"{_files_of(failed)} failed, the first: {facts.first_error or 'no reason given'}")
+    if counts.get("quarantined"):
+        yield Check("quarantined", False, f"{_files_of(counts['quarantined'])} quarantined for the size")
+    if unseen:
+        yield Check(
+            "events",
+            False,
+            f"no event came of {_files_of(unseen)}, the first {facts.first_unseen}: the notification was lost",
+        )
+    letters = facts.new_dead_letters
+    yield Check("dead_letters", letters <= 0, f"{max(letters, 0):,} new messages in the dead-letter queue")
+
+
+def _files_of(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
+def _proof(proof: Proof) -> Iterator[Check]:
+    for problem in proof.unreadable:
+        yield Check("readable", False, problem)
+    shown = f": {proof.examples[0]}" if proof.examples else ""
+    is_balanced = not (proof.lost or proof.duplicated)
+    found = f"{proof.lines_in:,} lines in, {proof.rows:,} rows and {proof.bad_lines:,} quarantined lines found"
+    if is_balanced:
+        yield Check("lines", True, found)
+    if proof.lost:
+        yield Check("lost", False, f"{proof.lost:,} lines lost ({found}){shown}")
+    if proof.duplicated:
+        yield Check("duplicated", False, f"{proof.duplicated:,} lines more than once ({found}){shown}")
+    if is_balanced:
+        is_right = proof.rows == proof.rows_expected and proof.bad_lines == proof.bad_lines_expected
+        is_right = is_right and not (proof.wrong_reasons or proof.files_not_balanced)
+        told = f"{proof.bad_lines:,} of {proof.bad_lines_expected:,} planted bad lines are quarantined"
+        wrong = f", {proof.wrong_reasons:,} with another reason than was planted" if proof.wrong_reasons else ""
+        yield Check("bad_lines", is_right, told + wrong + ("" if is_right else shown))
+    if proof.drifted:
+        is_right = proof.surely_rescued <= proof.rescued_rows <= proof.drifted
+        told = (
+            f"{proof.rescued_rows:,} rows with rescued values, of {proof.drifted:,} drifted records of which "
+            f"{proof.surely_rescued:,} must be rescued"
+        )
+        yield Check("rescued", is_right, told)
+
+
+def _limits(facts: Facts, limits: Thresholds) -> Iterator[Check]:
+    for name, limit in (("p50", limits.max_p50_s), ("p95", limits.max_p95_s), ("p99", limits.max_p99_s)):
+        if limit is None:
+            continue
+        found = facts.latencies.get(name)
+        told = f"{name} from upload to Parquet {_seconds(found)}, allowed {_seconds(limit)}"
+        yield Check(name, found is not None and found <= limit, told)
+    if limits.min_mb_per_s is not None:
+        told = f"{facts.mb_per_s:,.1f} MB/s, at least {limits.min_mb_per_s:,.1f} wanted"
+        yield Check("throughput", facts.mb_per_s >= limits.min_mb_per_s, told)
+    if limits.max_dpu_hours is not None:
+        told = f"{facts.dpu_hours:,.2f} DPU hours, allowed {limits.max_dpu_hours:,.2f}"
+        yield Check("dpu_hours", facts.dpu_hours <= limits.max_dpu_hours, told)
+    if facts.usd is not None and limits.max_cost_usd is not None:
+        told = f"cost ${facts.usd:,.2f}, the budget is ${limits.max_cost_usd:,.2f}"
+        yield Check("budget", facts.usd <= limits.max_cost_usd, told)
+    if facts.usd is not None and facts.estimated_usd and limits.max_cost_ratio is not None:
+        ratio = facts.usd / facts.estimated_usd
+        told = (
+            f"cost ${facts.usd:,.4f}, {ratio:.2f} times the estimate of ${facts.estimated_usd:,.4f}, allowed "
+            f"{limits.max_cost_ratio:g} times"
+        )
+        yield Check("cost", ratio <= limits.max_cost_ratio, told)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"

@@ -1,0 +1,167 @@
+"""How a load test looks before it begins, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ndjctl.loadtest.model import PHASES, LoadSettings
+from ndjctl.loadtest.verdict import PASS, Check
+from ndjctl.output.base import View, one_line
+from ndjctl.output.progress import counted, size
+from ndjctl.output.times import lasting
+from ndjctl.output.views import fact_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_NOT_IN_THE_DOCUMENT = ("format", "version", "series")
+"""Of a report: what is in its file alone."""
+
+
+def plan_view(
+    env: str, settings: LoadSettings, planned: Mapping[str, Any], checks: Sequence[Check], again: str
+) -> View:
+    """again: what to type to do it, where nobody is asked."""
+    document = {
+        "env": env,
+        "begun": False,
+        "ok": all(check.ok for check in checks),
+        "phase": settings.phase,
+        "settings": settings.to_dict(),
+        "full_size": settings.is_full_size,
+        "checks": [{"name": check.name, "ok": check.ok, "sentence": check.sentence} for check in checks],
+        **{name: planned[name] for name in ("configuration", "expected", "feed", "estimated_usd", "remarks")},
+        "apply": again,
+    }
+    return View(document, lambda: _plan_screen(env, settings, planned, checks))
+
+
+def _plan_screen(
+    env: str, settings: LoadSettings, planned: Mapping[str, Any], checks: Sequence[Check]
+) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    expected, feed = planned["expected"], planned["feed"]
+    facts = fact_table()
+    smaller = "" if settings.is_full_size else f", smaller than the phase's {PHASES[settings.phase]:,} of 3.5 GB"
+    facts.add_row("phase", Text(f"{settings.phase} in {one_line(env)}{smaller}"))
+    facts.add_row(
+        "files",
+        Text(f"{settings.files:,} of {size(settings.file_size_bytes)}, {size(settings.size_bytes)} together"),
+    )
+    facts.add_row(
+        "upload",
+        Text(
+            f"{counted(feed['uploads'], 'file')}, {size(feed['uploaded_bytes'])} in "
+            f"{counted(feed['upload_requests'], 'request')}"
+        ),
+    )
+    facts.add_row(
+        "copy on S3",
+        Text(
+            f"{counted(feed['copies'], 'file')}, {size(feed['copied_bytes'])} in "
+            f"{counted(feed['copy_requests'], 'request')}"
+        ),
+    )
+    facts.add_row("pace", Text(feed["pace"]))
+    facts.add_row(
+        "manifests",
+        Text(
+            f"{expected['manifests']:,} of {counted(expected['files_per_manifest'], 'file')}, "
+            f"{expected['concurrent_runs']} runs at once ({expected['limited_by']})"
+        ),
+    )
+    facts.add_row("time", Text(f"about {lasting(expected['seconds'])}, a run {lasting(expected['run_s'])}"))
+    facts.add_row("cost", Text(_estimate(planned)))
+    facts.add_row("basis", Text(one_line(expected["basis"]), style="dim"))
+    blocks: list[RenderableType] = [facts, *(_check_line(check) for check in checks)]
+    blocks += [Text(one_line(remark), style="dim") for remark in planned["remarks"]]
+    return Group(*blocks)
+
+
+def _estimate(planned: Mapping[str, Any]) -> str:
+    usd, glue = planned["estimated_usd"], planned["expected"]["glue_usd"]
+    feed = planned["feed"]
+    requests = f"{feed['requests']:,} S3 requests ${feed['cost_usd']:,.2f}"
+    requests += f"; its inputs ${feed['storage_usd_per_day']:,.2f} a day while they are there"
+    if usd is None:
+        return f"{requests}; the price of a DPU hour in this region is not known"
+    hours = planned["expected"]["dpu_hours"]
+    return f"${usd:,.2f} on AWS: {hours:,.2f} DPU hours ${glue:,.2f}, {requests}"
+
+
+def _check_line(check: Check) -> Text:
+    from rich.text import Text
+
+    mark = Text("ok    " if check.ok else "FAIL  ", style="green" if check.ok else "bold red")
+    return mark.append(one_line(check.sentence), style="" if check.ok else "red")
+
+
+def verdict_view(report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None) -> View:
+    """paths: of the report's files. clean_up: what to type to take a kept test away, None where that is done."""
+    document = {
+        **{name: value for name, value in report.items() if name not in _NOT_IN_THE_DOCUMENT},
+        "report": dict(paths),
+        "clean_up": clean_up,
+    }
+    return View(document, lambda: _verdict_screen(report, paths, clean_up))
+
+
+def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    latency, lines = report["latency_s"], report["lines"]
+    facts = fact_table()
+    facts.add_row("test", Text(f"{report['id']}, phase {report['phase']} in {one_line(report['env'])}"))
+    counts = ", ".join(f"{count:,} {status}" for status, count in report["counts"].items())
+    facts.add_row("files", Text(one_line(f"{report['settings']['files']:,}  ({counts})")))
+    rows = f"{lines['lines_in']:,} in = {lines['rows']:,} rows + {lines['bad_lines']:,} quarantined"
+    facts.add_row("lines", Text(rows))
+    told = ", ".join(f"{name} {lasting(latency[name])}" for name in ("p50", "p95", "p99", "max"))
+    facts.add_row("upload to Parquet", Text(told))
+    facts.add_row(
+        "time",
+        Text(f"{lasting(report['seconds'])}, {report['mb_per_s']:,.1f} MB/s, {report['files_per_hour']:,} files/h"),
+    )
+    runs = report["runs"]
+    failed = f", {runs['failed']} failed" if runs["failed"] else ""
+    facts.add_row(
+        "runs",
+        Text(
+            f"{runs['count']:,} for {counted(report['manifests'], 'manifest')}, "
+            f"{report['most_runs_at_once']} at once{failed}"
+        ),
+    )
+    facts.add_row("cost", Text(_cost(report)))
+    cleanup = report["cleanup"]
+    if cleanup is not None:
+        done = (
+            f"{counted(cleanup['inputs'], 'input')}, {counted(cleanup['parts'], 'part')}, "
+            f"{counted(cleanup['items'], 'item')} and {counted(cleanup['manifests'], 'manifest')} deleted"
+        )
+        facts.add_row("cleanup", Text(done))
+        for kept in cleanup["kept"]:
+            facts.add_row("", Text(one_line(f"stays: {kept}"), style="yellow"))
+    facts.add_row("report", Text(one_line(paths["html"])))
+    is_pass = report["verdict"] == PASS
+    blocks: list[RenderableType] = [facts]
+    blocks += [_check_line(Check(each["name"], each["ok"], each["sentence"])) for each in report["checks"]]
+    blocks += [Text(one_line(remark), style="dim") for remark in report["remarks"]]
+    blocks.append(Text(report["verdict"], style="bold green" if is_pass else "bold red"))
+    if clean_up is not None:
+        blocks.append(Text(one_line(f"next: {clean_up}"), style="dim"))
+    return Group(*blocks)
+
+
+def _cost(report: Mapping[str, Any]) -> str:
+    cost = report["cost"]
+    if cost["total_usd"] is None:
+        return f"{report['dpu_hours']:,.3f} DPU hours; the price of this region is not known"
+    return (
+        f"${cost['total_usd']:,.4f} on AWS ({report['dpu_hours']:,.3f} DPU hours), estimated "
+        f"${cost['estimated_usd']:,.4f}"
+    )

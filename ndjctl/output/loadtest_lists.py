@@ -1,0 +1,165 @@
+"""How the list of load tests looks, and two of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ndjctl.loadtest.journal import Journal
+from ndjctl.loadtest.results import COMPARED, Report
+from ndjctl.loadtest.verdict import PASS
+from ndjctl.output.base import StreamView, View, one_line
+from ndjctl.output.progress import size
+from ndjctl.output.times import lasting
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_LINE = "{:<21}  {:>5}  {:<10}  {:>7}  {:>10}  {:>9}  {:>9}  {}"
+
+
+def tests_view(
+    env: str, unfinished: Sequence[Journal], reports: Iterable[Report], compare: str, resume: str
+) -> StreamView:
+    """unfinished: on this machine. compare, resume: what to type, without the ids."""
+    counts = {"passed": 0, "failed": 0, "unfinished": 0}
+
+    def rows() -> Iterator[tuple[Any, Callable[[], Text]]]:
+        open_ids = {journal.test_id for journal in unfinished}
+        for journal in unfinished:
+            counts["unfinished"] += 1
+            document = _unfinished_document(journal)
+            yield document, lambda document=document: _line(document)  # type: ignore[misc]
+        for report in reports:
+            if report["id"] in open_ids:
+                continue
+            counts["passed" if report["verdict"] == PASS else "failed"] += 1
+            document = _document(report)
+            yield document, lambda document=document: _line(document)  # type: ignore[misc]
+
+    def heading() -> Text:
+        from rich.text import Text
+
+        words = ("test", "phase", "verdict", "files", "each", "time", "p95", "why")
+        return Text(_LINE.format(*words).rstrip(), style="bold")
+
+    def summary() -> tuple[Mapping[str, Any], Text]:
+        from rich.text import Text
+
+        total = sum(counts.values())
+        if not total:
+            return counts, Text("No load tests.")
+        told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        next_ = f"{resume} {unfinished[0].test_id}" if unfinished else f"{compare} A B"
+        return counts, Text(f"{total:,} load tests: {told}", style="bold").append(
+            f"\nnext: {one_line(next_)}", style="dim not bold"
+        )
+
+    return StreamView({"env": env}, "tests", rows(), heading, summary)
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "id": report["id"],
+        "phase": report["phase"],
+        "verdict": report["verdict"],
+        "reasons": list(report["reasons"]),
+        "files": report["settings"]["files"],
+        "file_size_bytes": report["settings"]["file_size_bytes"],
+        "begun_at": report["begun_at"],
+        "seconds": report["seconds"],
+        "latency_s": report["latency_s"],
+        "cost_usd": report["cost"]["total_usd"],
+        "configuration": report["configuration"]["hash"],
+    }
+
+
+def _unfinished_document(journal: Journal) -> dict[str, Any]:
+    settings = journal.settings
+    kept = bool(journal.noted("kept")) and journal.has("reported")
+    return {
+        "id": journal.test_id,
+        "phase": settings.phase,
+        "verdict": None,
+        "reasons": ["kept, not cleaned up yet" if kept else f"not finished: {list(journal.stages)[-1]}"],
+        "files": settings.files,
+        "file_size_bytes": settings.file_size_bytes,
+        "begun_at": journal.noted("begun_at"),
+        "seconds": None,
+        "latency_s": None,
+        "cost_usd": None,
+        "configuration": journal.of("planned")["configuration"]["hash"],
+    }
+
+
+def _line(row: Mapping[str, Any]) -> Text:
+    from rich.text import Text
+
+    verdict = row["verdict"] or "unfinished"
+    latency = row["latency_s"] or {}
+    line = _LINE.format(
+        one_line(str(row["id"])),
+        row["phase"],
+        verdict,
+        f"{row['files']:,}",
+        size(row["file_size_bytes"]),
+        lasting(row["seconds"]),
+        lasting(latency.get("p95")),
+        one_line(str(row["reasons"][0])) if row["reasons"] else "",
+    )
+    text = Text(line.rstrip())
+    start = line.index(verdict)
+    text.stylize("green" if verdict == PASS else "yellow" if row["verdict"] is None else "red", start, start + 10)
+    return text
+
+
+def compared_view(first: Report, second: Report) -> View:
+    figures = [(name, unit, _get(first, read), _get(second, read)) for name, unit, read in COMPARED]
+    document = {
+        "a": first["id"],
+        "b": second["id"],
+        "figures": [
+            {"name": name, "unit": unit or None, "a": a, "b": b, "change": _change(a, b)}
+            for name, unit, a, b in figures
+        ],
+    }
+
+    def render() -> RenderableType:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("")
+        for head in (str(first["id"]), str(second["id"]), "change"):
+            table.add_column(one_line(head), justify="right")
+        for name, unit, a, b in figures:
+            change = _change(a, b)
+            told = "" if change is None else f"{change:+.1%}"
+            label = f"{name} ({unit})" if unit else name
+            table.add_row(Text(label, style="cyan"), Text(_shown(a)), Text(_shown(b)), Text(told))
+        return table
+
+    return View(document, render)
+
+
+def _get(report: Report, read: Callable[[Report], Any]) -> Any:
+    try:
+        return read(report)
+    except (KeyError, TypeError):
+        return None
+
+
+def _change(a: Any, b: Any) -> float | None:
+    """Of b to a, as a share; None where these are no measures."""
+    if isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, (int, float)) or not isinstance(b, (int, float)):
+        return None
+    return round((b - a) / a, 6) if a and a != b else None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else one_line(str(value))

@@ -1,0 +1,184 @@
+"""Whole load tests on moto: PASS and nothing left behind, FAIL with its reason for each planted failure, and a process
+that dies in any stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ndjctl.errors import WorkFailed
+from ndjctl.loadtest.journal import Journal, opened
+from ndjctl.loadtest.model import LoadSettings, Thresholds
+from ndjctl.loadtest.results import Results
+from ndjctl.loadtest.running import carry_on
+from tests.functional.operations_world import NAMES, Operations
+from tests.loadtest_world import LoadWorld, Plan
+
+SETTINGS = LoadSettings(
+    phase=1,
+    files=6,
+    file_size_bytes=20_000,
+    unique_files=2,
+    bad_lines="3",
+    thresholds=Thresholds(max_cost_ratio=None),
+)
+
+
+@pytest.fixture
+def load(operations: Operations, tmp_path: Path) -> LoadWorld:
+    return LoadWorld(tmp_path / "loadtests", operations, SETTINGS)
+
+
+def test_a_test_passes_and_leaves_nothing_behind(load: LoadWorld) -> None:
+    journal = load.begin()
+    report = carry_on(load.world(), journal)
+    assert (report["verdict"], report["reasons"]) == ("PASS", [])
+    assert report["counts"] == {"completed": 6}
+    assert report["lines"]["bad_lines"] == 18 and report["lines"]["lost"] == report["lines"]["duplicated"] == 0
+    assert report["latency_s"]["p95"] == pytest.approx(5, abs=0.1)
+    assert report["dpu_hours"] == pytest.approx(60 / 3600, abs=1e-6)
+    assert (report["runs"]["count"], report["manifests"], report["most_runs_at_once"]) == (1, 1, 1)
+    assert load.told.phases == ["feeding", "following", "proving", "cleaning up"]
+    assert load.everything() == load.before
+    assert report["cleanup"]["inputs"] == 6 and report["cleanup"]["manifests"] == 1
+    kept = Results(load.operations.s3, NAMES).get(journal.test_id)
+    assert kept["verdict"] == "PASS" and kept["cleanup"] == report["cleanup"]
+    assert load.reports[-1] == report
+    assert journal.is_over
+
+
+FAILURES: dict[str, tuple[Plan, dict[str, Any], str]] = {
+    "lost event": (Plan(lost_events=1), {}, "no event came of 1 file, the first"),
+    "duplicated part": (Plan(copies=True), {}, "lines more than once"),
+    "lost part": (Plan(torn=True), {}, "lines lost"),
+    "failing job": (Plan(failing=2), {}, "boom"),
+    "too slow": (Plan(late_s=3_000), {}, "p95 from upload to Parquet 50.1 min, allowed 30.0 min"),
+    "over budget": (Plan(dpu_s=360_000), {"max_cost_usd": 1.0}, "the budget is $1.00"),
+    "over the estimate": (Plan(dpu_s=360_000), {"max_cost_ratio": 1.5}, "times the estimate"),
+    "dead letter": (Plan(dead_letters=2), {}, "2 new messages in the dead-letter queue"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_planted_failure_fails_the_test_with_its_reason(load: LoadWorld, name: str) -> None:
+    planted, thresholds, words = FAILURES[name]
+    load.planted = planted
+    load.settings = replace(SETTINGS, thresholds=replace(SETTINGS.thresholds, **thresholds))
+    report = carry_on(load.world(), load.begin())
+    assert report["verdict"] == "FAIL"
+    assert any(words in reason for reason in report["reasons"]), report["reasons"]
+    left = load.everything()
+    if name == "duplicated part":  # it belongs to no manifest: a reconciliation calls it an orphan
+        left = {key: value for key, value in left.items() if "x-" not in key}
+    assert left == load.before
+
+
+class _Killed(BaseException):
+    """As kill -9 does: nothing is caught, nothing is tidied."""
+
+
+def _killing(name: str, journal: Journal, monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
+    """The process dies when the stage would be written down, or just after that."""
+    real: Callable[..., None] = Journal.done
+
+    def done(self: Journal, stage: str, result: Any) -> None:
+        if stage == name and before:
+            raise _Killed
+        real(self, stage, result)
+        if stage == name:
+            raise _Killed
+
+    monkeypatch.setattr(Journal, "done", done)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before it is noted", "after"])
+@pytest.mark.parametrize("stage", ["fed", "followed", "proven", "reported", "cleaned"])
+def test_a_test_that_died_goes_on_to_the_same_verdict(load: LoadWorld, stage: str, before: bool) -> None:
+    journal = load.begin()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_Killed):
+        _killing(stage, journal, patch, before=before)
+        carry_on(load.world(), journal)
+    report = carry_on(load.world(), opened(journal.folder))
+    assert (report["verdict"], report["counts"], report["lines"]["lost"]) == ("PASS", {"completed": 6}, 0)
+    assert load.everything() == load.before
+    assert len(load.runs) == 1
+
+
+@pytest.mark.parametrize("call", range(6))
+def test_a_cleanup_that_died_at_any_call_is_done_by_the_next(load: LoadWorld, call: int) -> None:
+    journal = load.begin()
+    carry_on(load.world(), journal, keep=True)
+    s3, count = load.operations.s3, 0
+
+    class Dying:
+        def __getattr__(self, name: str) -> Any:
+            def counted(**arguments: Any) -> Any:
+                nonlocal count
+                if name.startswith("delete"):
+                    if count == call:
+                        raise _Killed
+                    count += 1
+                return getattr(s3, name)(**arguments)
+
+            return counted if name.startswith("delete") else getattr(s3, name)
+
+    load.operations.s3 = Dying()
+    try:
+        carry_on(load.world(), journal)
+    except _Killed:
+        load.operations.s3 = s3
+        carry_on(load.world(), opened(journal.folder))
+    load.operations.s3 = s3
+    assert load.everything() == load.before
+
+
+def test_a_kept_test_is_cleaned_up_later(load: LoadWorld) -> None:
+    journal = load.begin()
+    report = carry_on(load.world(), journal, keep=True)
+    assert report["cleanup"] is None and not journal.is_over
+    assert sum(key.startswith(NAMES.output_bucket) for key in load.everything()) == 2
+    carry_on(load.world(), opened(journal.folder))
+    assert load.everything() == load.before
+
+
+def test_what_is_others_stays(load: LoadWorld) -> None:
+    """A manifest with a file of somebody else in it, and a schema that another's files needed."""
+    s3 = load.operations.s3
+    journal = load.begin()
+    stranger = f"{journal.date}-of-others.ndjson"
+    s3.put_object(Bucket=NAMES.input_bucket, Key=stranger, Body=b"{}\n")
+    load.planted = Plan()
+    original = load._number
+    load._number = lambda key: 0 if key == stranger else original(key)  # type: ignore[method-assign]
+    report = carry_on(load.world(), journal)
+    assert report["verdict"] == "PASS"
+    left = load.everything()
+    assert f"{NAMES.input_bucket}/{stranger}" in left
+    assert [key for key in left if key.startswith(f"{NAMES.input_bucket}/")] == [f"{NAMES.input_bucket}/{stranger}"]
+    assert sum(key.startswith(f"{NAMES.output_bucket}/") for key in left) == 2
+    assert "1 manifests with files of others" in report["cleanup"]["kept"][0]
+    assert sum(key.startswith(f"{journal.date}/{journal.date}-loadtest-") for key in left) == 6
+
+
+def test_a_test_is_not_cleaned_up_while_its_manifests_are_open(load: LoadWorld) -> None:
+    journal = load.begin()
+    carry_on(load.world(), journal, keep=True)
+    key = next(key for key in load.everything() if key.startswith(f"{journal.date}/{journal.date}-loadtest-"))
+    date, _, sort = key.partition("/")
+    item = load.operations.get(date, sort)
+    assert item is not None
+    load.operations.put(**{"partition": date, "sort": sort, **_without_keys(item), "status": "processing"})
+    with pytest.raises(WorkFailed, match="1 files of the test are still under way"):
+        carry_on(load.world(), opened(journal.folder))
+    assert not opened(journal.folder).is_over
+    load.operations.put(**{"partition": date, "sort": sort, **_without_keys(item), "status": "completed"})
+    carry_on(load.world(), opened(journal.folder))
+    assert load.everything() == load.before
+
+
+def _without_keys(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("date_prefix", "file_key", "status")}

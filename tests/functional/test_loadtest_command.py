@@ -1,0 +1,140 @@
+"""`ndjctl loadtest` and its lists on moto: what is shown of results, what is refused before anything begins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ndjctl.loadtest.journal import begin
+from ndjctl.loadtest.model import LoadSettings
+from ndjctl.loadtest.results import result_key
+from tests.functional.operations_world import NAMES, Operations
+
+OLD, NEW = "20261126T100000Z-aaaa", "20261127T100000Z-bbbb"
+
+
+def _report(test_id: str, **more: Any) -> dict[str, Any]:
+    return {
+        "format": "ndjctl.loadtest-report",
+        "version": 1,
+        "id": test_id,
+        "env": "dev",
+        "verdict": "PASS",
+        "reasons": [],
+        "phase": 1,
+        "settings": {"files": 10, "file_size_bytes": 1000},
+        "configuration": {"hash": "c" * 12},
+        "begun_at": "2026-11-26T10:00:00.000Z",
+        "seconds": 100.0,
+        "mb_per_s": 2.0,
+        "counts": {"completed": 10},
+        "latency_s": {"p50": 1.0, "p95": 2.0, "p99": 3.0},
+        "manifests": 1,
+        "runs": {"count": 1, "failed": 0},
+        "dpu_hours": 0.5,
+        "cost": {"total_usd": 0.22, "estimated_usd": 0.3},
+        **more,
+    }
+
+
+def _put(operations: Operations, report: dict[str, Any]) -> None:
+    key = result_key(report["id"])
+    operations.s3.put_object(Bucket=NAMES.manifest_bucket, Key=key, Body=json.dumps(report).encode())
+
+
+@pytest.fixture
+def two(operations: Operations) -> Operations:
+    operations.deploy()
+    _put(operations, _report(OLD))
+    slower = _report(NEW, verdict="FAIL", reasons=["p95 \x1b[31m is [bold]too\nlong"], seconds=150.0)
+    _put(operations, slower)
+    return operations
+
+
+def test_an_empty_list_and_one_of_nothing(operations: Operations) -> None:
+    answer = operations("loadtest", "list")
+    assert answer.code == 2 and "not deployed" in answer.err
+    operations.deploy()
+    assert operations("loadtest", "list").out == "No load tests.\n"
+    assert operations("loadtest", "list", "--json").document["tests"] == []
+
+
+def test_the_newest_comes_first_with_its_reason(two: Operations) -> None:
+    found = two("loadtest", "list", "--json").document
+    assert [(each["id"], each["verdict"]) for each in found["tests"]] == [(NEW, "FAIL"), (OLD, "PASS")]
+    assert (found["passed"], found["failed"], found["unfinished"]) == (1, 1, 0)
+    shown = two("loadtest", "list").out
+    assert "p95 \\x1b[31m is [bold]too\\nlong" in shown and "\x1b" not in shown
+    assert "next: ndjctl loadtest compare" in shown.replace("python -m ", "") or "loadtest compare" in shown
+
+
+def test_what_is_no_report_is_left_out(two: Operations) -> None:
+    for name, body in (
+        ("x.json", b"{}"),
+        ("20261127T110000Z-cccc.json", b"\xff"),
+        ("20261127T120000Z-dddd.json", b"[]"),
+    ):
+        two.s3.put_object(Bucket=NAMES.manifest_bucket, Key=f"loadtests/{name}.json", Body=body)
+    assert len(two("loadtest", "list", "--json").document["tests"]) == 2
+
+
+def test_tests_that_are_not_finished_are_listed(two: Operations, tmp_path: Path) -> None:
+    settings = LoadSettings(phase=2, files=100, file_size_bytes=1000, unique_files=1)
+    test_id = "20261127T120000Z-0000"
+    planned = {"configuration": {"hash": "c" * 12}}
+    begin(tmp_path / "loadtests" / "dev", "dev", test_id, settings, "2026-11-27", "2026-11-27T12:00:00Z", planned)
+    found = two("loadtest", "list", "--json").document
+    assert found["unfinished"] == 1
+    assert (found["tests"][0]["id"], found["tests"][0]["verdict"]) == (test_id, None)
+    assert f"loadtest --resume --env dev {test_id}" in two("loadtest", "list").out
+
+
+def test_two_tests_side_by_side(two: Operations) -> None:
+    found = two("loadtest", "compare", OLD, NEW, "--json").document
+    figures = {each["name"]: each for each in found["figures"]}
+    assert figures["time"] == {"name": "time", "unit": "s", "a": 100.0, "b": 150.0, "change": 0.5}
+    assert figures["verdict"]["change"] is None and figures["p50"]["change"] is None
+    assert "+50.0%" in two("loadtest", "compare", "20261126", "20261127").out
+
+
+@pytest.mark.parametrize("name", ["", "2026", "nothing", "20261126T100000Z-ffff", "../x", "[bold]"])
+def test_a_test_that_is_not_one_is_said_to_be_none(two: Operations, name: str) -> None:
+    answer = two("loadtest", "compare", OLD, name)
+    assert answer.code == 2
+    assert "There is no result" in answer.err or "2 results" in answer.err
+
+
+REFUSED = [
+    ((), "Name a phase"),
+    (("--phase", "5"), "Invalid value for '--phase'"),
+    (("--phase", "1", "--file-size", "0"), "--file-size: '0' is no size"),
+    (("--phase", "1", "--file-size", "1XB"), "--file-size: '1XB' is no size"),
+    (("--phase", "1", "--files", "3", "--scale", "0.5"), "exclude each other"),
+    (("--phase", "1", "--scale", "0"), "--scale takes a share above 0"),
+    (("--phase", "1", "--scale", "nan"), "--scale"),
+    (("--phase", "1", "--max-failed", "nan"), "--max-failed"),
+    (("--phase", "1", "--max-p95", "soon"), "--max-p95 takes a time"),
+    (("--phase", "1", "--bad-lines", "many"), "--bad-lines: 'many' is no amount"),
+    (("--phase", "1", "--rate", "fast"), "--rate: 'fast' is no rate"),
+    (("--phase", "1", "--pattern", "burst"), "--pattern burst needs a --rate"),
+    (("--phase", "1", "--pattern", "x"), "--pattern takes one of"),
+    (("--phase", "1", "--shape", "x"), "--shape takes one of"),
+    (("--phase", "1", "--chaos"), "is for the embedded cloud only"),
+    (("--phase", "1", "--resume", OLD), "leave --phase out"),
+    (("--resume", "yesterday"), "is no id of a load test"),
+    (("--resume", OLD), "There is no load test"),
+    (("--phase", "1", "--file-size", "10KB", "--bad-lines", "500"), "do not fit"),
+    (("--phase", "1", "list"), "--phase is for 'loadtest' alone"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), REFUSED)
+def test_what_cannot_be_is_refused_with_a_sentence(
+    operations: Operations, words: tuple[str, ...], sentence: str
+) -> None:
+    answer = operations("loadtest", *words)
+    assert answer.code == 2
+    assert sentence in answer.err
