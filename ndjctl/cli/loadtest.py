@@ -66,7 +66,8 @@ def loadtest(
         str, typer.Option("--pattern", help="Of the rate over time: steady, burst, ramp or day.", metavar="NAME")
     ] = "steady",
     max_cost: Annotated[
-        float | None, typer.Option("--max-cost", help="The budget in USD: what is estimated above it does not start.")
+        float | None,
+        typer.Option("--max-cost", help="The budget in USD: what is estimated above it does not start.", min=0),
     ] = None,
     max_cost_ratio: Annotated[
         float, typer.Option("--max-cost-ratio", help="Of the cost to its estimate, at most.", min=0)

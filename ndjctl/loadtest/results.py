@@ -75,36 +75,43 @@ class Results:
             raise UsageError(f"{str(error).rstrip('.')}.") from error
 
 
-def passed(reports: Iterable[Report], configuration: str) -> dict[int, Report]:
-    """The newest passed test of each phase with this configuration. reports: the newest first."""
-    found: dict[int, Report] = {}
+Passed = Mapping[int, tuple[Report, ...]]
+"""Passed tests of one configuration by their phase, the largest first: one that is smaller says nothing against it."""
+
+
+def passed(reports: Iterable[Report], configuration: str) -> Passed:
+    """reports: of any configuration and verdict."""
+    found: dict[int, list[Report]] = {}
     for report in reports:
         if report.get("verdict") == PASS and report.get("configuration", {}).get("hash") == configuration:
             phase = int(report.get("phase", 0))
-            if phase in PHASES and phase not in found:
-                found[phase] = report
-    return found
+            if phase in PHASES:
+                found.setdefault(phase, []).append(report)
+    return {phase: tuple(sorted(each, key=_size_bytes, reverse=True)) for phase, each in found.items()}
 
 
-def is_allowed(phase: int, file_size_bytes: int, share: float, done: Mapping[int, Report]) -> bool:
+def _size_bytes(report: Report) -> int:
+    return int(report["settings"]["files"]) * int(report["settings"]["file_size_bytes"])
+
+
+def is_allowed(phase: int, file_size_bytes: int, share: float, done: Passed) -> bool:
     """Whether the phase before was passed, with files as large and at least as large a share of its files. done: of
     passed(). share: of the phase's own files, that the test has."""
     if phase <= min(PHASES):
         return True
-    before = done.get(phase - 1)
-    if before is None:
-        return False
-    settings = before["settings"]
-    had = int(settings["files"]) / PHASES[phase - 1]
-    return int(settings["file_size_bytes"]) >= file_size_bytes and had >= min(share, 1.0) * (1 - 1e-9)
+    return any(
+        int(each["settings"]["file_size_bytes"]) >= file_size_bytes
+        and int(each["settings"]["files"]) / PHASES[phase - 1] >= min(share, 1.0) * (1 - 1e-9)
+        for each in done.get(phase - 1, ())
+    )
 
 
-def told_phases(done: Mapping[int, Report]) -> str:
-    """One sentence's worth: which phases were passed, how large, and which were not. done: of passed()."""
+def told_phases(done: Passed) -> str:
+    """One sentence's worth: which phases were passed, with the largest test of each, and which were not."""
     told = [
         f"phase {phase} ({int(report['settings']['files']):,} files of {int(report['settings']['file_size_bytes']):,} "
         f"bytes, {report['id']})"
-        for phase, report in sorted(done.items())
+        for phase, (report, *_) in sorted(done.items())
     ]
     missing = [str(phase) for phase in PHASES if phase not in done]
     if not told:

@@ -138,6 +138,9 @@ def test_a_phase_wants_the_one_before_it() -> None:
     assert not is_allowed(2, 1000, 1.0, passed([_report(1, files=5)], "c")), "half of it is not it"
     assert is_allowed(2, 1000, 0.5, passed([_report(1, files=5)], "c"))
     assert passed([_report(1, FAIL), _report(1, configuration="other")], "c") == {}
+    smaller_since = passed([_report(1, files=2, size=10), _report(1)], "c")
+    assert is_allowed(2, 1000, 1.0, smaller_since), "what was passed before a smaller test stays passed"
+    assert told_phases(smaller_since).startswith("passed: phase 1 (10 files of 1,000 bytes")
 
 
 def test_a_deployment_is_told_what_its_configuration_has_passed() -> None:
