@@ -83,6 +83,8 @@ def environment(**parts: Any) -> Facts:
         "errors": LogLines((), True, ago(900)),
         "metrics": {},
         "sample": Sample(0, (), True),
+        "missing_tables": (),
+        "missing_buckets": (),
     } | parts
     readings = {name: value if isinstance(value, Reading) else Reading(value) for name, value in values.items()}
     return Facts(at=NOW, names=NAMES, profile=PROFILE, region="us-east-1", oldest={}, **readings)
