@@ -77,15 +77,16 @@ def run_of(run: Mapping[str, Any]) -> GlueRun:
     return GlueRun(
         run_id=str(run["Id"]),
         state=str(run["JobRunState"]),
-        started_at=_utc(run.get("StartedOn")),
-        completed_at=_utc(run.get("CompletedOn")),
+        started_at=utc_of(run.get("StartedOn")),
+        completed_at=utc_of(run.get("CompletedOn")),
         execution_s=int(run.get("ExecutionTime") or 0),
         dpu_s=run.get("DPUSeconds"),
         error=str(run.get("ErrorMessage") or ""),
     )
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def utc_of(moment: datetime | None) -> datetime | None:
+    """A moment as AWS gives it, in UTC; None where it gives none."""
     return None if moment is None else moment.astimezone(timezone.utc)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from ndjctl.aws import is_not_found
 from ndjctl.contracts import FUNCTION_ALIAS, JobArg, Names, parse_iso_utc
-from ndjctl.glue_runs import run_of
+from ndjctl.glue_runs import run_of, utc_of
 from ndjctl.health.facts import Clock, Function, Job, Queue, Rule, Run, Runs, SourceMapping, Wiring
 from ndjctl.locks import aws_time_of
 
@@ -144,12 +144,8 @@ def read_job(glue: Any, name: str) -> Job:
         max_retries=int(job.get("MaxRetries") or 0),
         script_uri=str(command.get("ScriptLocation", "")),
         arguments=job.get("DefaultArguments", {}),
-        modified_at=_utc(job.get("LastModifiedOn")),
+        modified_at=utc_of(job.get("LastModifiedOn")),
     )
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(timezone.utc)
 
 
 def read_runs(glue: Any, name: str) -> Runs:

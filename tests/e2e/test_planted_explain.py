@@ -9,27 +9,13 @@ from typing import Any
 
 import pytest
 
-from ndjctl.embedded.provider import cloud_of, embedded_cloud
-from ndjctl.profiles import load_profile
-from tests.deploy_world import quieten
-from tests.drift.hands import Hands
-from tests.e2e.conftest import Tool
 from tests.e2e.health_faults import FAULTS, Fault, Site
-from tests.e2e.pipeline_harness import Pipeline
+from tests.e2e.health_site import deployed_site
 from tests.e2e.typed import type_it
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SUFFIX = "explain"
-SETTINGS = (
-    # Nothing is converted by itself: what needs no run is not to wait for one.
-    "batching.max_partial_age_s=86400",
-    "job.max_retries=0",
-    "job.max_attempts=1",
-    "function.timeout_s=15",
-    "queue.visibility_timeout_s=15",
-)
-
 TOLD = {
     "function raising": {"event-waits"},
     "access denied": {"event-waits", "function-failing"},
@@ -50,15 +36,8 @@ TOLD = {
 
 @pytest.fixture(scope="module")
 def site(cloud_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    profile = load_profile("local", working_dir=cloud_dir, assignments=[f"suffix={SUFFIX}"]).profile
-    cloud = cloud_of(embedded_cloud(profile, cloud_dir).status(), profile)
-    pipeline = Pipeline(Tool(cloud_dir, tmp_path_factory.mktemp("home"), SUFFIX), cloud, SETTINGS)
-    pipeline.deploy()
-    made = Site(pipeline, Hands(cloud))
-    pipeline.sweep()
-    yield made
-    made.end_runs()
-    quieten(cloud)
+    with deployed_site(cloud_dir, tmp_path_factory.mktemp("home"), SUFFIX) as made:
+        yield made
 
 
 def test_no_fault_is_left_out() -> None:

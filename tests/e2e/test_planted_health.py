@@ -8,41 +8,20 @@ from pathlib import Path
 import pytest
 
 from ndjctl.embedded.environment import aws_environment
-from ndjctl.embedded.provider import cloud_of, embedded_cloud
-from ndjctl.profiles import load_profile
-from tests.deploy_world import quieten
-from tests.drift.hands import Hands
-from tests.e2e.conftest import Tool
 from tests.e2e.health_faults import FAULTS, Fault, Site
-from tests.e2e.pipeline_harness import Pipeline
+from tests.e2e.health_site import deployed_site
 from tests.e2e.skewed_clock import off_by, programs_that_mend
 from tests.e2e.typed import named_on, remedies_on, type_it
 
 pytestmark = [pytest.mark.e2e]
 
 SUFFIX = "health"
-SETTINGS = (
-    # Nothing is converted by itself: what needs no run is not to wait for one.
-    "batching.max_partial_age_s=86400",
-    "job.max_retries=0",
-    "job.max_attempts=1",
-    # A message that the function could not take comes again soon.
-    "function.timeout_s=15",
-    "queue.visibility_timeout_s=15",
-)
 
 
 @pytest.fixture(scope="module")
 def deployed(cloud_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    profile = load_profile("local", working_dir=cloud_dir, assignments=[f"suffix={SUFFIX}"]).profile
-    cloud = cloud_of(embedded_cloud(profile, cloud_dir).status(), profile)
-    pipeline = Pipeline(Tool(cloud_dir, tmp_path_factory.mktemp("home"), SUFFIX), cloud, SETTINGS)
-    pipeline.deploy()
-    site = Site(pipeline, Hands(cloud))
-    pipeline.sweep()
-    yield site
-    site.end_runs()
-    quieten(cloud)
+    with deployed_site(cloud_dir, tmp_path_factory.mktemp("home"), SUFFIX) as made:
+        yield made
 
 
 @pytest.fixture
