@@ -1,0 +1,1 @@
+"""What the pipeline will cost, what it did cost, and what would be cheaper."""
