@@ -13,8 +13,8 @@ DAYS_OF_A_MONTH = Decimal(30)
 
 @dataclass(frozen=True)
 class Input:
-    """A figure that goes into a line. source: one clause that says where it is from: a setting's path, a measurement, an
-    assumption."""
+    """A figure that goes into a line. source: one clause that says where it is from: a setting's path, a measurement,
+    an assumption."""
 
     name: str
     value: Decimal
@@ -24,8 +24,8 @@ class Input:
 
 @dataclass(frozen=True)
 class Line:
-    """service, name: such as "AWS Glue", "runs". quantity: of a month, in `unit`. usd_per_month: not rounded. formula: in
-    words and the names of `inputs`. price: None where nothing is asked for it. note: what the reader should know, or
+    """service, name: such as "AWS Glue", "runs". quantity: of a month, in `unit`. usd_per_month: not rounded. formula:
+    in words and the names of `inputs`. price: None where nothing is asked for it. note: what the reader should know, or
     empty."""
 
     service: str
