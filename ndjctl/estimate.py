@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from ndjctl.prices import DPU_PRICES, LEAST_BILLED_S
+from ndjctl.prices import LEAST_BILLED_S, dpu_price
 from ndjctl.settings import Profile
 
 CPU_SECONDS_PER_GB = 14.0
@@ -20,13 +20,7 @@ CPU_SECONDS_TO_VCPU_SECONDS = 2.0
 RUN_OVERHEAD_S = 45.0
 """Of a run, besides converting: start of Spark, sample, publishing. 10 s measured here; assumed to be more on Glue."""
 
-USD_PER_DPU_HOUR = DPU_PRICES["us-east-1"].usd
-
-BASIS = (
-    f"{CPU_SECONDS_PER_GB:g} CPU s per GB measured on one core, a vCPU taken as half a core, "
-    f"{RUN_OVERHEAD_S:g} s a run besides, ${USD_PER_DPU_HOUR:g} a DPU hour (us-east-1)"
-)
-"""The figures in one line, for whoever is shown an estimate."""
+_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Estimate:
             "dpu_hours": round(self.dpu_hours, 4),
             "cost_usd": round(self.cost_usd, 4),
             "seconds": round(self.seconds),
-            "basis": BASIS,
+            "basis": basis(),
         }
 
 
@@ -61,4 +55,18 @@ def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
     seconds_each = max(RUN_OVERHEAD_S + vcpu_seconds / manifests / job.task_slots, LEAST_BILLED_S)
     dpu_hours = manifests * seconds_each * job.dpus / 3600
     rounds = ceil(manifests / job.max_concurrent_runs)
-    return Estimate(manifests, dpu_hours, dpu_hours * USD_PER_DPU_HOUR, rounds * seconds_each)
+    return Estimate(manifests, dpu_hours, dpu_hours * _usd_per_dpu_hour(), rounds * seconds_each)
+
+
+def basis() -> str:
+    """The figures in one line, for whoever is shown an estimate."""
+    return (
+        f"{CPU_SECONDS_PER_GB:g} CPU s per GB measured on one core, a vCPU taken as half a core, "
+        f"{RUN_OVERHEAD_S:g} s a run besides, ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
+    )
+
+
+def _usd_per_dpu_hour() -> float:
+    price = dpu_price(_REGION)
+    assert price is not None  # noqa: S101 - it is built in
+    return price.usd
