@@ -30,7 +30,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
     input_days, output_days = usage.input("input_days", "days kept"), usage.input("output_days", "days kept")
     yield Item(
         S3,
-        "input, stored",
+        "input kept",
         _STORAGE,
         usage.input_bytes * input_days.value / GB,
         "GB months",
@@ -40,7 +40,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
     )
     yield Item(
         S3,
-        "Parquet, stored",
+        "Parquet kept",
         _STORAGE,
         usage.output_bytes * output_days.value / GB,
         "GB months",
@@ -55,7 +55,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
     always = Input("report_days", figures.FOREVER_DAYS, "days", "reports are never deleted: a year of them")
     yield Item(
         S3,
-        "manifests, stored",
+        "manifests kept",
         _STORAGE,
         files.value * (manifest.value * kept.value + report.value * always.value) / GB,
         "GB months",
@@ -66,7 +66,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
     bad_days = _kept("retention.quarantine_days", retention.quarantine_days)
     yield Item(
         S3,
-        "quarantine, stored",
+        "quarantine kept",
         _STORAGE,
         usage.input_bytes * bad.value * bad_days.value / GB,
         "GB months",
@@ -78,7 +78,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
         event_days = _kept("retention.spark_events_days", retention.spark_events_days)
         yield Item(
             S3,
-            "Spark's events, stored",
+            "Spark's events kept",
             _STORAGE,
             manifests.value * events.value * event_days.value / GB,
             "GB months",
@@ -93,7 +93,7 @@ def _requests(usage: Usage, profile: Profile) -> Iterator[Item]:
     sent = Input("upload_part", figures.UPLOAD_PART_BYTES, "bytes", "assumed: the aws CLI's default, 8 MiB")
     yield Item(
         S3,
-        "uploads of the input",
+        "input uploads",
         _PUTS,
         files.value * uploads(file_bytes.value, sent.value) * DAYS_OF_A_MONTH,
         "requests",
@@ -112,7 +112,7 @@ def _requests(usage: Usage, profile: Profile) -> Iterator[Item]:
     controlled = Input("control", control, "manifests and reports written a day", figures.CONTROL_SOURCE)
     yield Item(
         S3,
-        "writes of the job",
+        "job's writes",
         _PUTS,
         (parts * (max(blocks, Decimal(1)) + 2) + control) * DAYS_OF_A_MONTH,
         "requests",
@@ -128,7 +128,7 @@ def _requests(usage: Usage, profile: Profile) -> Iterator[Item]:
     file_reads = (file_bytes.value / block.value).quantize(Decimal(1), ROUND_CEILING) + more.value
     yield Item(
         S3,
-        "reads of the job",
+        "job's reads",
         _GETS,
         (files.value * file_reads + parts * verify.value + read) * DAYS_OF_A_MONTH,
         "requests",
@@ -157,7 +157,7 @@ def _transfer(usage: Usage, has_subnets: bool) -> Item:
         else ""
     )
     return Item(
-        "data transfer",
+        "transfer",
         "within the region",
         None,
         (usage.input_bytes + usage.output_bytes) * DAYS_OF_A_MONTH / GB,

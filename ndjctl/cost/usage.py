@@ -13,7 +13,7 @@ from ndjctl.contracts import MIB
 from ndjctl.cost import figures
 from ndjctl.cost.line import Input
 from ndjctl.errors import UsageError
-from ndjctl.forecast.rate import Rate
+from ndjctl.forecast.rate import START_SOURCE, Rate
 from ndjctl.forecast.runs import Batch, billed_seconds, run_seconds
 from ndjctl.settings import LARGEST_OBJECT_MB, Profile
 
@@ -39,7 +39,7 @@ class Given:
         _check("--manifests-per-day", self.manifests_per_day, 1, MOST_FILES, "manifests")
         run_s = self.run_s
         if run_s is not None and not (run_s.is_finite() and 0 < run_s <= MOST_RUN_S):
-            raise UsageError(f"--run-time takes more than nothing and 7 days at most; {run_s} s is neither.")
+            raise UsageError(f"--run-time takes more than nothing and 7 days at most; {run_s:f} s is neither.")
 
 
 def _check(name: str, value: int | None, least: int, most: int, of: str) -> None:
@@ -104,6 +104,8 @@ def usage(profile: Profile, given: Given, rate: Rate) -> Usage:
     file_mb = throughput(profile).mean_file_mb if given.file_bytes is None else given.file_bytes / MIB
     batch = Batch.of(profile.batching, file_mb, float(files) / 24)
     manifests = files / batch.files if given.manifests_per_day is None else Decimal(given.manifests_per_day)
+    if manifests > files > 0:
+        raise UsageError(f"--manifests-per-day {manifests:,f} is more than the {files:,f} files that a day has.")
     if not files:
         manifests = Decimal(0)
     file_bytes = _decimal(file_mb) * MIB
@@ -140,7 +142,7 @@ def _sources(profile: Profile, given: Given, rate: Rate, batch_files: int) -> di
         if given.manifests_per_day is None
         else "--manifests-per-day",
         "converting_s": typed_run or f"{rate.source}, {profile.job.task_slots:,} task slots",
-        "start_s": "--run-time, which has it in it" if typed_run else "assumed: 60 to 90 s on Glue",
+        "start_s": "--run-time, which has it in it" if typed_run else START_SOURCE.get(rate.start_s, rate.source),
         "least_s": "AWS Glue pricing: a minute at least",
         "dpus": "job.workers and job.worker_type",
         "used_share": measured if profile.job.auto_scaling else "job.auto_scaling is off",

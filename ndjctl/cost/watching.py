@@ -61,7 +61,7 @@ def _logs(usage: Usage, profile: Profile) -> Iterator[Item]:
     log = Input("run_log", size, "bytes a run", "assumed, not measured on Glue")
     yield Item(
         CLOUDWATCH,
-        "logs of the runs",
+        "logs of runs",
         "cloudwatch.logs_ingested_gb",
         runs.value * log.value * DAYS_OF_A_MONTH / GB,
         "GB",
@@ -76,7 +76,7 @@ def _logs(usage: Usage, profile: Profile) -> Iterator[Item]:
     function_bytes = Input("function_log", of_function, "bytes a day", "the line of the function's log")
     yield Item(
         CLOUDWATCH,
-        "logs, stored",
+        "logs kept",
         "cloudwatch.logs_stored_gb_month",
         (function_bytes.value * days.value + runs.value * log.value * for_ever.value) * share.value / GB,
         "GB months",
@@ -88,10 +88,10 @@ def _logs(usage: Usage, profile: Profile) -> Iterator[Item]:
 def _metrics(usage: Usage, profile: Profile) -> Iterator[Item]:
     key, unit = "cloudwatch.metric_month", "metric months"
     own = Input("metrics", Decimal(len(METRICS)), "of the function", "ndjctl/contracts/metrics.py")
-    yield Item(CLOUDWATCH, "pipeline's metrics", key, own.value, unit, "metrics", (own,))
+    yield Item(CLOUDWATCH, "own metrics", key, own.value, unit, "metrics", (own,))
     calls, inputs = each(usage, "metric_calls")
     formula, requests = "(files x per_file + minutes x per_sweep) x 30", "cloudwatch.api_requests"
-    yield Item(CLOUDWATCH, "metrics, requests", requests, calls * DAYS_OF_A_MONTH, "requests", formula, inputs)
+    yield Item(CLOUDWATCH, "own requests", requests, calls * DAYS_OF_A_MONTH, "requests", formula, inputs)
     if not profile.job.metrics:
         return
     runs, page = usage.input("manifests", "runs a day"), "Glue developer guide, CloudWatch metrics"
@@ -114,7 +114,7 @@ def _metrics(usage: Usage, profile: Profile) -> Iterator[Item]:
     period = Input("period_s", figures.JOB_METRICS_PERIOD_S, "seconds between reports", page)
     yield Item(
         CLOUDWATCH,
-        "job's metrics, requests",
+        "job's requests",
         requests,
         runs.value * lasting.value / period.value * DAYS_OF_A_MONTH,
         "requests",
