@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ndjctl.aws import error_code
 from ndjctl.errors import CloudError
 from ndjctl.prices.book import FreeAllowance, Price, PriceBook
 from ndjctl.prices.catalogue import ITEMS, Item, Product
@@ -24,8 +25,8 @@ _ONE_PAGE = 100
 
 @dataclass(frozen=True)
 class Refreshed:
-    """book: of what was answered now and before. updated: keys that were answered now. unanswered: by key, why not; what
-    was known of them keeps its date."""
+    """book: of what was answered now and before. updated: keys that were answered now. unanswered: by key, why not;
+    what was known of them keeps its date."""
 
     book: PriceBook
     updated: tuple[str, ...]
@@ -35,8 +36,8 @@ class Refreshed:
 def ask_price_list(
     pricing: Any, region: str, before: PriceBook | None, known: PriceBook | None, today: date
 ) -> Refreshed:
-    """before: what was refreshed earlier; known: that and what is built in, for free allowances that the Price List does
-    not tell with a price. Raises what boto3 raises, and CloudError where nothing at all is known of the region."""
+    """before: what was refreshed earlier. known: that and what is built in, for free allowances that the Price List
+    does not tell with a price. Raises what boto3 raises, and CloudError where nothing is known of the region."""
     found: dict[str, Price] = {}
     unanswered: dict[str, str] = {}
     pages: dict[str, list[str]] = {}
@@ -80,14 +81,29 @@ def _products(pricing: Any, request: Mapping[str, Any]) -> Iterator[str]:
     """Products as the Price List writes them, each a JSON document in a string."""
     token: dict[str, str] = {}
     for _ in range(PAGES):
-        answer = pricing.get_products(**request, **token)
+        answer = _answer(pricing, {**request, **token})
         yield from answer.get("PriceList", [])
         if not answer.get("NextToken"):
             return
         token = {"NextToken": answer["NextToken"]}
     raise CloudError(
-        f"The Price List of {request['ServiceCode']} has no end after {PAGES * _ONE_PAGE:,} products. Nothing was changed."
+        f"The Price List of {request['ServiceCode']} has no end after {PAGES * _ONE_PAGE:,} products: nothing was "
+        f"changed."
     )
+
+
+def _answer(pricing: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = pricing.get_products(**request)
+    except Exception as error:
+        # AWS's errors have names; a bare HTTP status comes from something else, such as the embedded cloud.
+        if error_code(error).isdecimal():
+            raise CloudError(
+                f"What answers here knows no Price List (HTTP {error_code(error)}): name an environment on AWS with --env. "
+                f"Nothing was changed."
+            ) from error
+        raise
+    return found
 
 
 def _offers(products: list[str], product: Product, today: date) -> list[Offer]:
