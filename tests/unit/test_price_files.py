@@ -18,6 +18,7 @@ from ndjctl.prices import FreeAllowance, Price, PriceBook, Tier, built_in_book, 
 from ndjctl.prices.catalogue import ITEMS
 from ndjctl.prices.document import VERSION, dump_book, parse_book
 from ndjctl.prices.files import OLD_AFTER_DAYS, built_in_regions, keep_refreshed, refreshed_file
+from ndjctl.prices.offers import parse_offer
 
 D = Decimal
 TODAY = date(2026, 11, 27)
@@ -165,7 +166,7 @@ def test_a_refreshed_file_that_is_damaged_is_named_and_not_passed_over(tmp_path:
     path = refreshed_file("us-east-1", tmp_path)
     path.parent.mkdir()
     path.write_bytes(b'{"version": 1')
-    with pytest.raises(UsageError, match=r"us-east-1\.json is not JSON"):
+    with pytest.raises(UsageError, match=r"us-east-1\.json is not JSON .*: delete it"):
         load_prices("us-east-1", None, tmp_path, TODAY)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="is not UTF-8 text"):
@@ -271,6 +272,42 @@ def test_glue_from_6_0_on_has_prices_of_its_own() -> None:
     assert price is not None and (price.usd, price.of("FLEX"), price.as_of) == (0.44, 0.29, "2026-09")
     assert dpu_price("eu-west-1") is None, "its FLEX price is not known"
     assert dpu_price("mars") is None
+
+
+def _offered(*bands: tuple[str, str, str], effective: str = "2026-09-01T00:00:00Z") -> str:
+    dimensions = {
+        str(number): {"beginRange": begin, "endRange": end, "pricePerUnit": {"USD": usd}}
+        for number, (usd, begin, end) in enumerate(bands)
+    }
+    terms = {"a": {"effectiveDate": effective, "priceDimensions": dimensions}}
+    return json.dumps({"product": {"attributes": {"usagetype": "X"}}, "terms": {"OnDemand": terms}})
+
+
+def test_an_offer_is_read_whole_or_not_at_all() -> None:
+    offer = parse_offer(_offered(("0.25", "25", "Inf"), ("0.0000000000", "0", "25")), TODAY)
+    assert offer is not None
+    assert (offer.tiers, offer.free_quantity, offer.as_of) == ((Tier(D("0.25")),), D(25), date(2026, 9, 1))
+    for text in (
+        _offered(("0", "0", "Inf")),  # costs nothing
+        _offered(("1", "0", "10"), ("2", "20", "Inf")),  # a gap
+        _offered(("1", "0", "10")),  # no last tier
+        _offered(("1", "0", "Inf"), ("2", "0", "Inf")),
+        _offered(("-1", "0", "Inf")),
+        _offered(("NaN", "0", "Inf")),
+        _offered(("x", "0", "Inf")),
+        _offered(),
+        _offered(("1", "0", "Inf"), effective="2027-01-01T00:00:00Z"),  # announced, not yet so
+        *(
+            "",
+            "[]",
+            "{}",
+            "null",
+            "[" * 100_000,
+            '{"product": null}',
+            '{"product": {"attributes": {"usagetype": "X"}}}',
+        ),
+    ):
+        assert parse_offer(text, TODAY) is None, text[:100]
 
 
 def test_a_usage_type_is_known_with_the_prefix_of_any_region_and_as_a_whole() -> None:
