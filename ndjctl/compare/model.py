@@ -79,7 +79,9 @@ class Figures:
         return self.lag_s is not None and self.lag_s <= LATENCY_S
 
 
-def figures(work: Work, size: Size, rate: Rate, case: str, slower: float, allowed: int | None, book: PriceBook) -> Figures:
+def figures(
+    work: Work, size: Size, rate: Rate, case: str, slower: float, allowed: int | None, book: PriceBook
+) -> Figures:
     """rate: of our reader, in that case. slower: how many times slower the reader is. allowed: runs at once, None for as
     many as are needed."""
     mb_per_s = rate.mb_per_s_per_vcpu / slower
