@@ -1,7 +1,7 @@
 """A standing EMR cluster on EC2 spot instances: what it costs to have it big enough for the busiest hour. Pure.
 
-It runs all day at that size: what managed scaling would save at night is not counted, nor the work that is lost and done
-again when AWS takes instances back.
+It runs all day at that size: what managed scaling would save at night is not counted, nor the work that is lost and
+done again when AWS takes instances back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ndjctl.forecast.rate import Rate
 from ndjctl.prices import PriceBook
 
 BUSY_SHARE = 0.8
-"""Of a cluster's vCPUs, that runs may keep busy in the busiest hour: at all of them each would wait for another. Assumed."""
+"""Of a cluster's vCPUs, that runs may keep busy in the busiest hour: at 1 each waits for another. Assumed."""
 
 APPLICATION_START_S = Spread(20.0, 30.0, 60.0)
 """Of a Spark application on instances that are there. Assumed."""

@@ -1,4 +1,4 @@
-"""The whole comparison: every runner with every reader under one load, the cheapest of them, and how sure it is. Pure."""
+"""The whole comparison: every runner with every reader under one load, the cheapest, and how sure it is. Pure."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ A_LINE_BYTES = 1000
 @dataclass(frozen=True)
 class Comparison:
     """rows: the first is today's settings with Spark's reader, which the others are held against. in_time: the cheapest
-    row that keeps the promise. on_spare: the cheapest on spare capacity, if it is cheaper. deployable: the cheapest that
-    keeps it and that ndjctl can deploy and was tested with; untested: the cheapest that it can deploy, if that is
-    another. Each of them None where there is none."""
+    row that keeps the promise. on_spare: the cheapest on spare capacity, if it is cheaper. deployable: the cheapest
+    that keeps it and that ndjctl can deploy and was tested with; untested: one that it can deploy, if that is cheaper.
+    Each of them None where there is none."""
 
     environment: str
     region: str
@@ -140,9 +140,9 @@ def _firehose(builder: Builder) -> Row:
         else firehose_usd_per_day(work, LARGEST_RECORD_BYTES, ingested, converted)
     )
     notes = (
-        "something has to read the files and send their lines by Firehose's own API, which is not priced here and says "
-        "how late they are; lines are packed into records of 1,000 KiB, because each record is billed in steps of 5 KB: "
-        f"a record a line of {A_LINE_BYTES:,} bytes would cost {billed_share(A_LINE_BYTES):.1f} times as much",
+        "something has to read the files and send their lines by Firehose's own API, which is not priced here and "
+        "decides how late they are; lines are packed into records of 1,000 KiB, because each record is billed in steps "
+        f"of 5 KB: a record a line of {A_LINE_BYTES:,} bytes would cost {billed_share(A_LINE_BYTES):.1f} times as much",
         "Firehose drops fields outside its table, writes records that it cannot convert under an error prefix, "
         "delivers at least once, and proves nothing",
     )
@@ -213,14 +213,15 @@ def how_sure(comparison: Comparison) -> tuple[str, ...]:
     cases = "; ".join(f"{case}: {rate.source}, {rate.start_s:g} s to start" for case, rate in rates)
     return (
         f"measured: {rates.source}; Spark's reader with the schema given takes {BENCH_RATIO:g} to {BEST_RATIO:g} times "
-        "the CPU of ours without start-up ('make bench', nested events, one core), more where it infers the schema, and "
-        f"on tweets, flat columns, CR LF and small files. If what a job does besides reading takes both readers as long, "
-        f"whole jobs are {diluted:.2f} times apart: the low case",
-        f"cases: {cases}" if rates.has_spread else "cases: the rate is one figure; they differ by Spark's reader alone",
-        "assumed: a vCPU converts the same everywhere. One of Graviton (ARM) is a whole core, one of x86 half of one: if "
-        "that counted in full, the rows with ARM would cost about half of what stands here; it is not counted",
+        "the CPU of ours without start-up ('make bench', nested events, one core), more where it infers the schema, "
+        "and on tweets, flat columns, CR LF and small files. If what a job does besides reading takes both readers as "
+        f"long, whole jobs are {diluted:.2f} times apart: the low case of Spark's reader",
+        f"cases of our rate: {cases}" if rates.has_spread else "cases: they differ by Spark's reader alone",
+        "assumed: a vCPU converts the same on x86 and ARM, in every case. One of Graviton is a whole core, one of x86 "
+        "half of one: if x86 alone were as slow as in the high case, the rows with ARM would stay as expected beside "
+        "it. That advantage is not counted",
         "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that they are "
         "billed, and memory of 4 GB a vCPU for Spark's reader and 2 GB for ours",
-        "never run: nothing of this was measured on AWS; the job was not run on anything but Spark on this machine",
+        "never run: nothing of this was measured on AWS; the job was not run on anything but Spark on one machine",
         "left out, as the same for all: S3 requests and storage, the function, the queue, the ledger, the logs",
     )

@@ -1,7 +1,7 @@
 """What a load comes to on runs of a size: their time, lag, number at once and price. Pure.
 
-Times, hours and lags are floats, because they are a forecast; money is Decimal. Lags are counted as `ndjctl tune` counts
-them: from a batch's first file to its rows, by filling, the next sweep, and the run.
+Times, hours and lags are floats, because they are a forecast; money is Decimal. Lags are counted as `ndjctl tune`
+counts them: from a batch's first file to its rows, by filling, the next sweep, and the run.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Figures:
 def figures(
     work: Work, size: Size, rate: Rate, case: str, slower: float, allowed: int | None, book: PriceBook
 ) -> Figures:
-    """rate: of our reader, in that case. slower: how many times slower the reader is. allowed: runs at once, None for as
-    many as are needed."""
+    """rate: of our reader, in that case. slower: how many times slower the reader is. allowed: runs at once, None for
+    as many as are needed."""
     mb_per_s = rate.mb_per_s_per_vcpu / slower
     start_s = rate.start_s if size.start_s is None else size.start_s.of(case)
     run_s, peak_run_s = (

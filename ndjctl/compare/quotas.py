@@ -1,6 +1,7 @@
 """What an account may have at once, before it asks for more: AWS's default quotas, each with its source. Pure.
 
-An account's own quotas may be lower (new accounts) or higher (they grow with use): `ndjctl config check` asks for Glue's.
+An account's own quotas may be lower (new accounts) or higher (they grow with use): `ndjctl config check` asks for
+Glue's.
 """
 
 from __future__ import annotations

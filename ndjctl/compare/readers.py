@@ -29,7 +29,7 @@ class Spread:
 @dataclass(frozen=True)
 class Reader:
     """slower: how many times as much CPU a GB takes as with ours, without start-up. gb_per_vcpu: memory that it needs
-    for each vCPU that converts. start_s: of its own, before it reads, where no Spark runs anyway. source: one clause."""
+    for each vCPU that converts. start_s: of its own, where no Spark runs anyway. source: one clause."""
 
     code: str
     name: str
@@ -65,12 +65,12 @@ BARE_KERNEL_MB_S = 100
 WHOLE_RUN_MB_S with the whole job (README, "What it costs to convert")."""
 
 BENCH_RATIO, BEST_RATIO = 3.47, 3.92
-"""CPU seconds of Spark's reader with the schema given to ours, both without start-up: in the run of README's table, and in
-the best of three."""
+"""CPU seconds of Spark's reader with the schema given to ours, both without start-up: in the run of README's table, and
+in the best of three."""
 
 
 def _diluted(ratio: float) -> float:
-    """The ratio of two whole jobs, if what a job does besides reading (S3, tasks, writing) takes each as long as ours."""
+    """The ratio of two whole jobs, if what a job does besides reading (S3, tasks) takes both readers as long."""
     kernel_share = WHOLE_RUN_MB_S / BARE_KERNEL_MB_S
     return ratio * kernel_share + (1 - kernel_share)
 
@@ -83,8 +83,8 @@ SPARK = Reader(
     start_s=SPARK_START_S,
     source=(
         f"{_BENCH}: Spark 3.5 with the schema given takes 69.5 CPU s/GB, 73.3 as the best of three; without start-up "
-        f"that is {BENCH_RATIO:g} and {BEST_RATIO:g} times ours (4.92 and 5.24 where it infers the schema); 4 GB a vCPU "
-        "as Glue's workers have"
+        f"that is {BENCH_RATIO:g} and {BEST_RATIO:g} times ours (4.92 and 5.24 where it infers the schema); 4 GB a "
+        "vCPU as Glue's workers have"
     ),
 )
 

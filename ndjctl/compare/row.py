@@ -90,8 +90,8 @@ def promise_of(cases: Mapping[str, Figures], *, is_spare: bool = False) -> Promi
 
 
 def cheapest_in_time(candidates: Iterable[T], evaluate: Callable[[T, str], Figures]) -> T:
-    """The candidate that costs least in the expected case among those that are in time even in the high case; where none
-    is, the quickest. By units where a price is missing. Raises ValueError without a candidate."""
+    """The candidate that costs least in the expected case among those that are in time even in the high case; where
+    none is, the quickest. By units where a price is missing. Raises ValueError without a candidate."""
     in_time: list[tuple[Decimal | float, int, T]] = []
     late: list[tuple[float, int, T]] = []
     for place, candidate in enumerate(candidates):

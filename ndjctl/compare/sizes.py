@@ -88,8 +88,8 @@ def glue_sizes(job: Job, worker_type: WorkerType, *, flex: bool = False) -> Iter
 
 
 def emr_serverless_sizes(arch: Arch, reader: Reader) -> Iterator[Size]:
-    """Executors of 4 vCPU and a driver. Billed by the second, for a minute at least, by vCPU and GB; 20 GB of disk are in
-    it (Amazon EMR pricing). How long workers take to come is not stated: taken to be as with Glue."""
+    """Executors of 4 vCPU and a driver. Billed by the second, for a minute at least, by vCPU and GB; 20 GB of disk are
+    in it (Amazon EMR pricing). How long workers take to come is not stated: taken to be as with Glue."""
     for executors in range(1, MOST_EXECUTORS + 1):
         vcpus = executors * EXECUTOR_VCPUS + DRIVER_VCPUS
         memory_gb = executors * EXECUTOR_VCPUS * reader.gb_per_vcpu + DRIVER_GB
