@@ -120,36 +120,41 @@ class Builder:
         )
         return replace(row, change=f"another runner: a container image {what}, not in ndjctl")
 
-    def emr_spot(self, instance: Instance, reader: Reader) -> Row:
+    def emr_cluster(self, instance: Instance, reader: Reader, *, spot: bool) -> Row:
         def of(size: Size) -> Evaluate:
-            return lambda rate, case, slower: cluster_figures(self.work, instance, size, rate, case, slower, self.book)
+            return lambda rate, case, slower: cluster_figures(
+                self.work, instance, size, rate, case, slower, self.book, spot=spot
+            )
 
         rates = dict(self.rates)
         size = cheapest_in_time(
-            cluster_sizes(MOST_EXECUTORS),
+            cluster_sizes(MOST_EXECUTORS, spot=spot),
             lambda each, case: of(each)(rates[case], case, reader.slower.of(case)),
         )
+        kind = "spot" if spot else "on demand"
+        keys = instance.keys(spot)
         cases, row = self._row(
-            f"emr-spot-{instance.type}",
+            f"emr-{kind.replace(' ', '-')}-{instance.type}",
             "emr-ec2",
-            f"EMR on EC2 spot {instance.type}",
+            f"EMR on EC2 {kind} {instance.type}",
             reader,
             size,
             of(size),
-            is_spare=True,
-            keys=instance.keys,
+            is_spare=spot,
+            keys=keys,
         )
         count = {case: instances_needed(instance, size, each.at_once or 0.0) for case, each in cases.items()}
         uses = tuple(Use(use.quota, count["high"] * instance.vcpus) for use in row.uses)
-        notes = (
-            f"{count['expected']:,} instances all day ({count['high']:,} in the high case), {size.name}",
-            "spot prices vary by hour and zone; what AWS takes back is converted again, which is not counted",
-        )
+        notes = [f"{count['expected']:,} instances all day ({count['high']:,} in the high case), {size.name}"]
+        if spot:
+            notes.append(
+                "spot prices vary by hour and zone, and are at most those on demand; what AWS takes back is converted "
+                "again, which is not counted"
+            )
         what = "the job" if reader is OURS else "a job of your own"
         change = f"another runner: a cluster to keep, and {what} as its steps, not in ndjctl"
-        spot, primary, emr = instance.keys
-        asks = (Ask(spot, count["expected"]), Ask(primary, 1), Ask(emr, count["expected"] + 1))
-        return replace(row, uses=uses, notes=notes, change=change, asks=asks, per="hour")
+        asks = (Ask(keys[0], count["expected"]), Ask(keys[1], 1), Ask(keys[2], count["expected"] + 1))
+        return replace(row, uses=uses, notes=tuple(notes), change=change, asks=asks, per="hour")
 
     def _best(self, candidates: Iterable[T], size_of: Callable[[T], Size], reader: Reader) -> T:
         rates = dict(self.rates)

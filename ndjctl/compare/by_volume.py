@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import ceil
 
 from ndjctl.compare.model import TB, Work, amount
+from ndjctl.contracts import MIB
 from ndjctl.cost.line import DAYS_OF_A_MONTH
 from ndjctl.prices import Price
 
@@ -17,6 +18,9 @@ LARGEST_RECORD_BYTES = 1000 * 1024
 ("Convert input data format": an array is no valid input)."""
 
 FIREHOSE_KEYS = ("firehose.ingested_gb", "firehose.converted_gb")
+LEAST_SCANNED_BYTES = 10 * MIB
+"""Of a query of Athena, that are billed."""
+
 ATHENA_KEY = "athena.scanned_tb"
 
 
@@ -39,8 +43,9 @@ def firehose_mib_per_s(work: Work) -> float:
 
 
 def athena_usd_per_day(work: Work, scanned: Price) -> Decimal:
-    """Uncompressed NDJSON is scanned whole. What DDL and failed queries cost is nothing (Amazon Athena pricing)."""
-    volume = amount(work.bytes_per_day) * DAYS_OF_A_MONTH
+    """A query for each manifest, which scans uncompressed NDJSON whole, and 10 MB at least (Amazon Athena pricing)."""
+    query_bytes = max(work.bytes_per_day / work.runs_per_day, LEAST_SCANNED_BYTES)
+    volume = amount(query_bytes * work.runs_per_day) * DAYS_OF_A_MONTH
     return scanned.cost(volume / unit_bytes(scanned, TB)) / DAYS_OF_A_MONTH
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import product
 
 from ndjctl.compare.building import Builder
 from ndjctl.compare.by_volume import (
@@ -16,7 +17,7 @@ from ndjctl.compare.by_volume import (
     firehose_mib_per_s,
     firehose_usd_per_day,
 )
-from ndjctl.compare.cluster import INSTANCES
+from ndjctl.compare.cluster import ON_DEMAND_INSTANCES, SPOT_INSTANCES
 from ndjctl.compare.model import Figures, Work
 from ndjctl.compare.quotas import ATHENA_QUERIES, FIREHOSE_MIB_S, Use
 from ndjctl.compare.readers import BENCH_RATIO, BEST_RATIO, CASES, READERS, SPARK
@@ -96,7 +97,7 @@ def _rows(builder: Builder, presets: Mapping[str, Profile]) -> Iterator[Row]:
     for name, preset in presets.items():
         for reader in READERS:
             options = ("--preset", name)
-            yield _judged(builder.glue(f"preset-{name}", name, preset, reader, f"--preset {name}", options))
+            yield _judged(builder.glue(f"preset-{name}", name, preset, reader, "deploy with that preset", options))
     for worker_type in TYPES:
         for reader in READERS:
             yield _judged(builder.glue_best(f"glue-{worker_type}", version, (worker_type,), reader))
@@ -109,10 +110,10 @@ def _rows(builder: Builder, presets: Mapping[str, Profile]) -> Iterator[Row]:
     for arch in ARCHES:
         for reader in READERS:
             yield builder.emr_serverless(arch, reader)
-    for instance in INSTANCES:
-        for reader in READERS:
+    for spot, instances in ((False, ON_DEMAND_INSTANCES), (True, SPOT_INSTANCES)):
+        for instance, reader in product(instances, READERS):
             if instance.suits(reader):
-                yield builder.emr_spot(instance, reader)
+                yield builder.emr_cluster(instance, reader, spot=spot)
     for spot in (False, True):
         for arch in ARCHES:
             for reader in READERS:

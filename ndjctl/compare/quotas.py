@@ -20,9 +20,15 @@ class Quota:
 
 
 GLUE_RUNS = Quota(
-    "Max concurrent job runs per account", 50, "runs", "AWS re:Post and aws-samples/aws-glue-quota-audit-framework"
+    "Max concurrent job runs per account", 200, "runs", "a listing of Service Quotas (L-5E4153CA); pages of 2023 say 50"
 )
 GLUE_DPUS = Quota("Max task DPUs per account", 1_000, "DPUs", "a listing of Service Quotas (L-08F3B322)")
+FLEX_DPUS = Quota(
+    "Max spare compute capacity consumed in data processing units (DPUs) per account",
+    50,
+    "DPUs",
+    "a listing of Service Quotas (L-096DBB95)",
+)
 EMR_SERVERLESS_VCPUS = Quota(
     "Max concurrent vCPUs per account", 16, "vCPUs", "EMR Serverless user guide, 'Endpoints and quotas'"
 )
@@ -34,6 +40,9 @@ FARGATE_SPOT_VCPUS = Quota(
 )
 SPOT_VCPUS = Quota(
     "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", 5, "vCPUs", "EC2 user guide, 'Spot quotas'"
+)
+ON_DEMAND_VCPUS = Quota(
+    "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5, "vCPUs", "EC2 user guide, 'On-Demand quotas'"
 )
 FIREHOSE_MIB_S = Quota("Direct PUT of a stream", 5, "MiB/s", "Amazon Data Firehose developer guide, 'Quota'")
 ATHENA_QUERIES = Quota("Active DML queries", 200, "queries", "AWS General Reference, 'Amazon Athena quotas'")

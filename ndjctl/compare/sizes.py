@@ -13,6 +13,7 @@ from ndjctl.compare.quotas import (
     EMR_SERVERLESS_VCPUS,
     FARGATE_SPOT_VCPUS,
     FARGATE_VCPUS,
+    FLEX_DPUS,
     GLUE_DPUS,
     GLUE_RUNS,
     Quota,
@@ -75,7 +76,7 @@ def glue_size(job: Job, *, flex: bool = False) -> Size:
         units=job.dpus,
         unit="DPU",
         asks=(Ask(f"glue.{version}{'flex_' if flex else ''}dpu_hour", job.dpus),),
-        quotas=((GLUE_RUNS, 1.0), (GLUE_DPUS, job.dpus)),
+        quotas=((GLUE_RUNS, 1.0), (FLEX_DPUS if flex else GLUE_DPUS, job.dpus)),
         auto_scaling=job.auto_scaling,
     )
 

@@ -1,18 +1,19 @@
-"""How a comparison looks: a document of every figure, a table that fits the screen, and a page for README."""
+"""How a comparison looks: a table that fits the screen, what it rests on, and what is the cheapest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ndjctl.advice.throughput import LATENCY_S
 from ndjctl.compare.comparison import Comparison, how_sure
 from ndjctl.compare.model import Figures
-from ndjctl.compare.readers import READERS
+from ndjctl.compare.readers import CASES
 from ndjctl.compare.row import PROMISES, Row, times_cheaper
+from ndjctl.contracts import MIB
 from ndjctl.cost.line import DAYS_OF_A_MONTH
 from ndjctl.output.base import View, one_line
+from ndjctl.output.progress import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,9 +28,10 @@ _Cell = Callable[[Comparison, Row], str]
 
 def compare_view(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str], markdown: bool) -> View:
     """commands: by a row's code, what deploys it. warnings: of the prices. markdown: the page instead of the screen."""
+    from ndjctl.output.cost_compare_document import comparison_document
     from ndjctl.output.cost_compare_page import page
 
-    document = _document(found, commands, warnings)
+    document = comparison_document(found, commands, warnings)
     text = page(found, commands) if markdown else None
     return View(document, lambda: _screen(found, commands, warnings), text)
 
@@ -81,9 +83,9 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
 
 def load_line(found: Comparison) -> str:
     work = found.work
-    size_gb = work.file_mb * 2**20 / 10**9
     return (
-        f"{work.files_per_day:,} files of {size_gb:,.4g} GB a day ({work.tb_per_day:,.1f} TB), {work.peak:,.0f} in the "
+        f"{counted(work.files_per_day, 'file')} of {_volume(work.file_mb * MIB)} a day "
+        f"({_volume(work.bytes_per_day)}), {work.peak:,.0f} in the "
         f"busiest hour, {found.region}; dollars and times of the expected case, a month of {DAYS_OF_A_MONTH} days"
     )
 
@@ -92,8 +94,8 @@ def legend(found: Comparison) -> str:
     used = dict.fromkeys(row.promise for row in found.rows)
     promises = "; ".join(f"{each}: {PROMISES[each]}" for each in PROMISES if each in used)
     return (
-        "min: minutes from upload to Parquet for the worst file. at once: in the slowest case, of AWS's default quotas. "
-        f"times: cheaper than today's settings with Spark's reader. {promises}"
+        "min: minutes from upload to Parquet for the worst file. at once: in the slowest case, of AWS's default "
+        f"quotas. times: cheaper than today's settings with Spark's reader. {promises}"
     )
 
 
@@ -104,11 +106,11 @@ def changes(found: Comparison) -> list[str]:
 
 def notes(found: Comparison) -> list[str]:
     """What the reader of a row should know, once, with the runners that it is for."""
-    missing = [
-        (row.runner, [f"no price for {', '.join(row.missing)}: what it costs is not known"] if row.missing else [])
-        for row in found.rows
-    ]
-    return _shared([*((row.runner, row.notes) for row in found.rows), *missing])
+    told = _shared([(row.runner, row.notes) for row in found.rows])
+    missing = dict.fromkeys(key for row in found.rows for key in row.missing)
+    if missing:
+        told.append(f"no price is known for {', '.join(missing)}: what rows with them cost is not guessed")
+    return told
 
 
 def _shared(pairs: Sequence[tuple[str, Sequence[str]]], skip: Sequence[str] = ()) -> list[str]:
@@ -154,14 +156,17 @@ def next_lines(found: Comparison, commands: Mapping[str, str]) -> list[str]:
 def _praised(found: Comparison, row: Row) -> str:
     reader = {"ours": " with our reader", "spark": " with Spark's reader", "own": ""}[row.reader]
     than = times_cheaper(row, found.today)
-    how = "" if than is None else f", {_ratio(than.expected)} times cheaper than today's settings with Spark's reader "
-    spread = "" if than is None else f"({_ratio(than.low)} to {_ratio(than.high)})"
-    return f"{row.runner}{reader}, ${_money(row.usd_per_day, DAYS_OF_A_MONTH)} a month{how}{spread}"
+    low, expected, high = (_money(row.cases[case].usd_per_day, DAYS_OF_A_MONTH) for case in CASES)
+    month = f"{row.runner}{reader}, ${expected} a month ({low} to {high})"
+    if than is None:
+        return month
+    spread = f"{_ratio(than.low)} to {_ratio(than.high)}"
+    return f"{month}, {_ratio(than.expected)} times cheaper ({spread}) than today's settings with Spark's reader"
 
 
 def usd_per_tb(found: Comparison, row: Row) -> str:
-    usd = _per_tb(found, row)
-    return "no price" if usd is None else f"{usd:,.2f}"
+    usd = per_tb(found, row)
+    return "no price" if usd is None else _dollars(usd)
 
 
 def hours(row: Row) -> str:
@@ -190,135 +195,33 @@ def times(found: Comparison, row: Row, *, with_range: bool) -> str:
 
 
 def _ratio(value: Decimal) -> str:
-    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if round(value, 1) >= 1 else f"{value:.2f}"
 
 
 def _money(usd_per_day: Decimal | None, days: Decimal | int) -> str:
     if usd_per_day is None:
         return "no price"
-    usd = usd_per_day * days
-    return f"{usd:,.0f}" if usd >= 100 else f"{usd:,.2f}"
+    return _dollars(usd_per_day * days)
 
 
-def _per_tb(found: Comparison, row: Row) -> Decimal | None:
+def _dollars(usd: Decimal) -> str:
+    """Dollars alone from a hundred on; of less than a cent two digits that are not 0."""
+    if usd >= 100:
+        return f"{usd:,.0f}"
+    return f"{usd:,.2f}" if usd >= Decimal("0.01") or not usd else f"{float(usd):.1g}"
+
+
+def _volume(size_bytes: float) -> str:
+    """In units of 1,000: what the files were said to be."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if size_bytes >= size:
+            value = size_bytes / size
+            return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.4g} {unit}"
+    return f"{size_bytes:,.0f} bytes"
+
+
+def per_tb(found: Comparison, row: Row) -> Decimal | None:
+    """USD for a TB of 10**12 bytes of input."""
     return None if row.usd_per_day is None else row.usd_per_day / found.work.tb_per_day
-
-
-def _document(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str]) -> dict[str, Any]:
-    work = found.work
-    code = {
-        name: None if row is None else row.code
-        for name, row in (
-            ("cheapest_in_time", found.in_time),
-            ("cheaper_on_spare_capacity", found.on_spare),
-            ("cheapest_deployable", found.deployable),
-            ("cheaper_untested", found.untested),
-        )
-    }
-    return {
-        "env": found.environment,
-        "region": found.region,
-        "load": {
-            "files_per_day": work.files_per_day,
-            "file_mb": round(work.file_mb, 4),
-            "tb_per_day": _number(work.tb_per_day),
-            "peak_files_per_hour": round(work.peak, 2),
-            "files_per_manifest": work.usual.files,
-            "days_of_a_month": int(DAYS_OF_A_MONTH),
-        },
-        "promise_s": LATENCY_S,
-        "rates": {
-            case: {
-                "mb_per_s_per_vcpu": round(rate.mb_per_s_per_vcpu, 4),
-                "start_s": rate.start_s,
-                "source": rate.source,
-            }
-            for case, rate in found.rates
-        },
-        "readers": {
-            reader.code: {
-                "times_slower": {case: round(value, 4) for case, value in reader.slower},
-                "gb_per_vcpu": reader.gb_per_vcpu,
-                "source": reader.source,
-            }
-            for reader in READERS
-        },
-        "prices": {
-            "origin": found.book.origin,
-            "oldest": None if found.book.oldest is None else found.book.oldest.isoformat(),
-        },
-        "rows": [_row_document(found, row, commands) for row in found.rows],
-        "today": found.today.code,
-        **code,
-        "next": None if found.deployable is None else commands.get(found.deployable.code),
-        "how_sure": list(how_sure(found)),
-        "warnings": list(warnings),
-    }
-
-
-def _row_document(found: Comparison, row: Row, commands: Mapping[str, str]) -> dict[str, Any]:
-    than = times_cheaper(row, found.today)
-    asks = [(ask, found.book.find(ask.key)) for ask in row.asks]
-    usd = row.usd_per_day
-    return {
-        "code": row.code,
-        "group": row.group,
-        "runner": row.runner,
-        "reader": row.reader,
-        "usd_per_day": _number(usd),
-        "usd_per_month": None if usd is None else _number(usd * DAYS_OF_A_MONTH),
-        "usd_per_tb": _number(_per_tb(found, row)),
-        "unit": row.unit or None,
-        "cases": {case: _figures_document(figures) for case, figures in row.cases.items()},
-        "slots": row.slots or None,
-        "billed": [
-            {
-                "key": ask.key,
-                "quantity": round(ask.quantity, 4),
-                "per": row.per,
-                "usd": None if price is None else _number(price.usd),
-                "as_of": None if price is None else price.as_of.isoformat(),
-                "source": None if price is None else price.source,
-            }
-            for ask, price in asks
-        ],
-        "missing_prices": list(row.missing),
-        "promise": row.promise,
-        "at_once": [
-            {
-                "quota": use.quota.name,
-                "unit": use.quota.unit,
-                "needed": None if use.needed is None else round(use.needed, 2),
-                "default": use.quota.default,
-                "source": use.quota.source,
-            }
-            for use in row.uses
-        ],
-        "times_cheaper": None
-        if than is None
-        else {"low": _number(than.low), "expected": _number(than.expected), "high": _number(than.high)},
-        "change": row.change,
-        "command": commands.get(row.code),
-        "is_untested": row.is_untested,
-        "notes": list(row.notes),
-    }
-
-
-def _figures_document(each: Figures) -> dict[str, Any]:
-    def number(value: float | None) -> float | None:
-        return None if value is None else round(value, 4)
-
-    return {
-        "mb_per_s_per_vcpu": number(each.mb_per_s_per_vcpu),
-        "start_s": number(each.start_s),
-        "run_s": number(each.run_s),
-        "units_per_day": number(each.units_per_day),
-        "usd_per_day": _number(each.usd_per_day),
-        "lag_s": number(each.lag_s),
-        "at_once": number(each.at_once),
-    }
-
-
-def _number(value: Decimal | None) -> float | None:
-    """As a number of JSON, of eight digits behind the point: prices have as many."""
-    return None if value is None else float(round(value, 8))
