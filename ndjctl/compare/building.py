@@ -136,7 +136,7 @@ class Builder:
         cases, row = self._row(
             f"emr-{kind.replace(' ', '-')}-{instance.type}",
             "emr-ec2",
-            f"EMR on EC2 {kind} {instance.type}",
+            "",
             reader,
             size,
             of(size),
@@ -145,16 +145,22 @@ class Builder:
         )
         count = {case: instances_needed(instance, size, each.at_once or 0.0) for case, each in cases.items()}
         uses = tuple(Use(use.quota, count["high"] * instance.vcpus) for use in row.uses)
-        notes = [f"{count['expected']:,} instances all day ({count['high']:,} in the high case), {size.name}"]
-        if spot:
-            notes.append(
-                "spot prices vary by hour and zone, and are at most those on demand; what AWS takes back is converted "
-                "again, which is not counted"
-            )
+        spot_note = (
+            "spot prices vary by hour and zone, and are at most those on demand; what AWS takes back is converted "
+            "again, which is not counted"
+        )
         what = "the job" if reader is OURS else "a job of your own"
         change = f"another runner: a cluster to keep, and {what} as its steps, not in ndjctl"
         asks = (Ask(keys[0], count["expected"]), Ask(keys[1], 1), Ask(keys[2], count["expected"] + 1))
-        return replace(row, uses=uses, notes=tuple(notes), change=change, asks=asks, per="hour")
+        return replace(
+            row,
+            runner=f"EMR on EC2 {kind} {count['expected']:,} x {instance.type}",
+            uses=uses,
+            notes=(spot_note,) if spot else (),
+            change=change,
+            asks=asks,
+            per="hour",
+        )
 
     def _best(self, candidates: Iterable[T], size_of: Callable[[T], Size], reader: Reader) -> T:
         rates = dict(self.rates)

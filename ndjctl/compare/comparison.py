@@ -212,17 +212,18 @@ def how_sure(comparison: Comparison) -> tuple[str, ...]:
     """What is measured, what is assumed, what was never run, and what is left out: a sentence each."""
     rates, diluted = comparison.rates, SPARK.slower.low
     cases = "; ".join(f"{case}: {rate.source}, {rate.start_s:g} s to start" for case, rate in rates)
+    spread = f" ({cases})" if rates.has_spread else ", one figure for all cases"
     return (
-        f"measured: {rates.source}; Spark's reader with the schema given takes {BENCH_RATIO:g} to {BEST_RATIO:g} times "
-        "the CPU of ours without start-up ('make bench', nested events, one core), more where it infers the schema, "
-        "and on tweets, flat columns, CR LF and small files. If what a job does besides reading takes both readers as "
-        f"long, whole jobs are {diluted:.2f} times apart: the low case of Spark's reader",
-        f"cases of our rate: {cases}" if rates.has_spread else "cases: they differ by Spark's reader alone",
+        f"rate of our reader: {rates.source}{spread}",
+        f"Spark's reader: measured with 'make bench' (nested events, one core), it takes {BENCH_RATIO:g} to "
+        f"{BEST_RATIO:g} times the CPU of ours without start-up with the schema given (expected and high case), and "
+        "more where it infers it, and on tweets, flat columns, CR LF and small files; if what a job does besides reading "
+        f"takes both readers as long, whole jobs are {diluted:.2f} times apart (low case)",
         "assumed: a vCPU converts the same on x86 and ARM, in every case. One of Graviton is a whole core, one of x86 "
         "half of one: if x86 alone were as slow as in the high case, the rows with ARM would stay as expected beside "
         "it. That advantage is not counted",
         "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that they are "
         "billed, and memory of 4 GB a vCPU for Spark's reader and 2 GB for ours",
-        "never run: nothing of this was measured on AWS; the job was not run on anything but Spark on one machine",
+        "never run: nothing of this was measured on AWS, and the job was run on no service but an embedded Glue",
         "left out, as the same for all: S3 requests and storage, the function, the queue, the ledger, the logs",
     )

@@ -46,8 +46,8 @@ def columns(found: Comparison, width: int | None) -> list[tuple[str, bool, _Cell
         ("$ a month", True, True, lambda _, row: _money(row.usd_per_day, DAYS_OF_A_MONTH)),
         ("$ a TB", True, wide, lambda each, row: usd_per_tb(each, row)),
         ("hours a day", True, wide, lambda _, row: hours(row)),
-        ("min", True, True, lambda _, row: lag(row.expected)),
-        ("in 30", False, True, lambda _, row: row.promise),
+        ("lag, min", True, True, lambda _, row: lag(row.expected)),
+        ("30 min", False, True, lambda _, row: row.promise),
         ("at once, of the quota", False, wide, lambda _, row: at_once(row)),
         ("times", True, True, lambda each, row: times(each, row, with_range=wide)),
     ]
@@ -67,8 +67,10 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading != "at once, of the quota")
     for row in found.rows:
         cells = [Text(one_line(cell(found, row))) for _, _, cell in shown]
-        place = next(i for i, (heading, _, _) in enumerate(shown) if heading == "in 30")
+        place = next(i for i, (heading, _, _) in enumerate(shown) if heading == "30 min")
         cells[place].stylize(_STYLES[row.promise])
+        if len(shown) > place + 2 and any(use.is_over for use in row.uses):
+            cells[place + 1].stylize("red")
         table.add_row(*cells)
     blocks: list[RenderableType] = [Text(one_line(load_line(found)), style="bold"), table]
     blocks.append(Text(one_line(legend(found)), style="dim"))
@@ -94,7 +96,7 @@ def legend(found: Comparison) -> str:
     used = dict.fromkeys(row.promise for row in found.rows)
     promises = "; ".join(f"{each}: {PROMISES[each]}" for each in PROMISES if each in used)
     return (
-        "min: minutes from upload to Parquet for the worst file. at once: in the slowest case, of AWS's default "
+        "lag: from upload to Parquet for the worst file. at once: in the slowest case, of AWS's default "
         f"quotas. times: cheaper than today's settings with Spark's reader. {promises}"
     )
 
