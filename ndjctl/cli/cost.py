@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from ndjctl.cli import cost_compare
+from ndjctl.cli import cost_compare, cost_prices
 
-app = typer.Typer(help="What it will cost, what it did cost, and what would be cheaper.")
+app = typer.Typer(no_args_is_help=True, help="What the pipeline costs.")
+
 cost_compare.register(app)
+cost_prices.register(app)

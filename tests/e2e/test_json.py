@@ -46,6 +46,9 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("cost prices", 0),
+    ("cost prices --region mars", 2),
+    ("cost prices --refresh", 3),  # the embedded cloud has no Price List
     ("loadtest list", 2),
     ("loadtest compare a b", 2),
     ("loadtest --phase 1", 2),
