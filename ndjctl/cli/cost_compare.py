@@ -35,9 +35,10 @@ def compare(
     ] = None,
     prices: Annotated[
         Path | None,
-        typer.Option(
-            "--prices", readable=False, help="A file of prices instead of those that are built in.", metavar="FILE"
-        ),
+        typer.Option("--prices", readable=False, help="A file of prices that counts alone.", metavar="FILE"),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print it as Markdown, as README has it; not with --json.")
@@ -71,7 +72,7 @@ def compare(
         for name in PRESETS
     }
     today = datetime.now(timezone.utc).date()
-    book, warnings = load_prices(profile.region, prices, invocation.data_dir, today)
+    book, warnings = load_prices(region or profile.region, prices, invocation.data_dir, today)
     found = compare_(profile, presets, book)
     commands = {row.code: typed for row in found.rows if (typed := _deploying(invocation, row)) is not None}
     invocation.out.show(compare_view(found, commands, warnings, markdown))

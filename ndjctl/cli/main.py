@@ -89,7 +89,6 @@ app.add_typer(config.app, name="config")
 tune.register(app)
 app.add_typer(cost.app, name="cost")
 app.add_typer(loadtest.app, name="loadtest")
-app.add_typer(cost.app, name="cost")
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")
 

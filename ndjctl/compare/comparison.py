@@ -78,7 +78,7 @@ def compare(profile: Profile, presets: Mapping[str, Profile], book: PriceBook) -
     untested = _cheapest(row for row in ours if row.is_untested)
     return Comparison(
         environment=profile.environment,
-        region=profile.region,
+        region=book.region,
         work=work,
         rates=rates,
         book=book,
@@ -217,8 +217,8 @@ def how_sure(comparison: Comparison) -> tuple[str, ...]:
         f"rate of our reader: {rates.source}{spread}",
         f"Spark's reader: measured with 'make bench' (nested events, one core), it takes {BENCH_RATIO:g} to "
         f"{BEST_RATIO:g} times the CPU of ours without start-up with the schema given (expected and high case), and "
-        "more where it infers it, and on tweets, flat columns, CR LF and small files; if what a job does besides reading "
-        f"takes both readers as long, whole jobs are {diluted:.2f} times apart (low case)",
+        "more where it infers it, and on tweets, flat columns, CR LF and small files; if what a job does besides "
+        f"reading takes both readers as long, whole jobs are {diluted:.2f} times apart (low case)",
         "assumed: a vCPU converts the same on x86 and ARM, in every case. One of Graviton is a whole core, one of x86 "
         "half of one: if x86 alone were as slow as in the high case, the rows with ARM would stay as expected beside "
         "it. That advantage is not counted",

@@ -80,7 +80,8 @@ _PURE_HEALTH = (
         *("forecast/rate", "forecast/runs"),
         *(f"compare/{path.stem}" for path in (ROOT / "ndjctl/compare").glob("*.py")),
         *("prices/book", "prices/catalogue", "prices/document", "prices/glue"),
-        *("cost/line", "monitor/model", "monitor/panels", "monitor/rates"),
+        *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
+        *("monitor/model", "monitor/panels", "monitor/rates"),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
     ],
 )
