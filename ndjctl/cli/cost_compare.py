@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.invocation import Invocation, command, typed_plain
 from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def compare(
     book, warnings = load_prices(region or profile.region, prices, invocation.data_dir, today)
     found = compare_(profile, presets, book)
     commands = {row.code: typed for row in found.rows if (typed := _deploying(invocation, row)) is not None}
+    if markdown:
+        # A page is for others, whose PATH has the program.
+        commands = {code: f"ndjctl{typed.removeprefix(typed_plain())}" for code, typed in commands.items()}
     invocation.out.show(compare_view(found, commands, warnings, markdown))
 
 

@@ -154,7 +154,7 @@ class Builder:
         asks = (Ask(keys[0], count["expected"]), Ask(keys[1], 1), Ask(keys[2], count["expected"] + 1))
         return replace(
             row,
-            runner=f"EMR on EC2 {kind} {count['expected']:,} x {instance.type}",
+            runner=f"EMR EC2 {kind} {count['expected']:,} x {instance.type}",
             uses=uses,
             notes=(spot_note,) if spot else (),
             change=change,

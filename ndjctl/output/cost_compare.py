@@ -18,8 +18,9 @@ from ndjctl.output.progress import counted
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-WIDE_COLUMNS = 150
-"""From here on every column is shown."""
+SOME_COLUMNS, ALL_COLUMNS = 115, 150
+"""Of the screen, from which on more columns of the table are shown, and all of them."""
+AT_ONCE, PROMISE = "at once, of the quota", "30 min"
 
 _STYLES = {"yes": "green", "maybe": "yellow", "no": "red", "open": "yellow", "unknown": "dim"}
 
@@ -38,20 +39,20 @@ def compare_view(found: Comparison, commands: Mapping[str, str], warnings: Seque
 
 def columns(found: Comparison, width: int | None) -> list[tuple[str, bool, _Cell]]:
     """(heading, whether it is of numbers, the text of a row), those that fit; all of them where width is None."""
-    wide = width is None or width >= WIDE_COLUMNS
-    listed: list[tuple[str, bool, bool, _Cell]] = [
-        ("runner", False, True, lambda _, row: row.runner),
-        ("reader", False, True, lambda _, row: row.reader),
-        ("$ a day", True, wide, lambda _, row: _money(row.usd_per_day, 1)),
-        ("$ a month", True, True, lambda _, row: _money(row.usd_per_day, DAYS_OF_A_MONTH)),
-        ("$ a TB", True, wide, lambda each, row: usd_per_tb(each, row)),
-        ("hours a day", True, wide, lambda _, row: hours(row)),
-        ("lag, min", True, True, lambda _, row: lag(row.expected)),
-        ("30 min", False, True, lambda _, row: row.promise),
-        ("at once, of the quota", False, wide, lambda _, row: at_once(row)),
-        ("times", True, True, lambda each, row: times(each, row, with_range=wide)),
+    room = ALL_COLUMNS if width is None else width
+    listed: list[tuple[str, bool, int, _Cell]] = [
+        ("runner", False, 0, lambda _, row: row.runner),
+        ("reader", False, 0, lambda _, row: row.reader),
+        ("$ a day", True, SOME_COLUMNS, lambda _, row: _money(row.usd_per_day, 1)),
+        ("$ a month", True, 0, lambda _, row: _money(row.usd_per_day, DAYS_OF_A_MONTH)),
+        ("$ a TB", True, SOME_COLUMNS, lambda each, row: usd_per_tb(each, row)),
+        ("hours a day", True, SOME_COLUMNS, lambda _, row: hours(row)),
+        ("lag, min", True, 0, lambda _, row: lag(row.expected)),
+        (PROMISE, False, 0, lambda _, row: row.promise),
+        (AT_ONCE, False, ALL_COLUMNS, lambda _, row: at_once(row)),
+        ("times", True, 0, lambda each, row: times(each, row, with_range=room >= ALL_COLUMNS)),
     ]
-    return [(heading, is_number, cell) for heading, is_number, is_shown, cell in listed if is_shown]
+    return [(heading, is_number, cell) for heading, is_number, least, cell in listed if room >= least]
 
 
 def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str]) -> RenderableType:
@@ -64,14 +65,13 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
     table = Table(box=None, pad_edge=False, header_style="bold")
     shown = columns(found, console().width)
     for heading, is_number, _ in shown:
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading != "at once, of the quota")
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading != AT_ONCE)
     for row in found.rows:
-        cells = [Text(one_line(cell(found, row))) for _, _, cell in shown]
-        place = next(i for i, (heading, _, _) in enumerate(shown) if heading == "30 min")
-        cells[place].stylize(_STYLES[row.promise])
-        if len(shown) > place + 2 and any(use.is_over for use in row.uses):
-            cells[place + 1].stylize("red")
-        table.add_row(*cells)
+        cells = {heading: Text(one_line(cell(found, row))) for heading, _, cell in shown}
+        cells[PROMISE].stylize(_STYLES[row.promise])
+        if AT_ONCE in cells and any(use.is_over for use in row.uses):
+            cells[AT_ONCE].stylize("red")
+        table.add_row(*cells.values())
     blocks: list[RenderableType] = [Text(one_line(load_line(found)), style="bold"), table]
     blocks.append(Text(one_line(legend(found)), style="dim"))
     blocks += [Text(one_line(f"to change: {text}")) for text in changes(found)]
@@ -87,7 +87,7 @@ def load_line(found: Comparison) -> str:
     work = found.work
     return (
         f"{counted(work.files_per_day, 'file')} of {_volume(work.file_mb * MIB)} a day "
-        f"({_volume(work.bytes_per_day)}), {work.peak:,.0f} in the "
+        f"({_volume(work.bytes_per_day)}), {_rate(work.peak)} in the "
         f"busiest hour, {found.region}; dollars and times of the expected case, a month of {DAYS_OF_A_MONTH} days"
     )
 
@@ -213,6 +213,10 @@ def _dollars(usd: Decimal) -> str:
     if usd >= 100:
         return f"{usd:,.0f}"
     return f"{usd:,.2f}" if usd >= Decimal("0.01") or not usd else f"{float(usd):.1g}"
+
+
+def _rate(files_per_hour: float) -> str:
+    return f"{files_per_hour:,.0f}" if files_per_hour >= 10 else f"{files_per_hour:.2g}"
 
 
 def _volume(size_bytes: float) -> str:
