@@ -209,8 +209,9 @@ class Builder:
         return cases, row
 
     def _settings(self, job: Job, runs: int) -> list[tuple[str, str | int]]:
-        """That differ from today's, by their path."""
+        """That differ from today's, by their path. More runs at once than are needed are left allowed."""
         now = self.profile.job
+        runs = max(runs, now.max_concurrent_runs)
         wanted: list[tuple[str, str | int, str | int]] = [
             ("job.glue_version", job.glue_version, now.glue_version),
             ("job.worker_type", job.worker_type, now.worker_type),

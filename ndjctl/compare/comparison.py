@@ -17,7 +17,7 @@ from ndjctl.compare.by_volume import (
     firehose_mib_per_s,
     firehose_usd_per_day,
 )
-from ndjctl.compare.cluster import ON_DEMAND_INSTANCES, SPOT_INSTANCES
+from ndjctl.compare.cluster import BUSY_SHARE, ON_DEMAND_INSTANCES, SPOT_INSTANCES
 from ndjctl.compare.model import Figures, Work
 from ndjctl.compare.quotas import ATHENA_QUERIES, FIREHOSE_MIB_S, Use
 from ndjctl.compare.readers import BENCH_RATIO, BEST_RATIO, CASES, READERS, SPARK
@@ -223,7 +223,8 @@ def how_sure(comparison: Comparison) -> tuple[str, ...]:
         "half of one: if x86 alone were as slow as in the high case, the rows with ARM would stay as expected beside "
         "it. That advantage is not counted",
         "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that they are "
-        "billed, and memory of 4 GB a vCPU for Spark's reader and 2 GB for ours",
+        f"billed, that a standing cluster is {BUSY_SHARE:.0%} busy in its busiest hour, and memory of 4 GB a vCPU for "
+        "Spark's reader and 2 GB for ours",
         "never run: nothing of this was measured on AWS, and the job was run on no service but an embedded Glue",
         "left out, as the same for all: S3 requests and storage, the function, the queue, the ledger, the logs",
     )

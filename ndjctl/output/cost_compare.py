@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ndjctl.compare.comparison import Comparison, how_sure
 from ndjctl.compare.model import Figures
-from ndjctl.compare.readers import CASES
+from ndjctl.compare.readers import CASES, OURS, SPARK
 from ndjctl.compare.row import PROMISES, Row, times_cheaper
 from ndjctl.contracts import MIB
 from ndjctl.cost.line import DAYS_OF_A_MONTH
@@ -73,7 +73,7 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
             cells[AT_ONCE].stylize("red")
         table.add_row(*cells.values())
     blocks: list[RenderableType] = [Text(one_line(load_line(found)), style="bold"), table]
-    blocks.append(Text(one_line(legend(found)), style="dim"))
+    blocks += [Text(one_line(text), style="dim") for text in (rates_line(found), legend(found))]
     blocks += [Text(one_line(f"to change: {text}")) for text in changes(found)]
     blocks += [Text(one_line(f"note: {text}"), style="dim") for text in notes(found)]
     blocks += [Text(one_line(text), style="dim") for text in (*how_sure(found), prices_line(found))]
@@ -90,6 +90,15 @@ def load_line(found: Comparison) -> str:
         f"({_volume(work.bytes_per_day)}), {_rate(work.peak)} in the "
         f"busiest hour, {found.region}; dollars and times of the expected case, a month of {DAYS_OF_A_MONTH} days"
     )
+
+
+def rates_line(found: Comparison) -> str:
+    """How much each reader converts, in each case."""
+    told = []
+    for reader in (OURS, SPARK):
+        speeds = [f"{rate.mb_per_s_per_vcpu / reader.slower.of(case):.3g} {case}" for case, rate in found.rates]
+        told.append(f"{reader.name} {', '.join(speeds)}")
+    return f"MB/s of input that a vCPU converts, by the case of the bill: {'; '.join(told)}"
 
 
 def legend(found: Comparison) -> str:
@@ -159,11 +168,17 @@ def _praised(found: Comparison, row: Row) -> str:
     reader = {"ours": " with our reader", "spark": " with Spark's reader", "own": ""}[row.reader]
     than = times_cheaper(row, found.today)
     low, expected, high = (_money(row.cases[case].usd_per_day, DAYS_OF_A_MONTH) for case in CASES)
+    over = ", ".join(
+        f"{use.needed:,.0f} {use.quota.unit} at once instead of {use.quota.default:,}"
+        for use in row.uses
+        if use.is_over and use.needed is not None
+    )
     month = f"{row.runner}{reader}, ${expected} a month ({low} to {high})"
     if than is None:
         return month
     spread = f"{_ratio(than.low)} to {_ratio(than.high)}"
-    return f"{month}, {_ratio(than.expected)} times cheaper ({spread}) than today's settings with Spark's reader"
+    asks = f"; it needs a quota of {over}" if over else ""
+    return f"{month}, {_ratio(than.expected)} times cheaper ({spread}) than today's settings with Spark's reader{asks}"
 
 
 def usd_per_tb(found: Comparison, row: Row) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from ndjctl.compare.comparison import Comparison, how_sure
 from ndjctl.output.base import one_line
-from ndjctl.output.cost_compare import columns, conclusions, legend, load_line, notes, prices_line
+from ndjctl.output.cost_compare import columns, conclusions, legend, load_line, notes, prices_line, rates_line
 
 
 def page(found: Comparison, commands: Mapping[str, str]) -> str:
     """Ends with a line's end."""
     shown = columns(found, None)
-    lines = [f"{load_line(found)}.", ""]
+    lines = [f"{load_line(found)}.", f"{rates_line(found)}.", ""]
     lines.append(_row([*(heading for heading, _, _ in shown), "what it takes"]))
     lines.append("|" + "|".join("---:" if is_number else "---" for _, is_number, _ in shown) + "|---|")
     lines += [_row([*(cell(found, row) for _, _, cell in shown), row.change]) for row in found.rows]

@@ -381,6 +381,22 @@ def test_a_load_of_nothing_gets_one_sentence() -> None:
             _compared(setting, "load.min_file_size_mb=0")
 
 
+def test_no_setting_of_runs_at_once_is_lowered() -> None:
+    rows = {row.code: row for row in _compared("job.max_concurrent_runs=900").rows}
+    options = rows["glue-G.2X-ours"].options
+    assert options is not None
+    assert not any("max_concurrent_runs" in word for word in options)
+
+
+def test_many_runs_at_once_need_room_for_waiting_manifests() -> None:
+    rows = {row.code: row for row in _compared("load.files_per_day=1000000", "load.mb_per_s_per_vcpu=4").rows}
+    options = rows["glue-G.1X-ours"].options
+    assert options is not None
+    runs = next(word for word in options if word.startswith("job.max_concurrent_runs=")).partition("=")[2]
+    assert int(runs) > PROFILE.batching.max_waiting_manifests
+    assert f"batching.max_waiting_manifests={runs}" in options
+
+
 def test_a_forecast_says_what_it_rests_on(compared: Comparison) -> None:
     text = "\n".join(how_sure(compared))
     for said in ("make bench", "3.47 to 3.92", "one figure", "Graviton", "never run", "left out"):
