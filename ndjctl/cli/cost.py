@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ndjctl.cli import cost_compare, cost_prices
 from ndjctl.cli.cost_estimate import Typed, estimate
+from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, listing
 
 app = typer.Typer()
@@ -33,9 +33,7 @@ def cost(
     manifests_per_day: Annotated[
         int | None, typer.Option("--manifests-per-day", help="Instead of what full batches make.", metavar="N")
     ] = None,
-    prices: Annotated[
-        Path | None, typer.Option("--prices", help="A file of prices that counts alone.", metavar="FILE")
-    ] = None,
+    prices: PricesOption = None,
     region: Annotated[
         str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, command, typed_plain
 from ndjctl.errors import UsageError
 
@@ -33,10 +34,7 @@ def compare(
         str | None,
         typer.Option("--file-size", help="Of each file, such as 200KB, 64MiB or 3.5GB.", metavar="SIZE"),
     ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option("--prices", readable=False, help="A file of prices that counts alone.", metavar="FILE"),
-    ] = None,
+    prices: PricesOption = None,
     region: Annotated[
         str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
     ] = None,

@@ -106,7 +106,8 @@ def _requests(usage: Usage, profile: Profile) -> Iterator[Item]:
     part = Input("write_part", figures.WRITE_PART_BYTES, "bytes of an upload's part", "glue_job/sink.py")
     # A manifest has a part at least.
     parts = max(usage.output_bytes / size.value, manifests.value)
-    each_bytes = usage.output_bytes / parts if parts else Decimal(0)
+    # A quotient of a quotient may be a hair above the size it stands for.
+    each_bytes = min(usage.output_bytes / parts, size.value) if parts else Decimal(0)
     blocks = (each_bytes / part.value).quantize(Decimal(1), ROUND_CEILING)
     control, _ = each(usage, "s3_puts")
     controlled = Input("control", control, "manifests and reports written a day", figures.CONTROL_SOURCE)
