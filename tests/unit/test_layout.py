@@ -79,7 +79,7 @@ _PURE_HEALTH = (
         "estimate",
         *("forecast/rate", "forecast/runs"),
         *(f"compare/{path.stem}" for path in (ROOT / "ndjctl/compare").glob("*.py")),
-        *("prices/book", "prices/catalogue", "prices/document", "prices/glue"),
+        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
