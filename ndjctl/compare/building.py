@@ -68,14 +68,14 @@ class Builder:
         """The numbers of workers that cost least and keep the promise, of these types."""
         base = self.profile.job.model_copy(update={"glue_version": version})
         pairs = [pair for worker_type in types for pair in glue_sizes(base, worker_type, flex=flex)]
-        job, size = self._best(pairs, lambda pair: pair[1], reader)
+        job, size = self._best(pairs, lambda pair: pair[1], reader, MOST_RUNS)
         cases, row = self._row(
             code,
             "glue-flex" if flex else "glue",
             f"Glue {version} {'Flex ' if flex else ''}{size.name}",
             reader,
             size,
-            lambda rate, case, slower: figures(self.work, size, rate, case, slower, None, self.book),
+            lambda rate, case, slower: figures(self.work, size, rate, case, slower, MOST_RUNS, self.book),
             is_spare=flex,
         )
         runs = ceil(cases["high"].at_once or 0.0) or 1
@@ -84,12 +84,10 @@ class Builder:
         if flex:
             return replace(row, change="an execution class for the job's runs: not in ndjctl")
         settings = self._settings(job, min(runs, MOST_RUNS))
-        notes = (f"{runs:,} runs at once: more than job.max_concurrent_runs takes",) if runs > MOST_RUNS else ()
         return replace(
             row,
             change=f"set {_listed([name for name, _ in settings])}" if settings else "nothing",
             options=tuple(word for name, value in settings for word in ("--set", f"{name}={value}")),
-            notes=notes,
         )
 
     def emr_serverless(self, arch: Arch, reader: Reader) -> Row:
@@ -162,12 +160,14 @@ class Builder:
             per="hour",
         )
 
-    def _best(self, candidates: Iterable[T], size_of: Callable[[T], Size], reader: Reader) -> T:
+    def _best(
+        self, candidates: Iterable[T], size_of: Callable[[T], Size], reader: Reader, allowed: int | None = None
+    ) -> T:
         rates = dict(self.rates)
         return cheapest_in_time(
             candidates,
             lambda each, case: figures(
-                self.work, size_of(each), rates[case], case, reader.slower.of(case), None, self.book
+                self.work, size_of(each), rates[case], case, reader.slower.of(case), allowed, self.book
             ),
         )
 

@@ -91,9 +91,10 @@ def promise_of(cases: Mapping[str, Figures], *, is_spare: bool = False) -> Promi
 
 def cheapest_in_time(candidates: Iterable[T], evaluate: Callable[[T, str], Figures]) -> T:
     """The candidate that costs least in the expected case among those that are in time even in the high case; where
-    none is, the quickest. By units where a price is missing. Raises ValueError without a candidate."""
+    none is, the quickest, and of those that never catch up the one with the fewest at once. By units where a price is
+    missing. Raises ValueError without a candidate."""
     in_time: list[tuple[Decimal | float, int, T]] = []
-    late: list[tuple[float, int, T]] = []
+    late: list[tuple[float, float, int, T]] = []
     for place, candidate in enumerate(candidates):
         high = evaluate(candidate, "high")
         if high.is_in_time:
@@ -101,7 +102,8 @@ def cheapest_in_time(candidates: Iterable[T], evaluate: Callable[[T, str], Figur
             cost = figures.units_per_day or 0.0 if figures.usd_per_day is None else figures.usd_per_day
             in_time.append((cost, place, candidate))
         else:
-            late.append((float("inf") if high.lag_s is None else high.lag_s, place, candidate))
+            lag_s = float("inf") if high.lag_s is None else high.lag_s
+            late.append((lag_s, high.at_once or 0.0, place, candidate))
     if not in_time and not late:
         raise ValueError("there is nothing to choose from")
-    return min(in_time, key=lambda each: each[:2])[2] if in_time else min(late, key=lambda each: each[:2])[2]
+    return min(in_time, key=lambda each: each[:2])[2] if in_time else min(late, key=lambda each: each[:3])[3]

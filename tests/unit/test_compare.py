@@ -381,6 +381,14 @@ def test_a_load_of_nothing_gets_one_sentence() -> None:
             _compared(setting, "load.min_file_size_mb=0")
 
 
+def test_a_load_beyond_a_thousand_runs_keeps_no_promise_on_glue() -> None:
+    """A hundred million files of 50 TB: more than job.max_concurrent_runs takes, whatever the workers."""
+    found = _compared("load.files_per_day=100000000", "load.min_file_size_mb=1e7", "load.max_file_size_mb=1e7")
+    glue = [row for row in found.rows if row.group in ("glue", "glue-flex")]
+    assert {row.promise for row in glue} == {"no"}
+    assert found.deployable is None
+
+
 def test_no_setting_of_runs_at_once_is_lowered() -> None:
     rows = {row.code: row for row in _compared("job.max_concurrent_runs=900").rows}
     options = rows["glue-G.2X-ours"].options
