@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ndjctl.cli import cost_prices
+from ndjctl.cli import cost_compare, cost_prices
 from ndjctl.cli.cost_estimate import Typed, estimate
 from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, listing
@@ -58,4 +58,5 @@ def cost(
 
 
 listing(app)(cost)
+cost_compare.register(app)
 cost_prices.register(app)

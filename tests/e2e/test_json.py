@@ -50,6 +50,8 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("cost compare", 0),
+    ("cost compare --files-per-day 0", 2),
     ("cost prices", 0),
     ("cost prices --region mars", 2),
     ("cost prices --refresh", 3),  # the embedded cloud has no Price List

@@ -78,6 +78,7 @@ _PURE_HEALTH = (
         *("feeding/pace", "feeding/plan"),
         "estimate",
         *("forecast/rate", "forecast/runs"),
+        *(f"compare/{path.stem}" for path in (ROOT / "ndjctl/compare").glob("*.py")),
         *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),
