@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ndjctl.contracts import MIB
 from ndjctl.forecast.rate import Rate, stated_rate
-from ndjctl.forecast.runs import billed_seconds, dpu_hours, least_manifests, rounds, run_seconds
+from ndjctl.forecast.runs import dpu_hours, least_manifests, rounds, run_seconds
 from ndjctl.prices import dpu_price
 from ndjctl.settings import Profile
 
@@ -45,14 +45,14 @@ def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
     if not manifests:
         return Estimate(0, 0.0, 0.0, 0.0, _basis(rate))
     job = profile.job
-    run_s = billed_seconds(run_seconds(job, rate, size_bytes / MIB / manifests))
+    run_s = run_seconds(job, rate, size_bytes / MIB / manifests)
     hours = dpu_hours(job, rate, manifests, run_s)
     seconds = rounds(manifests, job.max_concurrent_runs) * run_s
     return Estimate(manifests, hours, hours * _usd_per_dpu_hour(), seconds, _basis(rate))
 
 
 def _basis(rate: Rate) -> str:
-    return f"{rate.source}; {rate.start_s:g} s to start a run, ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
+    return f"{rate.source}; {rate.wait_s + rate.start_s:g} s to start a run, {rate.start_s:g} of them billed, ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
 
 
 def _usd_per_dpu_hour() -> float:

@@ -69,7 +69,7 @@ def _given(typed: Typed) -> Given:
 
 def _rates(invocation: Invocation, typed: Typed, offline: bool) -> tuple[Rates, tuple[str, ...]]:
     """(the rates, why they are not the measured ones). What is typed comes first, then what was measured."""
-    from ndjctl.forecast.rate import RUN_START_S, Rate, Rates, stated
+    from ndjctl.forecast.rate import BILLED_START_S, PROVISIONING_S, Rate, Rates, stated
 
     rate, load = typed.throughput, invocation.loaded.profile.load
     if rate is not None:
@@ -77,7 +77,7 @@ def _rates(invocation: Invocation, typed: Typed, offline: bool) -> tuple[Rates, 
             raise UsageError(
                 f"--throughput takes {LEAST_RATE:g} to {MOST_RATE:,.0f} MB a second of one vCPU, not {rate:g}."
             )
-        return Rates.same(Rate(rate, RUN_START_S, f"--throughput, {rate:g} MB/s a vCPU")), ()
+        return Rates.same(Rate(rate, BILLED_START_S, f"--throughput, {rate:g} MB/s a vCPU", wait_s=PROVISIONING_S)), ()
     if typed.run_time is not None or any(each.startswith(_RATE) for each in invocation.options.assignments):
         return stated(load), ()
     if offline:

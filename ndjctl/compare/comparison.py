@@ -211,7 +211,10 @@ def _is_cheaper(row: Row | None, than: Row | None) -> bool:
 def how_sure(comparison: Comparison) -> tuple[str, ...]:
     """What is measured, what is assumed, what was never run, and what is left out: a sentence each."""
     rates, diluted = comparison.rates, SPARK.slower.low
-    cases = "; ".join(f"{case}: {rate.source}, {rate.start_s:g} s to start" for case, rate in rates)
+    cases = "; ".join(
+        f"{case}: {rate.source}, {rate.wait_s + rate.start_s:g} s to start, {rate.start_s:g} of them billed"
+        for case, rate in rates
+    )
     spread = f" ({cases})" if rates.has_spread else ", one figure for all cases"
     return (
         f"rate of our reader: {rates.source}{spread}",
@@ -222,9 +225,9 @@ def how_sure(comparison: Comparison) -> tuple[str, ...]:
         "assumed: a vCPU converts the same on x86 and ARM, in every case. One of Graviton is a whole core, one of x86 "
         "half of one: if x86 alone were as slow as in the high case, the rows with ARM would stay as expected beside "
         "it. That advantage is not counted",
-        "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that they are "
-        f"billed, that a standing cluster is {BUSY_SHARE:.0%} busy in its busiest hour, and memory of 4 GB a vCPU for "
-        "Spark's reader and 2 GB for ours",
+        "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that all of them "
+        f"but the wait for Glue's and EMR Serverless's workers is billed, that a standing cluster is {BUSY_SHARE:.0%} "
+        "busy in its busiest hour, and memory of 4 GB a vCPU for Spark's reader and 2 GB for ours",
         "never run: nothing of this was measured on AWS, and the job was run on no service but an embedded Glue",
         "left out, as the same for all: S3 requests and storage, the function, the queue, the ledger, the logs",
     )

@@ -85,16 +85,17 @@ def figures(
     """rate: of our reader, in that case. slower: how many times slower the reader is. allowed: runs at once, None for
     as many as are needed."""
     mb_per_s = rate.mb_per_s_per_vcpu / slower
-    start_s = rate.start_s if size.start_s is None else size.start_s.of(case)
+    # What a service takes to have its workers is not billed where that of the rate is not.
+    wait_s, start_s = (rate.wait_s, rate.start_s) if size.start_s is None else (0.0, size.start_s.of(case))
     run_s, peak_run_s = (
-        start_s + batch.files * work.file_mb / (size.slots * mb_per_s) for batch in (work.usual, work.busiest)
+        wait_s + start_s + batch.files * work.file_mb / (size.slots * mb_per_s) for batch in (work.usual, work.busiest)
     )
     share = rate.used_share if size.auto_scaling else 1.0
-    hours = work.runs_per_day * max(run_s, size.least_s) / HOUR_S * share
+    hours = work.runs_per_day * max(run_s - wait_s, size.least_s) / HOUR_S * share
     at_once = max(work.even / work.usual.files * run_s, work.peak / work.busiest.files * peak_run_s) / HOUR_S
     return Figures(
         mb_per_s_per_vcpu=mb_per_s,
-        start_s=start_s,
+        start_s=wait_s + start_s,
         run_s=run_s,
         units_per_day=hours * size.units,
         usd_per_day=priced(size.asks, hours, book),

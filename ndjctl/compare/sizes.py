@@ -68,7 +68,7 @@ class Size:
 
 def glue_size(job: Job, *, flex: bool = False) -> Size:
     """A run of the Glue job as its settings have it. One DPU is 4 vCPU and 16 GB; billed by the second, for a minute at
-    least (AWS Glue pricing). The start is taken to be billed, too."""
+    least (AWS Glue pricing)."""
     version = "v6_" if job.glue_version == "6.0" else ""
     return Size(
         name=f"{job.worker_type} x {job.workers}",
@@ -90,7 +90,8 @@ def glue_sizes(job: Job, worker_type: WorkerType, *, flex: bool = False) -> Iter
 
 def emr_serverless_sizes(arch: Arch, reader: Reader) -> Iterator[Size]:
     """Executors of 4 vCPU and a driver. Billed by the second, for a minute at least, by vCPU and GB; 20 GB of disk are
-    in it (Amazon EMR pricing). How long workers take to come is not stated: taken to be as with Glue."""
+    in it (Amazon EMR pricing). How long workers take to come, and that this is not billed, is taken to be as
+    with Glue."""
     for executors in range(1, MOST_EXECUTORS + 1):
         vcpus = executors * EXECUTOR_VCPUS + DRIVER_VCPUS
         memory_gb = executors * EXECUTOR_VCPUS * reader.gb_per_vcpu + DRIVER_GB

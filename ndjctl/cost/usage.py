@@ -14,7 +14,7 @@ from ndjctl.cost import figures
 from ndjctl.cost.line import Input
 from ndjctl.errors import UsageError
 from ndjctl.forecast.rate import START_SOURCE, Rate
-from ndjctl.forecast.runs import Batch, billed_seconds, run_seconds
+from ndjctl.forecast.runs import Batch, billed_seconds, working_seconds
 from ndjctl.settings import LARGEST_OBJECT_MB, Profile
 
 MOST_FILES = 10**9
@@ -110,7 +110,8 @@ def usage(profile: Profile, given: Given, rate: Rate) -> Usage:
         manifests = Decimal(0)
     file_bytes = _decimal(file_mb) * MIB
     per_manifest = files / manifests if manifests else Decimal(0)
-    run_s = _decimal(run_seconds(job, rate, float(per_manifest) * file_mb)) if given.run_s is None else given.run_s
+    working_s = working_seconds(job, rate, float(per_manifest) * file_mb)
+    run_s = _decimal(working_s) if given.run_s is None else given.run_s
     start_s = _decimal(rate.start_s) if given.run_s is None else Decimal(0)
     return Usage(
         files=files,

@@ -1,8 +1,8 @@
 """Manifests of files, how long their runs take, what is billed for them, and how many run at once. Pure.
 
-n files of m MB make a manifest of S = n m MB. With s task slots that convert r MB/s each and a start of a seconds, its
-run takes T = a + S / (s r) seconds. MB of 2**20 bytes, hours and seconds as they are named; floats, because it is a
-forecast.
+n files of m MB make a manifest of S = n m MB. With s task slots that convert r MB/s each, a start of a seconds and w
+seconds until its workers are there, its run is over after T = w + a + S / (s r) seconds, of which all but w are billed.
+MB of 2**20 bytes, hours and seconds as they are named; floats, because it is a forecast.
 """
 
 from __future__ import annotations
@@ -62,18 +62,25 @@ def least_manifests(batching: Batching, files: int, size_bytes: int) -> int:
 
 
 def run_seconds(job: Job, rate: Rate, size_mb: float) -> float:
-    """T = a + S / (s r)."""
+    """T = w + a + S / (s r): from its start to its end, by the clock."""
+    return rate.wait_s + working_seconds(job, rate, size_mb)
+
+
+def working_seconds(job: Job, rate: Rate, size_mb: float) -> float:
+    """The same without the wait for its workers: what Glue calls its execution time."""
     return rate.start_s + size_mb / (job.task_slots * rate.mb_per_s_per_vcpu)
 
 
-def billed_seconds(run_s: float) -> float:
-    """Of one run: Glue bills a minute at least."""
-    return max(run_s, LEAST_BILLED_S)
+def billed_seconds(working_s: float) -> float:
+    """Of one run that worked so long: Glue bills a minute at least."""
+    return max(working_s, LEAST_BILLED_S)
 
 
 def dpu_hours(job: Job, rate: Rate, runs: float, run_s: float) -> float:
-    """Billed for so many runs of all workers; of those that are used, with auto scaling."""
-    return runs * billed_seconds(run_s) / HOUR_S * job.dpus * (rate.used_share if job.auto_scaling else 1.0)
+    """Billed for so many runs of all workers, of run_seconds() each; of those that are used, with auto scaling."""
+    return (
+        runs * billed_seconds(run_s - rate.wait_s) / HOUR_S * job.dpus * (rate.used_share if job.auto_scaling else 1.0)
+    )
 
 
 def rounds(manifests: int, concurrent_runs: int) -> int:

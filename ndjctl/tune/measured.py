@@ -9,7 +9,7 @@ from statistics import quantiles
 from typing import Any
 
 from ndjctl.contracts import MIB, Attr, JobArg, Names, closed_manifests_partition, manifest_item_key
-from ndjctl.forecast.rate import RUN_START_S, Rate, Rates, stated
+from ndjctl.forecast.rate import BILLED_START_S, PROVISIONING_S, RUN_START_S, Rate, Rates, stated
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.items import plain
 from ndjctl.ledger import Ledger
@@ -83,7 +83,9 @@ def summed_up(runs: Sequence[MeasuredRun]) -> Measured:
     source = f"measured: {len(long):,} completed runs, {rate:.3g} MB/s a vCPU, a start of {start_s:.0f} s {how}"
     total_mb = sum(run.size_mb for run in long)
     quartiles = _quartiles([run.size_mb / (run.slots * (run.seconds - start_s)) for run in long])
-    return Measured(Rate(rate, start_s, source, share), len(long), len(runs), total_mb / dpu_s, quartiles)
+    return Measured(
+        Rate(rate, start_s, source, share, PROVISIONING_S), len(long), len(runs), total_mb / dpu_s, quartiles
+    )
 
 
 def _quartiles(rates: Sequence[float]) -> tuple[float, float] | None:
@@ -99,12 +101,12 @@ def _start_of(runs: Sequence[MeasuredRun]) -> tuple[float, bool]:
     most = min(run.seconds for run in runs) / 2
     sizes = [run.size_mb / run.slots for run in runs]
     if len(runs) < _LEAST_FITTED or max(sizes) < _SPREAD * min(sizes):
-        return min(RUN_START_S, most), False
+        return min(BILLED_START_S, most), False
     mean_x, mean_y = sum(sizes) / len(runs), sum(run.seconds for run in runs) / len(runs)
     spread = sum((x - mean_x) ** 2 for x in sizes)
     slope = sum((x - mean_x) * (run.seconds - mean_y) for x, run in zip(sizes, runs, strict=True)) / spread
     if slope <= 0:
-        return min(RUN_START_S, most), False
+        return min(BILLED_START_S, most), False
     return min(max(mean_y - slope * mean_x, 0.0), most), True
 
 
