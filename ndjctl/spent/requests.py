@@ -132,9 +132,14 @@ class Used:
     name: str
     key: str
     points: Points
+    is_daily: bool = False
 
-    def quantity(self, since: datetime) -> Decimal:
-        return sum((value for at, value in self.points if at >= since), ZERO)
+    def quantity(self, since: datetime, until: datetime | None) -> Decimal:
+        """Of the hours and days that begin in that time; the hour and the day that `since` is in count as a whole."""
+        first = since.replace(minute=0, second=0, microsecond=0)
+        if self.is_daily:
+            first = first.replace(hour=0)
+        return sum((value for at, value in self.points if at >= first and (until is None or at < until)), ZERO)
 
 
 def read_used(cloudwatch: Any, names: Names, profile: Profile, since: datetime, now: datetime) -> tuple[Used, ...]:
@@ -163,10 +168,12 @@ _UNCOUNTED = (
 
 
 def _lines(wanted: Sequence[Metric], values: Mapping[int, Sequence[tuple[datetime, Decimal]]]) -> tuple[Used, ...]:
-    found: dict[tuple[str, str, str], list[tuple[datetime, Decimal]]] = {}
+    found: dict[tuple[str, str, str, bool], list[tuple[datetime, Decimal]]] = {}
     for number, metric in enumerate(wanted):
-        found.setdefault((metric.service, metric.name, metric.key), []).extend(values.get(number, ()))
-    return (*(Used(*about, tuple(points)) for about, points in found.items()), *_UNCOUNTED)
+        about = (metric.service, metric.name, metric.key, metric.period_s == DAY_S)
+        found.setdefault(about, []).extend(values.get(number, ()))
+    lines = (Used(*about[:3], tuple(points), is_daily=about[3]) for about, points in found.items())
+    return (*lines, *_UNCOUNTED)
 
 
 def _query(number: int, metric: Metric) -> dict[str, Any]:
@@ -215,11 +222,12 @@ PerFile = Mapping[str, Decimal]
 def service_costs(
     used: Sequence[Used],
     since: datetime,
+    until: datetime | None,
     files: int,
     per_file: PerFile,
     book: PriceBook,
 ) -> tuple[ServiceCost, ...]:
-    """files: completed since then; what CloudWatch has nothing of is estimated from them, where `per_file` has it."""
+    """files: completed in that time; what CloudWatch has nothing of is estimated from them, where `per_file` has it."""
     lines = []
     estimated: set[str] = set()
     counted = {each.key for each in used if each.points}
@@ -230,7 +238,7 @@ def service_costs(
         if not is_estimated and not each.points:
             continue
         estimated |= {each.key} if is_estimated else set()
-        quantity = per_file[each.key] * files if is_estimated else each.quantity(since)
+        quantity = per_file[each.key] * files if is_estimated else each.quantity(since, until)
         price = book.find(each.key)
         usd = None if price is None else price.cost(quantity)
         unit = "units" if price is None else price.unit
