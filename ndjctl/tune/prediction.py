@@ -8,10 +8,12 @@ from datetime import date
 from typing import Any
 
 from ndjctl.advice import AccountFacts, Finding, advise
+from ndjctl.forecast.rate import Rate
+from ndjctl.forecast.runs import Quotas
 from ndjctl.prices import DpuPrice, dpu_price
 from ndjctl.settings import Load, Profile
 from ndjctl.tune.measured import Measured, rate_for
-from ndjctl.tune.model import Backlog, Forecast, Quotas, Rate, forecast
+from ndjctl.tune.model import Backlog, Forecast, forecast
 
 _RATE = "load.mb_per_s_per_vcpu"
 
