@@ -1,7 +1,7 @@
 """Why what was spent is not what was estimated: one reason after another, until the one has become the other. Pure.
 
-Each reason changes one figure of the estimate into the one that came; what that changes in USD is its share. They add up
-to the difference, whatever their order; the order says which of two reasons gets what both make together.
+Each reason changes one figure of the estimate into the one that came; what that changes in USD is its share. They add
+up to the difference, whatever their order; the order says which of two reasons gets what both make together.
 """
 
 from __future__ import annotations

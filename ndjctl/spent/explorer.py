@@ -28,7 +28,7 @@ SERVICES = (
 
 
 @dataclass(frozen=True)
-class Billed:
+class Bill:
     """usd: by service, as Cost Explorer names it. by_tag: of what has the environment's tag; else of the whole account
     in the region, because nothing with the tag was billed. currency: of the figures. from_, to: dates, the second one
     excluded. requests: that were made. is_whole: whether all pages were read."""
@@ -46,16 +46,14 @@ class Billed:
         return sum(self.usd.values(), ZERO)
 
 
-def read_bill(
-    explorer: Any, tag: tuple[str, str], region: str, since: datetime, now: datetime
-) -> Billed:
+def read_bill(explorer: Any, tag: tuple[str, str], region: str, since: datetime, now: datetime) -> Bill:
     """From the date of `since` on to today. First by the tag; where that has nothing, by service. Raises what boto3
     raises."""
     dates = (f"{since:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}")
     of_tag = {"Tags": {"Key": tag[0], "Values": [tag[1]], "MatchOptions": ["EQUALS"]}}
     found, currency, requests, is_whole = _read(explorer, dates, of_tag)
     if found:
-        return Billed(found, True, currency, *dates, requests, is_whole)
+        return Bill(found, True, currency, *dates, requests, is_whole)
     of_services = {
         "And": [
             {"Dimensions": {"Key": "REGION", "Values": [region]}},
@@ -63,7 +61,7 @@ def read_bill(
         ]
     }
     found, currency, more, is_whole = _read(explorer, dates, of_services)
-    return Billed(found, False, currency, *dates, requests + more, is_whole)
+    return Bill(found, False, currency, *dates, requests + more, is_whole)
 
 
 def _read(

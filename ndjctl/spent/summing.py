@@ -52,10 +52,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Period:
-    """What began since `since`. parts: of the DPU seconds of Glue, by the names in waste.PARTS; their sum is `dpu_s`, and
-    that of their USD is `glue_usd`. later_attempts: runs that were not the first of their manifest. unpriced: price
-    keys that the region's prices lack, without which there is no `glue_usd`. services: everything but Glue.
-    files: of manifests that were completed in the time."""
+    """What began since `since`. parts: of the DPU seconds of Glue, by the names in waste.PARTS; their sum is `dpu_s`,
+    and that of their USD is `glue_usd`. unpriced: price keys that the region's prices lack, without which there is no
+    `glue_usd`. services: everything but Glue. files: of manifests that were completed in the time."""
 
     since: datetime
     runs: int
@@ -145,10 +144,8 @@ class Books:
         return [
             each
             for each in self._judged
-            if (begun := each.about.started_at) is None and until is None
-            or begun is not None
-            and begun >= since
-            and (until is None or begun < until)
+            if ((begun := each.about.started_at) is None and until is None)
+            or (begun is not None and begun >= since and (until is None or begun < until))
         ]
 
     def glue_usd(self, parts: Iterable[tuple[JudgedRun, str]]) -> Decimal | None:
@@ -215,6 +212,13 @@ class Books:
         if so_far is None or full is None:
             return MonthForecast(None, days, None, days_left)
         return MonthForecast(so_far + full / days * days_left, days, full / days, days_left)
+
+    def forgotten(self, runs: Iterable[JudgedRun]) -> int:
+        """How many of the runs are of manifests that the ledger does not have as completed."""
+        return sum(
+            (found := self._manifests.get(each.about.manifest_id)) is None or found.completed_at is None
+            for each in runs
+        )
 
     def each(self, since: datetime) -> Each:
         runs = self.runs(since)

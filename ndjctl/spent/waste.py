@@ -123,7 +123,7 @@ def _holder(succeeded: Sequence[SpentRun], manifest: LedgerManifest | None) -> S
         return None
     exact = [run for run in succeeded if run.run.run_id == manifest.run_id]
     same = [run for run in succeeded if run.first_id == manifest.run_id.partition("_attempt_")[0]]
-    return (exact or same or [None])[0]
+    return next(iter(exact or same), None)
 
 
 def _of_success(
@@ -143,9 +143,7 @@ def _of_success(
     return (DUPLICATE, True) if has_converted else (USEFUL, False)
 
 
-def _judged(
-    run: SpentRun, kind: str, is_unsure: bool, times: RunTimes | None, assumed_start_s: Decimal
-) -> JudgedRun:
+def _judged(run: SpentRun, kind: str, is_unsure: bool, times: RunTimes | None, assumed_start_s: Decimal) -> JudgedRun:
     parts = dict.fromkeys(PARTS, ZERO)
     if run.billed is None:
         return JudgedRun(run, kind, parts, is_unsure=is_unsure)
@@ -183,9 +181,7 @@ def shared_out(amounts: Mapping[str, Decimal], quantum: Decimal) -> dict[str, De
     """The amounts in whole quanta (cents), so that they add up to their sum in whole quanta: those nearest to the next
     one are rounded up."""
     total = sum(amounts.values(), ZERO).quantize(quantum)
-    down = {
-        name: (amount / quantum).to_integral_value(ROUND_FLOOR) * quantum for name, amount in amounts.items()
-    }
+    down = {name: (amount / quantum).to_integral_value(ROUND_FLOOR) * quantum for name, amount in amounts.items()}
     left = int((total - sum(down.values(), ZERO)) / quantum)
     nearest = sorted(amounts, key=lambda name: amounts[name] - down[name], reverse=True)
     for name in nearest[:left]:
