@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from ndjctl.contracts import MIB
 from ndjctl.forecast.rate import Rate, stated_rate
 from ndjctl.forecast.runs import billed_seconds, dpu_hours, least_manifests, rounds, run_seconds
-from ndjctl.prices import DPU_PRICES
+from ndjctl.prices import dpu_price
 from ndjctl.settings import Profile
 
-USD_PER_DPU_HOUR = DPU_PRICES["us-east-1"].usd
+_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,14 @@ def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
     run_s = billed_seconds(run_seconds(job, rate, size_bytes / MIB / manifests))
     hours = dpu_hours(job, rate, manifests, run_s)
     seconds = rounds(manifests, job.max_concurrent_runs) * run_s
-    return Estimate(manifests, hours, hours * USD_PER_DPU_HOUR, seconds, _basis(rate))
+    return Estimate(manifests, hours, hours * _usd_per_dpu_hour(), seconds, _basis(rate))
 
 
 def _basis(rate: Rate) -> str:
-    return f"{rate.source}; {rate.start_s:g} s to start a run, ${USD_PER_DPU_HOUR:g} a DPU hour (us-east-1)"
+    return f"{rate.source}; {rate.start_s:g} s to start a run, ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
+
+
+def _usd_per_dpu_hour() -> float:
+    price = dpu_price(_REGION)
+    assert price is not None  # noqa: S101 - it is built in
+    return price.usd

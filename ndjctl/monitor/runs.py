@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -14,7 +14,7 @@ from ndjctl.health.facts import Run
 from ndjctl.health.reading_services import run_seen
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.model import Cost, FailedRun, RunProgress, Runs
-from ndjctl.prices import dpu_price
+from ndjctl.prices import built_in_book, dpu_key, dpu_price
 from ndjctl.spent.billed import billed
 
 RUN_CALLS = 21
@@ -34,10 +34,11 @@ _ALMOST = 0.99
 
 @dataclass(frozen=True)
 class SeenRun:
-    """A run, and what else of it is billed by: execution_class is empty where Glue does not tell."""
+    """A run, and what else of it is billed by: texts are empty where Glue does not tell."""
 
     about: Run
     execution_class: str = ""
+    glue_version: str = ""
 
     @property
     def run(self) -> GlueRun:
@@ -96,7 +97,7 @@ class RunsSeen:
 
 
 def _seen(run: Mapping[str, Any]) -> SeenRun:
-    return SeenRun(run_seen(run), str(run.get("ExecutionClass") or ""))
+    return SeenRun(run_seen(run), str(run.get("ExecutionClass") or ""), str(run.get("GlueVersion") or ""))
 
 
 def _is_before(each: SeenRun, moment: datetime) -> bool:
@@ -181,11 +182,25 @@ def _progress(
     )
 
 
+def usd_of(runs: Iterable[SeenRun], region: str) -> float | None:
+    """By the built-in prices; None where they lack one of them."""
+    book = built_in_book(region)
+    if book is None:
+        return None
+    usd = 0.0
+    for each in runs:
+        price = book.find(dpu_key(each.glue_version, each.execution_class))
+        if price is None:
+            return None
+        usd += each.dpu_s / 3600 * float(price.usd)
+    return usd
+
+
 def cost_of(runs: Sequence[SeenRun], is_complete: bool, region: str, midnight: datetime) -> Cost:
     """What the runs that started since midnight cost so far."""
     today = [each for each in runs if not _is_before(each, midnight)]
     price = dpu_price(region)
     hours = sum(each.dpu_s for each in today) / 3600
-    usd = None if price is None else sum(each.dpu_s / 3600 * price.of(each.execution_class) for each in today)
+    usd = usd_of(today, region)
     source = f"no price of {region} is known here" if price is None else f"{region}, {price.source}, {price.as_of}"
     return Cost(hours, len(today), usd, price.usd if price else None, source, is_complete)

@@ -1,4 +1,4 @@
-"""The DPU seconds that a run is billed by, and at which price: the one rule of it. Pure; Decimal.
+"""The DPU seconds that a run is billed by: the one rule of it. Pure; Decimal.
 
 Source: AWS Glue pricing (aws.amazon.com/glue/pricing): Spark jobs of Glue 2.0 and later are billed by the second, a
 minute at the least. Glue tells DPUSeconds of runs with auto scaling and of FLEX runs (AWS Glue API reference, JobRun).
@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ndjctl.prices.glue import FLEX, LEAST_BILLED_S
+from ndjctl.prices.glue import LEAST_BILLED_S
 
 ZERO = Decimal(0)
 HOUR_S = Decimal(3600)
 _LEAST_S = Decimal(str(LEAST_BILLED_S))
-_V6 = 6
-"""From this Glue version on a DPU hour has a price of its own."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,6 @@ def billed(told_dpu_s: float | None, execution_s: float, dpus: float | None) -> 
     if capacity is None:
         return None
     return Billed((seconds + short) * capacity, short * capacity)
-
-
-def price_key(execution_class: str, glue_version: str) -> str:
-    """Of a DPU hour of such a run, as ndjctl.prices has it. Empty texts are an ordinary run of an ordinary version."""
-    major = glue_version.partition(".")[0]
-    version = "v6_" if major.isdecimal() and int(major) >= _V6 else ""
-    return f"glue.{version}{'flex_' if execution_class == FLEX else ''}dpu_hour"
 
 
 def _exactly(number: float) -> Decimal:

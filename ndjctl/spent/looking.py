@@ -14,10 +14,11 @@ from ndjctl.contracts import TTL_DAYS, Names
 from ndjctl.forecast.rate import RUN_START_S, stated_rate
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.prices.book import PriceBook
+from ndjctl.prices.glue import dpu_key
 from ndjctl.reading import Reading, attempt, attempt_all
 from ndjctl.settings import Profile
 from ndjctl.spent.beside import Beside, Others, beside
-from ndjctl.spent.billed import ZERO, price_key
+from ndjctl.spent.billed import ZERO
 from ndjctl.spent.explorer import Bill, read_bill
 from ndjctl.spent.reading import LedgerRecords, RunRecords, read_manifests, read_reports, read_runs, remembered_from
 from ndjctl.spent.requests import PerFile, Used, nothing_used, read_used
@@ -171,7 +172,7 @@ def _assumed_start(runs: Sequence[SpentRun], reports: Mapping[str, RunTimes]) ->
 
 def _beside(basis: Basis, books: Books, since: datetime, now: datetime) -> Beside | None:
     job = basis.profile.job
-    price = basis.book.find(price_key("", job.glue_version))
+    price = basis.book.find(dpu_key(job.glue_version))
     if price is None:
         return None
     rate = stated_rate(basis.profile.load)

@@ -10,8 +10,9 @@ from typing import Any
 
 from ndjctl.glue_runs import GlueRun
 from ndjctl.health.reading_services import run_seen
+from ndjctl.prices.glue import dpu_key
 from ndjctl.settings import DPUS_PER_WORKER
-from ndjctl.spent.billed import ZERO, Billed, billed, price_key
+from ndjctl.spent.billed import ZERO, Billed, billed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def spent_run(document: Mapping[str, Any]) -> SpentRun:
         attempt=seen.attempt,
         worker_type=seen.worker_type,
         workers=seen.workers,
-        key=price_key(str(document.get("ExecutionClass") or ""), str(document.get("GlueVersion") or "")),
+        key=dpu_key(str(document.get("GlueVersion") or ""), str(document.get("ExecutionClass") or "")),
         slot_dpus=None if worker_dpus is None else _slot_dpus(worker_dpus),
     )
 
