@@ -220,6 +220,16 @@ class Load(Section):
     mb_per_s_per_vcpu: Annotated[float, Field(ge=0.01, le=10_000)] | None = None
 
 
+class Cost(Section):
+    """What a bill depends on and no other setting says. input_kept_days, output_kept_days: how many days' input and
+    Parquet are in the buckets, whoever deletes them; left out, 30 are taken. output_share: size of your Parquet as a
+    share of its NDJSON; left out, what was measured."""
+
+    input_kept_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    output_kept_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    output_share: Annotated[float, Field(gt=0, le=10)] | None = None
+
+
 class Embedded(Section):
     """The embedded cloud's ports on this machine; 0 takes any free one."""
 
@@ -263,6 +273,7 @@ class Profile(Section):
     security: Security = Security()
     network: Network = Network()
     tags: Annotated[dict[_TagKey, _TagValue], Field(description=_TAG_WORDS)] = {}
+    cost: Cost = Cost()
     embedded: Embedded = Embedded()
 
     @property

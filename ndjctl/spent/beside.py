@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +18,8 @@ from ndjctl.spent.waste import REPROCESSED, UNDER_WAY, USEFUL
 
 HOURS_OF_A_DAY = 24
 
-Others = Callable[[Profile], Decimal]
-"""USD a day of all services but Glue, for the load of the profile."""
+Others = Callable[[Profile], Mapping[str, Decimal]]
+"""USD a day of every service but Glue, by its name, for the load of the profile."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Beside:
     """since: from when on the two are compared, as far back as the ledger remembers what came; days: of that. stated:
     for the profile's load; for_what_came: for the load that came, by the same model. unknown_runs: runs that converted
     manifests which the ledger does not have: they are among the runs, their files are not in the load. source: of the
-    rate that the estimate takes."""
+    rate that the estimate takes. others_a_day: USD that are estimated for the stated load, by service."""
 
     since: datetime
     days: Decimal
@@ -37,6 +37,7 @@ class Beside:
     difference: Difference
     unknown_runs: int
     source: str
+    others_a_day: Mapping[str, Decimal]
 
 
 def beside(
@@ -62,7 +63,8 @@ def beside(
         a_day = files / days
         sizes = {"files_per_day": round(a_day), "min_file_size_mb": file_mb, "max_file_size_mb": file_mb}
         own = profile.model_copy(update={"load": load.model_copy(update=sizes)})
-        other = others(own if file_mb != stated_mb or files != stated_files else profile)
+        is_stated = file_mb == stated_mb and files == stated_files
+        other = sum(others(profile if is_stated else own).values(), ZERO)
         return _expected(profile, rate, files, file_mb, days, usd_per_dpu_hour, other * days)
 
     stated = expected(stated_files, stated_mb)
@@ -77,6 +79,7 @@ def beside(
         difference=difference(stated, by_files, by_load, known),
         unknown_runs=came[1],
         source=rate.source,
+        others_a_day=others(profile),
     )
 
 

@@ -14,22 +14,22 @@ from typing import Any
 
 ZERO = Decimal(0)
 _PAGES = 5
-SERVICES = (
-    "AWS Glue",
-    "AWS Lambda",
-    "Amazon Simple Queue Service",
-    "Amazon DynamoDB",
-    "Amazon Simple Storage Service",
-    "AmazonCloudWatch",
-    "Amazon Simple Notification Service",
-    "AWS Key Management Service",
-)
-"""As Cost Explorer spells what the pipeline uses."""
+SERVICES = {
+    "AWS Glue": "AWS Glue",
+    "AWS Lambda": "AWS Lambda",
+    "Amazon Simple Queue Service": "Amazon SQS",
+    "Amazon DynamoDB": "Amazon DynamoDB",
+    "Amazon Simple Storage Service": "Amazon S3",
+    "AmazonCloudWatch": "Amazon CloudWatch",
+    "Amazon Simple Notification Service": "Amazon SNS",
+    "AWS Key Management Service": "AWS KMS",
+}
+"""What the pipeline uses: as Cost Explorer spells it, and as it is called here."""
 
 
 @dataclass(frozen=True)
 class Bill:
-    """usd: by service, as Cost Explorer names it. by_tag: of what has the environment's tag; else of the whole account
+    """usd: by service, as it is called here. by_tag: of what has the environment's tag; else of the whole account
     in the region, because nothing with the tag was billed. currency: of the figures. from_, to: dates, the second one
     excluded. requests: that were made. is_whole: whether all pages were read."""
 
@@ -81,6 +81,7 @@ def _read(
         answer = explorer.get_cost_and_usage(**request)
         for service, amount, unit in _groups(answer):
             if amount:
+                service = SERVICES.get(service, service)
                 found[service] = found.get(service, ZERO) + amount
                 currency = unit
         if not answer.get("NextPageToken"):

@@ -20,6 +20,7 @@ from ndjctl.settings import Profile
 from ndjctl.spent.beside import Beside, Others, beside
 from ndjctl.spent.billed import ZERO
 from ndjctl.spent.explorer import Bill, read_bill
+from ndjctl.spent.per_file import units_of_a_file
 from ndjctl.spent.reading import LedgerRecords, RunRecords, read_manifests, read_reports, read_runs, remembered_from
 from ndjctl.spent.requests import PerFile, Used, nothing_used, read_used
 from ndjctl.spent.runs import SpentRun
@@ -77,12 +78,10 @@ class Actual:
 
 @dataclass(frozen=True)
 class Basis:
-    """What the figures are judged by. per_file: units of prices that a file takes, where CloudWatch counts none.
-    others: what the estimate asks for all services but Glue. tag: of everything that was deployed here."""
+    """What the figures are judged by. others: what the estimate asks for all services but Glue. tag: of everything that was deployed here."""
 
     profile: Profile
     book: PriceBook
-    per_file: PerFile
     others: Others
     tag: tuple[str, str]
 
@@ -120,7 +119,7 @@ def look(
     used: Sequence[Used] = readings[USED].value or nothing_used(names, profile)
     start, start_source = _assumed_start(records.runs, reports)
     judged = judge(records.runs, ledger.manifests, reports, start)
-    books = Books(judged, ledger.manifests, used, basis.per_file, basis.book)
+    books = Books(judged, ledger.manifests, used, _per_file(ledger), basis.book)
     told = {RUNS: runs, **readings}
     own_runs = books.runs(since)
     return Actual(
@@ -140,6 +139,13 @@ def look(
         is_not_deployed=runs.why == "absent" and readings[LEDGER].why == "absent",
         is_all_refused=not any(each.was_read for each in told.values()),
     )
+
+
+def _per_file(ledger: LedgerRecords) -> PerFile:
+    """Of a file of the mean size of those that came."""
+    files = sum(each.files for each in ledger.manifests.values())
+    size_bytes = sum(each.size_bytes for each in ledger.manifests.values())
+    return units_of_a_file(Decimal(size_bytes) / files if files else ZERO)
 
 
 def _dates(records: RunRecords, now: datetime) -> list[str]:

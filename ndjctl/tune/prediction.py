@@ -16,6 +16,12 @@ from ndjctl.tune.measured import Measured, rate_for
 from ndjctl.tune.model import Backlog, Forecast, forecast
 
 _RATE = "load.mb_per_s_per_vcpu"
+_DEPLOYED_NOWHERE: Any = {
+    "load": True,
+    "embedded": True,
+    "auto_deploy": True,
+    "cost": {"input_kept_days", "output_kept_days", "output_share"},
+}
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,7 @@ def predict(
 def changes_of(now: Profile, proposed: Profile) -> Iterator[Change]:
     """What a deployment of the proposed settings would change, in their order; the load and the embedded cloud's ports
     are deployed nowhere."""
-    before, after = (
-        _flat(profile.model_dump(exclude={"load", "embedded", "auto_deploy"})) for profile in (now, proposed)
-    )
+    before, after = (_flat(profile.model_dump(exclude=_DEPLOYED_NOWHERE)) for profile in (now, proposed))
     for path in {**before, **after}:
         if before.get(path) != after.get(path):
             yield Change(path, before.get(path), after.get(path))

@@ -78,9 +78,9 @@ _PURE_HEALTH = (
         *("feeding/pace", "feeding/plan"),
         "estimate",
         *("forecast/rate", "forecast/runs"),
-        *(f"spent/{name}" for name in ("beside", "billed", "difference", "runs", "summing", "waste")),
+        *(f"spent/{name}" for name in ("beside", "billed", "difference", "per_file", "runs", "summing", "waste")),
         *("prices/book", "prices/catalogue", "prices/document", "prices/glue"),
-        *("cost/line", "monitor/model", "monitor/panels", "monitor/rates"),
+        *("cost/figures", "cost/line", "monitor/model", "monitor/panels", "monitor/rates"),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
     ],
 )
