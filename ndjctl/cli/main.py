@@ -14,6 +14,7 @@ from ndjctl.cli import (
     boundary,
     config,
     convert,
+    cost,
     deploy,
     destroy,
     doctor,
@@ -74,6 +75,7 @@ queue.register(app)
 monitor.register(app)
 app.add_typer(manifests.app, name="manifests")
 runs.register(app)
+app.add_typer(cost.app, name="cost")
 app.add_typer(locks.app, name="locks")
 app.add_typer(logs.app, name="logs")
 sweep.register(app)

@@ -65,10 +65,8 @@ def actual_document(env: str, found: Actual) -> dict[str, Any]:
 
 
 def period_document(period: Period) -> dict[str, Any]:
-    parts = {name: part.usd for name, part in period.parts.items()}
-    shared = (
-        _shared({name: part for name, part in parts.items() if part is not None}) if period.glue_usd is not None else {}
-    )
+    amounts = {name: part.usd for name, part in period.parts.items() if part.usd is not None}
+    shared = {} if period.glue_usd is None else _shared(amounts)
     return {
         "since": told(period.since),
         "runs": period.runs,

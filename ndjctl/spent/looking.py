@@ -78,7 +78,8 @@ class Actual:
 
 @dataclass(frozen=True)
 class Basis:
-    """What the figures are judged by. others: what the estimate asks for all services but Glue. tag: of everything that was deployed here."""
+    """What the figures are judged by. others: USD a day that the estimate asks for each service but Glue. tag: of all
+    that was deployed here."""
 
     profile: Profile
     book: PriceBook

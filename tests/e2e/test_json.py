@@ -46,6 +46,7 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("cost --actual", 2),
     ("loadtest list", 2),
     ("loadtest compare a b", 2),
     ("loadtest --phase 1", 2),
@@ -117,6 +118,8 @@ STORY = [
     ("logs glue", 0),
     ("logs glue --run 2026", 2),
     ("tune --preset heavy", 0),
+    ("cost --actual", 0),  # nothing
+    ("cost --actual --since tomorrow", 2),
     ("loadtest", 2),
     ("loadtest list", 0),
     ("loadtest compare a b", 2),
