@@ -77,7 +77,7 @@ def _screen(env: str, found: Actual, next_: str) -> RenderableType:
     if found.period.runs:
         blocks += [Text(""), _parts(found.period)]
         blocks += [Text(one_line(line), style="dim") for line in _about_parts(found)]
-    else:
+    elif found.period.is_known:
         blocks.append(Text("No run of the job in this time: nothing was spent on Glue."))
     blocks += [Text(""), _services(found)]
     blocks += [Text(one_line(line), style="dim") for line in _about_services(found)]
@@ -107,10 +107,11 @@ def _sums(found: Actual) -> Table:
             _usd(period.glue_usd),
             _usd(period.services_usd),
             _usd(period.usd),
-            f"{period.dpu_s / HOUR_S:,.2f}",
-            f"{period.runs:,}",
+            f"{period.dpu_s / HOUR_S:,.2f}" if period.is_known else "-",
+            f"{period.runs:,}" if period.is_known else "-",
         )
-    table.add_row(_name("the whole month"), "", "", _usd(found.forecast.usd), "", "")
+    forecast = found.forecast
+    table.add_row(_name("the whole month"), "", "", _usd(forecast.usd) if forecast.days else "-", "", "")
     return table
 
 

@@ -69,8 +69,8 @@ def period_document(period: Period) -> dict[str, Any]:
     shared = {} if period.glue_usd is None else _shared(amounts)
     return {
         "since": told(period.since),
-        "runs": period.runs,
-        "dpu_s": number(period.dpu_s),
+        "runs": period.runs if period.is_known else None,
+        "dpu_s": number(period.dpu_s) if period.is_known else None,
         "glue_usd": usd(period.glue_usd),
         "usd": usd(period.usd),
         "waste_usd": usd(period.waste_usd),

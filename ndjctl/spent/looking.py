@@ -120,7 +120,7 @@ def look(
     used: Sequence[Used] = readings[USED].value or nothing_used(names, profile)
     start, start_source = _assumed_start(records.runs, reports)
     judged = judge(records.runs, ledger.manifests, reports, start)
-    books = Books(judged, ledger.manifests, used, _per_file(ledger), basis.book)
+    books = Books(judged, ledger.manifests, used, _per_file(ledger), basis.book, runs.was_read)
     told = {RUNS: runs, **readings}
     own_runs = books.runs(since)
     return Actual(
@@ -138,7 +138,7 @@ def look(
         book=basis.book,
         later_attempts=_later_attempts(own_runs),
         is_not_deployed=runs.why == "absent" and readings[LEDGER].why == "absent",
-        is_all_refused=not any(each.was_read for each in told.values()),
+        is_all_refused=not any(told[name].was_read for name in (RUNS, LEDGER, USED)),
     )
 
 

@@ -54,7 +54,8 @@ class Part:
 class Period:
     """What began since `since`. parts: of the DPU seconds of Glue, by the names in waste.PARTS; their sum is `dpu_s`,
     and that of their USD is `glue_usd`. unpriced: price keys that the region's prices lack, without which there is no
-    `glue_usd`. services: everything but Glue. files: of manifests that were completed in the time."""
+    `glue_usd`. services: everything but Glue. files: of manifests that were completed in the time. is_known: whether
+    runs could be read at all; else there is nothing of Glue in it."""
 
     since: datetime
     runs: int
@@ -64,6 +65,7 @@ class Period:
     unpriced: tuple[str, ...]
     services: tuple[ServiceCost, ...]
     files: int
+    is_known: bool = True
 
     @property
     def services_usd(self) -> Decimal:
@@ -136,8 +138,11 @@ class Books:
         used: Sequence[Used],
         per_file: PerFile,
         book: PriceBook,
+        runs_known: bool = True,
     ) -> None:
+        """runs_known: whether `judged` are runs, and not nothing because they could not be read."""
         self._judged, self._manifests, self._used, self._per_file, self._book = judged, manifests, used, per_file, book
+        self._runs_known = runs_known
 
     def runs(self, since: datetime, until: datetime | None = None) -> list[JudgedRun]:
         """That began then. A run that has not begun counts as one of now."""
@@ -149,7 +154,9 @@ class Books:
         ]
 
     def glue_usd(self, parts: Iterable[tuple[JudgedRun, str]]) -> Decimal | None:
-        """Of these parts of these runs; None where a price of one of them is not known."""
+        """Of these parts of these runs; None where a price of one of them is not known, or no run is."""
+        if not self._runs_known:
+            return None
         dpu_s: dict[str, Decimal] = {}
         for each, name in parts:
             if each.parts[name]:
@@ -194,6 +201,7 @@ class Books:
             unpriced=tuple(sorted(key for key in keys if self._book.find(key) is None)),
             services=service_costs(self._used, since, until, files, self._per_file, self._book),
             files=files,
+            is_known=self._runs_known,
         )
 
     def forecast(self, now: datetime, first_known: datetime | None) -> MonthForecast:
