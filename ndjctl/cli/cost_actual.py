@@ -38,7 +38,7 @@ def actual(invocation: Invocation, since: str | None, *, with_bill: bool) -> Non
     cloud = invocation.cloud
     tag = (ENVIRONMENT_TAG, invocation.env)
     basis = Basis(profile, book, lambda _profile: {}, tag)
-    with counting("runs") as progress, ThreadPoolExecutor(THREADS) as pool:
+    with counting("read") as progress, ThreadPoolExecutor(THREADS) as pool:
         progress.phase("reading the records of runs")
         found = look(cloud.client, cloud.names, basis, begin, now, pool, with_bill=with_bill, advance=progress.done)
     if found.is_not_deployed:

@@ -68,11 +68,8 @@ def test_a_killed_and_a_doubled_run_are_waste(tool: Tool, embedded: Cloud) -> No
     failed = next(run for run in records if run["JobRunState"] == "FAILED")
     assert parts["retried"]["dpu_s"] == pytest.approx(failed["DPUSeconds"])
     assert parts["duplicate"]["dpu_s"] == pytest.approx(records[0]["DPUSeconds"])
-    assert (found["runs"]["starts_told"], found["runs"]["duplicates_unsure"], found["runs"]["later_attempts"]) == (
-        1,
-        0,
-        1,
-    )
+    runs = found["runs"]
+    assert (runs["starts_told"], runs["duplicates_unsure"], runs["later_attempts"]) == (1, 0, 1)
     assert (found["each"]["manifests"], found["each"]["files"]) == (1, 3)
     reasons = found["beside_estimate"]["reasons"]
     assert sum(Decimal(str(reason["usd"])) for reason in reasons) == Decimal(
@@ -80,4 +77,4 @@ def test_a_killed_and_a_doubled_run_are_waste(tool: Tool, embedded: Cloud) -> No
     )
     # The other commands that tell of these runs say the same.
     assert ndjctl("runs").document["dpu_hours"] == pytest.approx(period["dpu_s"] / 3600, abs=1e-3)
-    assert ndjctl("monitor").document["cost"]["usd"] == pytest.approx(period["glue_usd"], abs=1e-4)
+    assert ndjctl("monitor").document["cost"]["usd_today"] == pytest.approx(period["glue_usd"], abs=1e-4)
