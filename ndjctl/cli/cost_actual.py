@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +21,11 @@ CostExplorerOption = Annotated[
 ]
 
 
-def actual(invocation: Invocation, since: str | None, *, with_bill: bool) -> None:
-    """Raises UsageError for what is no moment, and where nothing is deployed."""
+def actual(invocation: Invocation, since: str | None, prices: Path | None, *, with_bill: bool) -> None:
+    """prices: of --prices. Raises UsageError for what is no moment, and where nothing is deployed."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from ndjctl.cli.cost_estimate import alarms_of
     from ndjctl.deploy.model import ENVIRONMENT_TAG
     from ndjctl.output.cost_actual import actual_view
     from ndjctl.output.counting import counting
@@ -34,10 +36,10 @@ def actual(invocation: Invocation, since: str | None, *, with_bill: bool) -> Non
     now = datetime.now(timezone.utc)
     begin = since_moment(since, now) or month_of(now)[0]
     profile = invocation.loaded.profile
-    book, warnings = _prices(invocation, now)
+    book, warnings = _prices(invocation, prices, now)
     cloud = invocation.cloud
     tag = (ENVIRONMENT_TAG, invocation.env)
-    basis = Basis(profile, book, lambda _profile: {}, tag)
+    basis = Basis(profile, book, alarms_of(profile), tag)
     with counting("read") as progress, ThreadPoolExecutor(THREADS) as pool:
         progress.phase("reading the records of runs")
         found = look(cloud.client, cloud.names, basis, begin, now, pool, with_bill=with_bill, advance=progress.done)
@@ -50,13 +52,15 @@ def actual(invocation: Invocation, since: str | None, *, with_bill: bool) -> Non
         raise typer.Exit(EXIT_CLOUD)
 
 
-def _prices(invocation: Invocation, now: datetime) -> tuple[PriceBook, tuple[str, ...]]:
+def _prices(invocation: Invocation, given: Path | None, now: datetime) -> tuple[PriceBook, tuple[str, ...]]:
     """Those of the environment's region; an empty book, and why, where they are not known: what is no price is said,
     and what it would be multiplied with is shown all the same."""
     from ndjctl.prices import PriceBook, load_prices
 
     region = invocation.loaded.profile.region
     try:
-        return load_prices(region, None, invocation.data_dir, now.date())
+        return load_prices(region, given, invocation.data_dir, now.date())
     except UsageError as error:
+        if given is not None:
+            raise
         return PriceBook(region, {}, "no prices"), (str(error),)

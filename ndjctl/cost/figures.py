@@ -62,8 +62,8 @@ LEDGER_OVERHEAD_BYTES = Decimal(100)
 """That DynamoDB bills for each item of a table and of an index (developer guide, "Estimating storage")."""
 
 OUTPUT_SHARE = Decimal("0.154")
-"""Size of the Parquet as a share of the NDJSON: 1/6.5 in the run that README shows. 100 MB of the bench's events came to
-0.11; real data has been seen between 0.05 and 0.33."""
+"""Size of the Parquet as a share of the NDJSON: 1/6.5 in the run that README shows. 100 MB of the bench's events came
+to 0.11; for text that it cannot read the job takes 0.25 (glue_job/estimate.py)."""
 OUTPUT_SOURCE = "measured: the sample of 'ndjctl run' (README), 1/6.5"
 
 READ_BLOCK_BYTES = Decimal(8 * MIB)

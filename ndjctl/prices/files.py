@@ -6,6 +6,7 @@ what is built in; keys that it lacks are those that are built in, each with its 
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -14,7 +15,7 @@ from pathlib import Path
 from ndjctl.errors import UsageError
 from ndjctl.paths import shown
 from ndjctl.prices.book import PriceBook
-from ndjctl.prices.document import is_region, parse_book
+from ndjctl.prices.document import dump_book, is_region, parse_book
 from ndjctl.prices.glue import DpuPrice, dpu_price_of
 
 OLD_AFTER_DAYS = 400
@@ -42,16 +43,36 @@ def refreshed_file(region: str, data_dir: Path) -> Path:
     return data_dir / "prices" / f"{region}{_SUFFIX}"
 
 
+def find_refreshed_book(region: str, data_dir: Path, today: date) -> PriceBook | None:
+    """Refreshed prices of a region; None where there are none."""
+    path = refreshed_file(region, data_dir)
+    return parse_book(_text(path), shown(path), "refreshed", region, today) if path.exists() else None
+
+
 def find_own_book(region: str, data_dir: Path, today: date) -> PriceBook | None:
     """Refreshed and built-in prices of a region; None where there are neither."""
-    built_in = built_in_book(region)
-    path = refreshed_file(region, data_dir)
-    if not path.exists():
+    built_in, refreshed = built_in_book(region), find_refreshed_book(region, data_dir, today)
+    if refreshed is None:
         return built_in
-    refreshed = parse_book(_text(path), shown(path), "refreshed", region, today)
     if built_in is None or built_in.prices.keys() <= refreshed.prices.keys():
         return refreshed
     return PriceBook(region, {**built_in.prices, **refreshed.prices}, f"refreshed and {BUILT_IN}")
+
+
+def keep_refreshed(book: PriceBook, data_dir: Path) -> Path:
+    """Writes refreshed prices where the next command finds them: whole, or not at all. The path."""
+    path = refreshed_file(book.region, data_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(dump_book(book))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
 def _own_book(region: str, data_dir: Path, today: date) -> PriceBook:

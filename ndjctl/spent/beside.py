@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from ndjctl.contracts import MIB
+from ndjctl.cost.estimate import case_of
+from ndjctl.cost.runs import SERVICE as GLUE
+from ndjctl.cost.usage import Given, Usage, usage
 from ndjctl.forecast.rate import Rate
-from ndjctl.forecast.runs import Batch, dpu_hours, run_seconds
+from ndjctl.prices.book import PriceBook
+from ndjctl.prices.glue import dpu_key
 from ndjctl.settings import Profile
-from ndjctl.spent.billed import HOUR_S, ZERO
+from ndjctl.spent.billed import ZERO
 from ndjctl.spent.difference import Came, Difference, Expected, difference
 from ndjctl.spent.summing import DAY_S, IN_VAIN, WORKED, Books
 from ndjctl.spent.waste import REPROCESSED, UNDER_WAY, USEFUL
-
-HOURS_OF_A_DAY = 24
-
-Others = Callable[[Profile], Mapping[str, Decimal]]
-"""USD a day of every service but Glue, by its name, for the load of the profile."""
 
 
 @dataclass(frozen=True)
@@ -41,35 +39,38 @@ class Beside:
 
 
 def beside(
-    profile: Profile,
-    rate: Rate,
-    usd_per_dpu_hour: Decimal,
-    others: Others,
-    books: Books,
-    since: datetime,
-    now: datetime,
+    profile: Profile, rate: Rate, book: PriceBook, alarms: int, books: Books, since: datetime, now: datetime
 ) -> Beside | None:
-    """None where no time has passed, or a price of what came is not known."""
+    """alarms: that 'deploy' makes of the profile. The estimate is that of `ndjctl cost`, in its expected case, but
+    before free allowances. None where no time has passed, or a price of the runs is not known."""
     days = Decimal(str((now - since).total_seconds())) / DAY_S
+    price = book.find(dpu_key(profile.job.glue_version))
     came = None if days <= 0 else _came(books, since)
-    if came is None:
+    if came is None or price is None:
         return None
-    load, known = profile.load, came[0]
-    stated_files = Decimal(load.files_per_day) * days
-    stated_mb = (load.min_file_size_mb + load.max_file_size_mb) / 2
-    came_mb = float(known.size_bytes / known.files) / MIB if known.files else stated_mb
+    known = came[0]
 
-    def expected(files: Decimal, file_mb: float) -> Expected:
-        a_day = files / days
-        sizes = {"files_per_day": round(a_day), "min_file_size_mb": file_mb, "max_file_size_mb": file_mb}
-        own = profile.model_copy(update={"load": load.model_copy(update=sizes)})
-        is_stated = file_mb == stated_mb and files == stated_files
-        other = sum(others(profile if is_stated else own).values(), ZERO)
-        return _expected(profile, rate, files, file_mb, days, usd_per_dpu_hour, other * days)
+    def bill(used: Usage) -> tuple[Expected, dict[str, Decimal]]:
+        """(for the days that are compared, USD of one day by service, but Glue)."""
+        others: dict[str, Decimal] = {}
+        for line in case_of(profile, used, book, alarms=alarms, deduct_free=False).lines:
+            if line.service != GLUE:
+                others[line.service] = others.get(line.service, ZERO) + line.usd_per_day
+        expected = Expected(
+            files=used.files * days,
+            size_bytes=used.input_bytes * days,
+            runs=used.manifests * days,
+            run_s=used.billed_s,
+            dpus=used.dpus * used.used_share,
+            usd_per_dpu_hour=price.usd,
+            other_usd=sum(others.values(), ZERO) * days,
+        )
+        return expected, others
 
-    stated = expected(stated_files, stated_mb)
-    by_files = expected(known.files, stated_mb)
-    by_load = expected(known.files, came_mb)
+    stated, others_a_day = bill(usage(profile, Given(), rate))
+    by_files, _ = bill(_usage(profile, rate, known.files / days, None))
+    mean_bytes = known.size_bytes / known.files if known.files else None
+    by_load, _ = bill(_usage(profile, rate, known.files / days, mean_bytes))
     return Beside(
         since=since,
         days=days,
@@ -79,30 +80,17 @@ def beside(
         difference=difference(stated, by_files, by_load, known),
         unknown_runs=came[1],
         source=rate.source,
-        others_a_day=others(profile),
+        others_a_day=others_a_day,
     )
 
 
-def _expected(
-    profile: Profile, rate: Rate, files: Decimal, file_mb: float, days: Decimal, price: Decimal, other_usd: Decimal
-) -> Expected:
-    size_bytes = files * _exactly(file_mb) * MIB
-    if not files:
-        return Expected(ZERO, ZERO, ZERO, ZERO, ZERO, price, other_usd)
-    job = profile.job
-    batch = Batch.of(profile.batching, file_mb, float(files / days) / HOURS_OF_A_DAY)
-    run_s = run_seconds(job, rate, batch.files * file_mb)
-    billed_dpu_s = _exactly(dpu_hours(job, rate, 1, run_s)) * HOUR_S
-    seconds = _exactly(run_s)
-    return Expected(
-        files=files,
-        size_bytes=size_bytes,
-        runs=files / batch.files,
-        run_s=seconds,
-        dpus=billed_dpu_s / seconds,
-        usd_per_dpu_hour=price,
-        other_usd=other_usd,
-    )
+def _usage(profile: Profile, rate: Rate, files_a_day: Decimal, file_bytes: Decimal | None) -> Usage:
+    """Of so many files, which need be no whole number. file_bytes: of each; None is as the profile has them."""
+    whole = max(1, round(files_a_day)) if files_a_day else 0
+    used = usage(profile, Given(whole, None if file_bytes is None else round(file_bytes)), rate)
+    manifests = used.manifests * files_a_day / whole if whole else ZERO
+    exact = replace(used, files=files_a_day, manifests=manifests)
+    return exact if file_bytes is None else replace(exact, file_bytes=file_bytes)
 
 
 def _came(books: Books, since: datetime) -> tuple[Came, int] | None:
@@ -129,7 +117,3 @@ def _came(books: Books, since: datetime) -> tuple[Came, int] | None:
         other_usd=period.services_usd,
     )
     return known, books.forgotten(useful)
-
-
-def _exactly(number: float) -> Decimal:
-    return Decimal(repr(number))

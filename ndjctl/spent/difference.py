@@ -108,7 +108,10 @@ def difference(stated: Expected, by_files: Expected, by_load: Expected, came: Ca
     told = [
         ("files", f"{_files(came.files)} came, {stated.files:,.0f} are stated"),
         ("size", f"{_mb(came):,.2f} MB a file came, {_mb(by_files):,.2f} are stated"),
-        ("runs", f"{came.runs:,.0f} run{'' if came.runs == 1 else 's'} converted them, {by_load.runs:,.1f} were expected"),
+        (
+            "runs",
+            f"{came.runs:,.0f} run{'' if came.runs == 1 else 's'} converted them, {by_load.runs:,.1f} were expected",
+        ),
         ("run_time", f"a run took {mean_s:,.0f} s, {by_load.run_s:,.0f} s were expected"),
         ("dpus", f"a run used {mean_dpus:,.2f} DPUs, {by_load.dpus:,.2f} were expected"),
         ("price", "what a DPU hour of these runs costs"),

@@ -14,10 +14,9 @@ from ndjctl.contracts import TTL_DAYS, Names
 from ndjctl.forecast.rate import RUN_START_S, stated_rate
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.prices.book import PriceBook
-from ndjctl.prices.glue import dpu_key
 from ndjctl.reading import Reading, attempt, attempt_all
 from ndjctl.settings import Profile
-from ndjctl.spent.beside import Beside, Others, beside
+from ndjctl.spent.beside import Beside, beside
 from ndjctl.spent.billed import ZERO
 from ndjctl.spent.explorer import Bill, read_bill
 from ndjctl.spent.per_file import units_of_a_file
@@ -78,12 +77,11 @@ class Actual:
 
 @dataclass(frozen=True)
 class Basis:
-    """What the figures are judged by. others: USD a day that the estimate asks for each service but Glue. tag: of all
-    that was deployed here."""
+    """What the figures are judged by. alarms: that 'deploy' makes of the profile. tag: of all that was deployed here."""
 
     profile: Profile
     book: PriceBook
-    others: Others
+    alarms: int
     tag: tuple[str, str]
 
 
@@ -178,12 +176,9 @@ def _assumed_start(runs: Sequence[SpentRun], reports: Mapping[str, RunTimes]) ->
 
 
 def _beside(basis: Basis, books: Books, since: datetime, now: datetime) -> Beside | None:
-    job = basis.profile.job
-    price = basis.book.find(dpu_key(job.glue_version))
-    if price is None:
-        return None
     rate = stated_rate(basis.profile.load)
-    return beside(basis.profile, rate, price.usd, basis.others, books, max(since, remembered_from(now)), now)
+    since = max(since, remembered_from(now))
+    return beside(basis.profile, rate, basis.book, basis.alarms, books, since, now)
 
 
 def _known(

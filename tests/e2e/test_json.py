@@ -47,6 +47,9 @@ STORY = [
     ("logs glue", 2),
     ("tune", 2),
     ("cost --actual", 2),
+    ("cost prices", 0),
+    ("cost prices --region mars", 2),
+    ("cost prices --refresh", 3),  # the embedded cloud has no Price List
     ("loadtest list", 2),
     ("loadtest compare a b", 2),
     ("loadtest --phase 1", 2),

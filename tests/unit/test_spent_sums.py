@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.forecast.rate import Rate
+from ndjctl.cost.estimate import estimate
+from ndjctl.cost.usage import Given
+from ndjctl.forecast.rate import Rate, Rates
+from ndjctl.prices import built_in_book
 from ndjctl.prices.book import Price, PriceBook, Tier
 from ndjctl.profiles import load_profile
 from ndjctl.spent.beside import beside
@@ -175,17 +178,32 @@ def test_the_reasons_of_a_difference_by_hand() -> None:
 
 
 def test_beside_the_estimate_of_the_profile() -> None:
-    """Twelve hours of the stated load, exactly as it was expected: the only reason is that it was cut off."""
+    """Half a day, in which one manifest came, and one run failed."""
     profile = load_profile("prod", working_dir=Path("/nonexistent")).profile
     rate = Rate(10.0, 60.0, "by hand")
+    book = built_in_book("us-east-1")
+    assert book is not None
     manifests = {"m1": closed("a", 10, files=100, size_bytes=100 * 3_000 * 2**20)}
-    sums = books([run("a"), run("f", "FAILED", manifest="m2", begun=1)], manifests)
-    found = beside(profile, rate, D("0.36"), lambda _: {"Amazon SQS": D(2)}, sums, NOON, NOON + timedelta(hours=12))
+    sums = books([run("a"), run("f", "FAILED", manifest="m2", begun=1)], manifests, book=book)
+    found = beside(profile, rate, book, 7, sums, NOON, NOON + timedelta(hours=12))
     assert found is not None
     assert (found.days, found.came.files, found.unknown_runs) == (D("0.5"), 100, 0)
+    # What `ndjctl cost` says of the stated load, for half a day.
+    stated = estimate(profile, Given(), Rates.same(rate), book, alarms=7, deduct_free=False).expected
     assert found.stated.files == D(profile.load.files_per_day) / 2
-    assert found.stated.other_usd == D(1)
-    assert (found.came.worked_usd, found.came.waste_usd) == (D("0.6"), D("0.6"))
-    assert found.for_what_came.size_bytes == pytest.approx(D(100 * 3_000 * 2**20))
+    assert found.stated.usd == pytest.approx(stated.usd_per_month / 60)
+    assert {round(found.came.worked_usd, 12), round(found.came.waste_usd, 12)} == {round(D("2.2") / 3, 12)}
+    assert (found.for_what_came.size_bytes, found.for_what_came.files) == (100 * 3_000 * 2**20, 100)
     assert sum(reason.usd for reason in found.difference.reasons) == found.difference.usd
-    assert beside(profile, rate, D(1), lambda _: {}, sums, NOON, NOON) is None
+    assert beside(profile, rate, book, 7, sums, NOON, NOON) is None
+    assert beside(profile, rate, PriceBook("x", {}, "x"), 7, sums, NOON, NOON + timedelta(1)) is None
+
+
+def test_beside_the_estimate_when_nothing_came() -> None:
+    profile = load_profile("dev", working_dir=Path("/nonexistent")).profile
+    book = built_in_book("us-east-1")
+    assert book is not None
+    found = beside(profile, Rate(10.0, 60.0, ""), book, 7, books([], book=book), NOON, NOON + timedelta(days=1))
+    assert found is not None
+    assert (found.came.usd, found.for_what_came.files, found.for_what_came.glue_usd) == (0, 0, 0)
+    assert found.difference.usd == -found.difference.estimated_usd < 0
