@@ -106,12 +106,9 @@ def difference(stated: Expected, by_files: Expected, by_load: Expected, came: Ca
         came.usd,
     ]
     told = [
-        ("files", f"{_files(came.files)} came, {stated.files:,.0f} are stated"),
+        ("files", f"{_counted(came.files, 'file')} came, {stated.files:,.0f} are stated"),
         ("size", f"{_mb(came):,.2f} MB a file came, {_mb(by_files):,.2f} are stated"),
-        (
-            "runs",
-            f"{came.runs:,.0f} run{'' if came.runs == 1 else 's'} converted them, {by_load.runs:,.1f} were expected",
-        ),
+        ("runs", f"{_counted(came.runs, 'run')} converted them, {by_load.runs:,.1f} were expected"),
         ("run_time", f"a run took {mean_s:,.0f} s, {by_load.run_s:,.0f} s were expected"),
         ("dpus", f"a run used {mean_dpus:,.2f} DPUs, {by_load.dpus:,.2f} were expected"),
         ("price", "what a DPU hour of these runs costs"),
@@ -129,8 +126,8 @@ def _reasons(levels: Sequence[Decimal], told: Sequence[tuple[str, str]]) -> tupl
     return tuple(Reason(code, after - before, text) for before, after, (code, text) in steps)
 
 
-def _files(count: Decimal) -> str:
-    return f"{count:,.0f} file{'' if count == 1 else 's'}"
+def _counted(count: Decimal, noun: str) -> str:
+    return f"{count:,.0f} {noun}{'' if count == 1 else 's'}"
 
 
 def _mb(load: Expected | Came) -> Decimal:

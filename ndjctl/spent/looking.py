@@ -77,7 +77,7 @@ class Actual:
 
 @dataclass(frozen=True)
 class Basis:
-    """What the figures are judged by. alarms: that 'deploy' makes of the profile. tag: of all that was deployed here."""
+    """What the figures are judged by. alarms: that 'deploy' makes of the profile. tag: of all that is there."""
 
     profile: Profile
     book: PriceBook
