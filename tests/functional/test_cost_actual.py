@@ -182,6 +182,17 @@ def test_what_is_no_moment(ndjctl: Operations) -> None:
         assert answer.err.startswith("error: --since ") and answer.err.count("\n") == 1
 
 
+def test_options_of_an_estimate_are_none_of_what_was_spent(ndjctl: Operations) -> None:
+    for words in (
+        ("--actual", "--explain"),
+        ("--actual", "--files-per-day", "9"),
+        ("--since", "2h"),
+        ("--cost-explorer",),
+    ):
+        answer = ndjctl("cost", *words)
+        assert (answer.code, answer.out) == (2, ""), words
+
+
 def test_a_region_without_prices_has_dpu_seconds(ndjctl: Operations, wire: Wire, hour: datetime) -> None:
     words = ("cost", "--actual", "--since", "2h", "--set", "region=ap-southeast-9")
     ndjctl.clients = {name: _client(name) for name in ("dynamodb", "s3", "cloudwatch", "sts", "glue")}

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ndjctl.listing.runs import RunFilter, list_runs
+from ndjctl.monitor.runs import RunsSeen
 from ndjctl.spent.billed import Billed, billed
-from ndjctl.spent.runs import SpentRun
+from ndjctl.spent.runs import SpentRun, spent_run
 from ndjctl.spent.waste import PARTS, JudgedRun, LedgerManifest, RunTimes, judge, shared_out
-from tests.spent_world import at, closed, run, times
+from tests.spent_world import at, closed, job_run, run, times
 
 D = Decimal
 START = D(90)
@@ -47,6 +49,33 @@ def parts(each: JudgedRun) -> dict[str, Decimal]:
 )
 def test_what_a_run_is_billed_by(about: tuple[Any, ...], expected: Billed | None) -> None:
     assert billed(*about) == expected
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        job_run("r"),
+        job_run("r", seconds=20),
+        job_run("r", told=1_234.567),
+        job_run("r", "RUNNING", seconds=70, MaxCapacity=2.5),
+        job_run("r", "STARTING", seconds=0),
+    ],
+)
+def test_every_command_has_the_same_dpu_seconds(document: dict[str, Any]) -> None:
+    class Glue:
+        def get_job_runs(self, **_: Any) -> dict[str, Any]:
+            return {"JobRuns": [document]}
+
+    class NoLedger:
+        def items(self, *_: Any) -> list[Any]:
+            return []
+
+    expected = float(spent_run(document).dpu_s)
+    (seen,), _ = RunsSeen(Glue(), "job").read(at(-60))
+    assert seen.dpu_s == expected
+    (listed,) = list_runs(Glue(), "job", NoLedger(), RunFilter())  # type: ignore[arg-type]
+    assert listed.dpu_hours == pytest.approx(expected / 3_600, rel=1e-12)
+    assert listed.is_estimated == ("DPUSeconds" not in document)
 
 
 def test_a_run_with_a_report() -> None:
