@@ -223,6 +223,8 @@ def _about_services(found: Actual) -> Iterator[str]:
             f"* CloudWatch has nothing of {', '.join(guessed)}: estimated from "
             f"{counted(found.period.files, 'file')} and the measured calls of each"
         )
+    if any(each.key == "sqs.requests" and not each.is_estimated for each in found.period.services):
+        yield "Amazon SQS: by CloudWatch's messages, of which a request may take ten: at most"
     if found.bill is None:
         return
     bill = found.bill.value
