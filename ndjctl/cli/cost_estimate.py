@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ndjctl.cli.durations import seconds_of
 from ndjctl.cli.invocation import Invocation
-from ndjctl.errors import NdjctlError, UsageError
+from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
     from ndjctl.cost.usage import Given
@@ -90,21 +90,26 @@ _RATE = "load.mb_per_s_per_vcpu="
 
 def _measured(invocation: Invocation) -> tuple[Rates, tuple[str, ...]]:
     """From the environment's recent runs, where they can be read."""
-    from ndjctl.aws import translated
     from ndjctl.output.progress import spinner
     from ndjctl.providers import open_billed_cloud
-    from ndjctl.tune.measured import measure, rates_for
+    from ndjctl.reading import attempt
+    from ndjctl.tune.measured import Measured, measure, rates_for
 
     profile = invocation.loaded.profile
-    try:
-        with translated(invocation.env), spinner("measuring"):
-            cloud = open_billed_cloud(profile, invocation.data_dir, invocation.out.note)
-            if cloud is None:
-                return rates_for(profile, None), (NOTHING_BILLED,)
-            found = measure(cloud.client("glue"), cloud.client("dynamodb"), cloud.names, time.sleep)
-            return rates_for(profile, found), ()
-    except NdjctlError as error:
-        return rates_for(profile, None), (f"not measured: {error}",)
+
+    def read() -> Measured | None:
+        cloud = open_billed_cloud(profile, invocation.data_dir, invocation.out.note)
+        if cloud is None:
+            return None
+        return measure(cloud.client("glue"), cloud.client("dynamodb"), cloud.names, time.sleep)
+
+    with spinner("measuring"):
+        found = attempt(read, invocation.env)
+    if found.why == "absent":
+        return rates_for(profile, None), (f"not measured: the environment {invocation.env} is not deployed",)
+    if not found.was_read:
+        return rates_for(profile, None), (f"not measured: {found.sentence}",)
+    return rates_for(profile, found.value), () if found.value is not None else (NOTHING_BILLED,)
 
 
 def alarms_of(profile: Profile) -> int:

@@ -94,7 +94,7 @@ def _screen(found: Estimate, remarks: Sequence[str], *, explain: bool) -> Render
     used = found.expected.usage
     head = (
         f"{counted(int(used.files), 'file')} of {size(round(used.file_bytes))} a day, {size(round(used.input_bytes))}; "
-        f"{_number(used.manifests)} runs of {lasting(float(used.run_s))}, {_number(used.dpus)} DPUs each"
+        f"{_number(used.manifests)} runs of {lasting(float(used.run_s))}, {_number(used.dpus)} DPUs"
     )
     lines = _largest_first(found.expected.lines)
     blocks: list[RenderableType] = [Text(one_line(head), style="bold")]

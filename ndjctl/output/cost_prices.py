@@ -75,6 +75,8 @@ def _screen(
     if missing:
         blocks.append(Text(one_line(f"missing, not guessed: {_listed(missing)}"), style="yellow"))
     blocks += [Text(one_line(f"[{number}] {source}"), style="dim") for source, number in sources.items()]
+    if any("second-hand" in source for source in sources):
+        blocks.append(Text("second-hand: as a public repository recorded what AWS said.", style="dim"))
     blocks.append(Text("A GB is 2**30 bytes, a TB 2**40. Tiers and what is free are a month's.", style="dim"))
     if refreshed is not None:
         blocks += _refreshed_lines(book, refreshed)

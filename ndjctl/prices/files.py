@@ -46,7 +46,14 @@ def refreshed_file(region: str, data_dir: Path) -> Path:
 def find_refreshed_book(region: str, data_dir: Path, today: date) -> PriceBook | None:
     """Refreshed prices of a region; None where there are none."""
     path = refreshed_file(region, data_dir)
-    return parse_book(_text(path), shown(path), "refreshed", region, today) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return parse_book(_text(path), shown(path), "refreshed", region, today)
+    except UsageError as error:
+        raise UsageError(
+            f"{str(error).rstrip('.')}; without this file the built-in prices count: delete it."
+        ) from error
 
 
 def find_own_book(region: str, data_dir: Path, today: date) -> PriceBook | None:

@@ -99,8 +99,8 @@ def _answer(pricing: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
         # AWS's errors have names; a bare HTTP status comes from something else, such as the embedded cloud.
         if error_code(error).isdecimal():
             raise CloudError(
-                f"What answers here knows no Price List (HTTP {error_code(error)}): name an environment on AWS with --env. "
-                f"Nothing was changed."
+                f"What answers here knows no Price List (HTTP {error_code(error)}), and nothing was changed: name an "
+                f"environment on AWS with --env."
             ) from error
         raise
     return found

@@ -17,6 +17,10 @@ STORY = [
     ("local status", 0),
     ("config show", 0),
     ("config check", 0),
+    ("cost", 0),
+    ("cost --explain --files-per-day 0 --run-time 5m --no-free-allowance", 0),
+    ("cost --file-size 0", 2),
+    ("cost --region mars", 2),
     ("local start", 0),
     ("output ls", 2),  # nothing is deployed
     ("output head", 2),

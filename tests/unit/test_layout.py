@@ -79,8 +79,9 @@ _PURE_HEALTH = (
         "estimate",
         *("forecast/rate", "forecast/runs"),
         *(f"spent/{name}" for name in ("beside", "billed", "difference", "per_file", "runs", "summing", "waste")),
-        *("prices/book", "prices/catalogue", "prices/document", "prices/glue"),
-        *("cost/figures", "cost/line", "monitor/model", "monitor/panels", "monitor/rates"),
+        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
+        *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
+        *("monitor/model", "monitor/panels", "monitor/rates"),
         *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
     ],
 )
