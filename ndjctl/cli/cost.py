@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from ndjctl.cli import cost_compare, cost_prices
+from ndjctl.cli.cost_actual import CostExplorerOption, actual
 from ndjctl.cli.cost_estimate import Typed, estimate
 from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, listing
+from ndjctl.cli.since import SinceOption
+from ndjctl.errors import UsageError
 
 app = typer.Typer()
 
@@ -46,13 +49,42 @@ def cost(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask the account nothing: no measured rate of its runs.")
     ] = False,
+    is_actual: Annotated[
+        bool, typer.Option("--actual", help="What was spent instead, where it went, and what of it was waste.")
+    ] = False,
+    since: SinceOption = None,
+    cost_explorer: CostExplorerOption = False,
 ) -> None:
-    """Show what the stated load will cost, line by line, with a low and a high case.
+    """Show what the stated load will cost, line by line, with a low and a high case; or what was spent.
 
     Needs no account: the rate is measured from the environment's recent runs where these can be read, else it is
     load.mb_per_s_per_vcpu, else the figure that is built in, and which of them is said. Prices are dated figures of a
     region; one that is missing is said, and its line is in no total. Changes nothing.
+
+    --actual reads the records of the job's runs, which Glue keeps for 90 days, back to --since (left out: this month in
+    UTC), the ledger, which remembers manifests for 7 days, and CloudWatch. Every DPU second is in one part: useful,
+    start-up, idle workers, failed runs, duplicates, the minute's minimum. Where a source is refused, its lines are
+    missing. --cost-explorer asks AWS's own bill, too, which costs 0.01 or 0.02 USD each time.
     """
+    if is_actual:
+        estimates = {
+            "--files-per-day": files_per_day,
+            "--file-size": file_size,
+            "--throughput": throughput,
+            "--run-time": run_time,
+            "--manifests-per-day": manifests_per_day,
+            "--region": region,
+            "--explain": explain or None,
+            "--no-free-allowance": no_free_allowance or None,
+            "--offline": offline or None,
+        }
+        named = [name for name, value in estimates.items() if value is not None]
+        if named:
+            raise UsageError(f"{' and '.join(named)}: of the estimate, and --actual tells what was spent.")
+        actual(invocation, since, prices, with_bill=cost_explorer)
+        return
+    if since is not None or cost_explorer:
+        raise UsageError("--since and --cost-explorer go with --actual: an estimate has no past.")
     typed = Typed(files_per_day, file_size, throughput, run_time, manifests_per_day, prices, region)
     estimate(invocation, typed, explain=explain, deduct_free=not no_free_allowance, offline=offline)
 

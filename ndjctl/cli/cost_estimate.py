@@ -48,7 +48,7 @@ def estimate(invocation: Invocation, typed: Typed, *, explain: bool, deduct_free
     today = datetime.now(timezone.utc).date()
     book, warnings = load_prices(region, typed.prices, invocation.data_dir, today)
     rates, remarks = _rates(invocation, typed, offline)
-    found = estimated(profile, given, rates, book, alarms=_alarms(profile), deduct_free=deduct_free)
+    found = estimated(profile, given, rates, book, alarms=alarms_of(profile), deduct_free=deduct_free)
     for warning in warnings:
         invocation.out.note(f"warning: {warning}")
     invocation.out.show(estimate_view(invocation.env, found, (*warnings, *remarks), explain=explain))
@@ -112,7 +112,7 @@ def _measured(invocation: Invocation) -> tuple[Rates, tuple[str, ...]]:
     return rates_for(profile, found.value), () if found.value is not None else (NOTHING_BILLED,)
 
 
-def _alarms(profile: Profile) -> int:
+def alarms_of(profile: Profile) -> int:
     """That 'deploy' makes of the profile; the account does not matter for their number."""
     from ndjctl.bundles import Code, glue_bundle, lambda_bundle
     from ndjctl.contracts import Names

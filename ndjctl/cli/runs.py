@@ -52,7 +52,7 @@ def runs(
     """List the runs of the Glue job, the newest first, with their manifests, durations, DPU hours and errors.
 
     Glue keeps runs for 90 days. DPU hours are those that Glue counts; where it does not tell, of a run's capacity for
-    the time that it ran. All pages are read, those before --since not.
+    the time that it is billed for, a minute at least. All pages are read, those before --since not.
     """
     from ndjctl.ledger import Ledger
     from ndjctl.listing.runs import RunFilter, list_runs

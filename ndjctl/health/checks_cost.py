@@ -21,6 +21,7 @@ from ndjctl.manifests import ManifestSummary
 from ndjctl.prices import LEAST_BILLED_S as BILLED_S
 from ndjctl.reading import Reading
 from ndjctl.settings import DPUS_PER_WORKER, Profile
+from ndjctl.spent.billed import billed
 
 _LEAST_RUNS = 5
 """Fewer tell nothing."""
@@ -50,8 +51,9 @@ def _ended(facts: Facts) -> list[Run]:
 
 
 def _dpu_s(runs: Sequence[Run]) -> float:
-    """DPU seconds that were used, as far as Glue tells: where it does not, capacity times time."""
-    return sum(run.run.dpu_s if run.run.dpu_s is not None else (run.dpus or 0.0) * run.run.execution_s for run in runs)
+    """DPU seconds that are billed."""
+    found = (billed(run.run.dpu_s, run.run.execution_s, run.dpus) for run in runs)
+    return float(sum(each.dpu_s for each in found if each is not None))
 
 
 def _short_runs(facts: Facts) -> Checked:

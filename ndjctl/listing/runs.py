@@ -22,6 +22,7 @@ from ndjctl.health.cause import Cause
 from ndjctl.health.causes import cause_of_run
 from ndjctl.items import plain
 from ndjctl.ledger import Ledger
+from ndjctl.spent.billed import HOUR_S, billed
 
 PAGE_RUNS = 200  # of the service
 _FIELDS = (Attr.FILE_KEY, Attr.FILE_COUNT, Attr.SIZE_BYTES)
@@ -31,7 +32,7 @@ _FIELDS = (Attr.FILE_KEY, Attr.FILE_COUNT, Attr.SIZE_BYTES)
 class ListedRun:
     """run: as Glue has it. manifest_id, date: of the manifest that it was started for, empty where its arguments name
     none. files, size_bytes: of that manifest, None where the ledger has forgotten it. dpu_hours: as Glue counts them;
-    where it does not tell, of its capacity for the time that it ran, and `is_estimated`."""
+    where it does not tell, of its capacity for the time that is billed, and `is_estimated`."""
 
     run: GlueRun
     attempt: int
@@ -119,10 +120,10 @@ def _with_manifests(page: Sequence[dict[str, Any]], ledger: Ledger) -> Iterator[
 
 
 def _dpu_hours(run: GlueRun, document: dict[str, Any]) -> tuple[float | None, bool]:
-    if run.dpu_s is not None:
-        return run.dpu_s / 3_600, False
+    """(as it is billed, whether that is of its capacity and time and not Glue's own figure)."""
     capacity = document.get("MaxCapacity")
-    return (None, False) if capacity is None else (float(capacity) * run.execution_s / 3_600, True)
+    found = billed(run.dpu_s, run.execution_s, None if capacity is None else float(capacity))
+    return (None, False) if found is None else (float(found.dpu_s / HOUR_S), not found.is_told)
 
 
 def _number(value: Any) -> int | None:

@@ -11,8 +11,7 @@ from typing import Any
 from ndjctl.contracts import AT_REST, COMPLETED, PROCESSING, Attr, Names
 from ndjctl.items import Item, query_pages
 from ndjctl.manifests import moment
-from ndjctl.monitor.runs import RunsSeen, SeenRun
-from ndjctl.prices import dpu_price
+from ndjctl.monitor.runs import RunsSeen, SeenRun, usd_of
 
 _FIELDS = (
     Attr.FILE_KEY,
@@ -98,11 +97,10 @@ def read_runs(glue: Any, names: Names, since: datetime, manifests: set[str], reg
     """Of the runs that began since then, those for the manifests."""
     found, is_complete = RunsSeen(glue, names.job).read(since)
     own = tuple(run for run in reversed(found) if run.about.manifest_id in manifests)
-    price = dpu_price(region)
     return RunFacts(
         runs=own,
         dpu_hours=sum(run.dpu_s for run in own) / 3600,
-        usd=None if price is None else sum(run.dpu_s / 3600 * price.of(run.execution_class) for run in own),
+        usd=usd_of(own, region),
         failed=sum(run.run.has_failed for run in own),
         is_complete=is_complete,
     )

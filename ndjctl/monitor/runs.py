@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -14,7 +14,8 @@ from ndjctl.health.facts import Run
 from ndjctl.health.reading_services import run_seen
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.model import Cost, FailedRun, RunProgress, Runs
-from ndjctl.prices import LEAST_BILLED_S, dpu_price
+from ndjctl.prices import built_in_book, dpu_key, dpu_price
+from ndjctl.spent.billed import billed
 
 RUN_CALLS = 21
 """Pages of runs, of RUNS_PER_CALL each: 4,200 runs are a day of 338,000 files in manifests of 100, and retries."""
@@ -33,10 +34,11 @@ _ALMOST = 0.99
 
 @dataclass(frozen=True)
 class SeenRun:
-    """A run, and what else of it is billed by: execution_class is empty where Glue does not tell."""
+    """A run, and what else of it is billed by: texts are empty where Glue does not tell."""
 
     about: Run
     execution_class: str = ""
+    glue_version: str = ""
 
     @property
     def run(self) -> GlueRun:
@@ -44,13 +46,9 @@ class SeenRun:
 
     @property
     def dpu_s(self) -> float:
-        """DPU seconds so far, as they are billed: those that Glue tells (with auto scaling and FLEX), else its time at
-        all its workers; a minute at least once it has run."""
-        if self.run.dpu_s is not None:
-            return self.run.dpu_s
-        if not self.run.execution_s:
-            return 0.0
-        return max(float(self.run.execution_s), LEAST_BILLED_S) * (self.about.dpus or 0.0)
+        """DPU seconds so far, as they are billed; none of a run of which nothing tells them."""
+        found = billed(self.run.dpu_s, self.run.execution_s, self.about.dpus)
+        return 0.0 if found is None else float(found.dpu_s)
 
 
 class RunsSeen:
@@ -99,7 +97,7 @@ class RunsSeen:
 
 
 def _seen(run: Mapping[str, Any]) -> SeenRun:
-    return SeenRun(run_seen(run), str(run.get("ExecutionClass") or ""))
+    return SeenRun(run_seen(run), str(run.get("ExecutionClass") or ""), str(run.get("GlueVersion") or ""))
 
 
 def _is_before(each: SeenRun, moment: datetime) -> bool:
@@ -184,11 +182,25 @@ def _progress(
     )
 
 
+def usd_of(runs: Iterable[SeenRun], region: str) -> float | None:
+    """By the built-in prices; None where they lack one of them."""
+    book = built_in_book(region)
+    if book is None:
+        return None
+    usd = 0.0
+    for each in runs:
+        price = book.find(dpu_key(each.glue_version, each.execution_class))
+        if price is None:
+            return None
+        usd += each.dpu_s / 3600 * float(price.usd)
+    return usd
+
+
 def cost_of(runs: Sequence[SeenRun], is_complete: bool, region: str, midnight: datetime) -> Cost:
     """What the runs that started since midnight cost so far."""
     today = [each for each in runs if not _is_before(each, midnight)]
     price = dpu_price(region)
     hours = sum(each.dpu_s for each in today) / 3600
-    usd = None if price is None else sum(each.dpu_s / 3600 * price.of(each.execution_class) for each in today)
+    usd = usd_of(today, region)
     source = f"no price of {region} is known here" if price is None else f"{region}, {price.source}, {price.as_of}"
     return Cost(hours, len(today), usd, price.usd if price else None, source, is_complete)

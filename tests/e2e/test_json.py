@@ -52,6 +52,7 @@ STORY = [
     ("tune", 2),
     ("cost compare", 0),
     ("cost compare --files-per-day 0", 2),
+    ("cost --actual", 2),
     ("cost prices", 0),
     ("cost prices --region mars", 2),
     ("cost prices --refresh", 3),  # the embedded cloud has no Price List
@@ -126,6 +127,8 @@ STORY = [
     ("logs glue", 0),
     ("logs glue --run 2026", 2),
     ("tune --preset heavy", 0),
+    ("cost --actual", 0),  # nothing
+    ("cost --actual --since tomorrow", 2),
     ("loadtest", 2),
     ("loadtest list", 0),
     ("loadtest compare a b", 2),

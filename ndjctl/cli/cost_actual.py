@@ -1,0 +1,66 @@
+"""`ndjctl cost --actual`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ndjctl.cli.invocation import Invocation
+from ndjctl.cli.since import since_moment
+from ndjctl.errors import EXIT_CLOUD, UsageError
+
+if TYPE_CHECKING:
+    from ndjctl.prices import PriceBook
+
+CostExplorerOption = Annotated[
+    bool,
+    typer.Option("--cost-explorer", help="With --actual: AWS's own bill beside it; each request costs 0.01 USD."),
+]
+
+
+def actual(invocation: Invocation, since: str | None, prices: Path | None, *, with_bill: bool) -> None:
+    """prices: of --prices. Raises UsageError for what is no moment, and where nothing is deployed."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ndjctl.cli.cost_estimate import alarms_of
+    from ndjctl.deploy.model import ENVIRONMENT_TAG
+    from ndjctl.output.cost_actual import actual_view
+    from ndjctl.output.counting import counting
+    from ndjctl.spent.looking import Basis, look
+    from ndjctl.spent.reading import THREADS
+    from ndjctl.spent.summing import month_of
+
+    now = datetime.now(timezone.utc)
+    begin = since_moment(since, now) or month_of(now)[0]
+    profile = invocation.loaded.profile
+    book, warnings = _prices(invocation, prices, now)
+    cloud = invocation.cloud
+    tag = (ENVIRONMENT_TAG, invocation.env)
+    basis = Basis(profile, book, alarms_of(profile), tag)
+    with counting("read") as progress, ThreadPoolExecutor(THREADS) as pool:
+        progress.phase("reading the records of runs")
+        found = look(cloud.client, cloud.names, basis, begin, now, pool, with_bill=with_bill, advance=progress.done)
+    if found.is_not_deployed:
+        raise UsageError(f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first.")
+    for warning in warnings:
+        invocation.out.note(f"warning: {warning}")
+    invocation.out.show(actual_view(invocation.env, found, invocation.typed("runs", "--since", f"{begin:%Y-%m-%d}")))
+    if found.is_all_refused:
+        raise typer.Exit(EXIT_CLOUD)
+
+
+def _prices(invocation: Invocation, given: Path | None, now: datetime) -> tuple[PriceBook, tuple[str, ...]]:
+    """Those of the environment's region; an empty book, and why, where they are not known: what is no price is said,
+    and what it would be multiplied with is shown all the same."""
+    from ndjctl.prices import PriceBook, load_prices
+
+    region = invocation.loaded.profile.region
+    try:
+        return load_prices(region, given, invocation.data_dir, now.date())
+    except UsageError as error:
+        if given is not None:
+            raise
+        return PriceBook(region, {}, "no prices"), (str(error),)

@@ -1,0 +1,1 @@
+"""What an environment has cost: from the records of its runs, the ledger and CloudWatch, with the waste told apart."""
