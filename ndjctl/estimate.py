@@ -52,7 +52,8 @@ def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
 
 
 def _basis(rate: Rate) -> str:
-    return f"{rate.source}; {rate.wait_s + rate.start_s:g} s to start a run, {rate.start_s:g} of them billed, ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
+    started = f"{rate.wait_s + rate.start_s:g} s to start a run, {rate.start_s:g} of them billed"
+    return f"{rate.source}; {started}; ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
 
 
 def _usd_per_dpu_hour() -> float:

@@ -95,6 +95,7 @@ def cluster_figures(
         mb_per_s_per_vcpu=run.mb_per_s_per_vcpu,
         start_s=run.start_s,
         run_s=run.run_s,
+        billed_s=None,
         units_per_day=float(amount(HOURS_A_DAY) * (count + 1) * instance.vcpus),
         usd_per_day=usd,
         lag_s=run.lag_s,

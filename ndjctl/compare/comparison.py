@@ -178,7 +178,7 @@ def _by_volume(
     change: str,
     notes: tuple[str, ...],
 ) -> Row:
-    same = Figures(None, None, None, None, usd, None, None)
+    same = Figures(None, None, None, None, None, usd, None, None)
     return Row(
         code=f"{group}-own",
         group=group,
@@ -225,9 +225,9 @@ def how_sure(comparison: Comparison) -> tuple[str, ...]:
         "assumed: a vCPU converts the same on x86 and ARM, in every case. One of Graviton is a whole core, one of x86 "
         "half of one: if x86 alone were as slow as in the high case, the rows with ARM would stay as expected beside "
         "it. That advantage is not counted",
-        "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that all of them "
-        f"but the wait for Glue's and EMR Serverless's workers is billed, that a standing cluster is {BUSY_SHARE:.0%} "
-        "busy in its busiest hour, and memory of 4 GB a vCPU for Spark's reader and 2 GB for ours",
+        "assumed: starts (EMR Serverless as Glue, Fargate 30 to 120 s, a standing cluster 20 to 60 s), that all of "
+        "them but the wait for Glue's and EMR Serverless's workers is billed, that a standing cluster is "
+        f"{BUSY_SHARE:.0%} busy in its busiest hour, and memory of 4 GB a vCPU for Spark's reader and 2 GB for ours",
         "never run: nothing of this was measured on AWS, and the job was run on no service but an embedded Glue",
         "left out, as the same for all: S3 requests and storage, the function, the queue, the ledger, the logs",
     )

@@ -62,13 +62,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a day comes to in one case. units_per_day: DPU hours or vCPU hours. usd_per_day: None where a price is
+    """What a day comes to in one case. run_s: by the clock. billed_s: of a run, None where it is not billed by its
+    time. units_per_day: DPU hours or vCPU hours. usd_per_day: None where a price is
     missing. lag_s: of the worst file, also in the hour of the peak; None where it grows without end, or where nothing
     tells it. at_once: runs, in the busiest hour."""
 
     mb_per_s_per_vcpu: float | None
     start_s: float | None
     run_s: float | None
+    billed_s: float | None
     units_per_day: float | None
     usd_per_day: Decimal | None
     lag_s: float | None
@@ -91,12 +93,14 @@ def figures(
         wait_s + start_s + batch.files * work.file_mb / (size.slots * mb_per_s) for batch in (work.usual, work.busiest)
     )
     share = rate.used_share if size.auto_scaling else 1.0
-    hours = work.runs_per_day * max(run_s - wait_s, size.least_s) / HOUR_S * share
+    billed_s = max(run_s - wait_s, size.least_s)
+    hours = work.runs_per_day * billed_s / HOUR_S * share
     at_once = max(work.even / work.usual.files * run_s, work.peak / work.busiest.files * peak_run_s) / HOUR_S
     return Figures(
         mb_per_s_per_vcpu=mb_per_s,
         start_s=wait_s + start_s,
         run_s=run_s,
+        billed_s=billed_s,
         units_per_day=hours * size.units,
         usd_per_day=priced(size.asks, hours, book),
         lag_s=lag_s(work, run_s, peak_run_s, allowed),

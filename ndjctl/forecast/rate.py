@@ -39,7 +39,7 @@ PROVISIONING_S = RUN_START_S - BILLED_START_S
 
 START_SOURCE = {
     RUN_START_S: "assumed: 60 to 90 s for workers and Spark on Glue, all of them billed",
-    BILLED_START_S: "assumed: three times what was measured on a laptop; Glue does not bill the provisioning of workers",
+    BILLED_START_S: "assumed: three times the laptop's; Glue does not bill the provisioning of workers",
     MEASURED_START_S: "measured on a laptop; Glue does not bill the provisioning of workers",
 }
 """By the seconds: where a billed start that was not fitted is from."""

@@ -124,6 +124,7 @@ def _figures_document(each: Figures) -> dict[str, Any]:
         "mb_per_s_per_vcpu": number(each.mb_per_s_per_vcpu),
         "start_s": number(each.start_s),
         "run_s": number(each.run_s),
+        "billed_s": number(each.billed_s),
         "units_per_day": number(each.units_per_day),
         "usd_per_day": _number(each.usd_per_day),
         "lag_s": number(each.lag_s),

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ndjctl.contracts import TTL_DAYS, Names
-from ndjctl.forecast.rate import RUN_START_S, stated_rate
+from ndjctl.forecast.rate import BILLED_START_S, stated_rate
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.prices.book import PriceBook
 from ndjctl.reading import Reading, attempt, attempt_all
@@ -172,7 +172,7 @@ def _assumed_start(runs: Sequence[SpentRun], reports: Mapping[str, RunTimes]) ->
     if told:
         mean = (sum(told, ZERO) / len(told)).quantize(Decimal("0.001"))
         return mean, f"the mean of the {len(told):,} that have one"
-    return Decimal(str(RUN_START_S)), "assumed: nothing of it was measured"
+    return Decimal(str(BILLED_START_S)), "assumed: nothing of it was measured"
 
 
 def _beside(basis: Basis, books: Books, since: datetime, now: datetime) -> Beside | None:

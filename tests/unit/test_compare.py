@@ -125,10 +125,11 @@ def _agrees(found: Decimal | None, by_hand: Decimal) -> None:
 
 
 def test_a_glue_run_is_billed_by_its_dpus_and_seconds() -> None:
-    """10,240 MB on 16 slots of 16 MB/s are 40 s, and 90 s to start; 5 DPUs (AWS Glue pricing)."""
+    """10,240 MB on 16 slots of 16 MB/s are 40 s, 90 s to start, 30 of them billed; 5 DPUs (AWS
+    Glue pricing)."""
     found = _of(glue_size(PROFILE.job))
     assert found.run_s == pytest.approx(130)
-    _agrees(found.usd_per_day, RUNS * 130 / 3600 * 5 * D("0.44"))
+    _agrees(found.usd_per_day, RUNS * 70 / 3600 * 5 * D("0.44"))
     assert found.lag_s == pytest.approx(360 + 60 + 130)
     assert found.at_once == pytest.approx(10 * 130 / 3600)
 
@@ -136,7 +137,7 @@ def test_a_glue_run_is_billed_by_its_dpus_and_seconds() -> None:
 def test_spark_s_reader_takes_longer_by_its_ratio_after_the_same_start() -> None:
     found = _of(glue_size(PROFILE.job), SPARK.slower.expected)
     assert found.run_s == pytest.approx(90 + 40 * 3.47)
-    _agrees(found.usd_per_day, RUNS * (90 + 40 * D("3.47")) / 3600 * 5 * D("0.44"))
+    _agrees(found.usd_per_day, RUNS * (30 + 40 * D("3.47")) / 3600 * 5 * D("0.44"))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_spark_s_reader_takes_longer_by_its_ratio_after_the_same_start() -> None
 )
 def test_each_version_and_class_of_glue_has_its_price(version: str, flex: bool, usd: str) -> None:
     job = PROFILE.job.model_copy(update={"glue_version": version})
-    _agrees(_of(glue_size(job, flex=flex)).usd_per_day, RUNS * 130 / 3600 * 5 * D(usd))
+    _agrees(_of(glue_size(job, flex=flex)).usd_per_day, RUNS * 70 / 3600 * 5 * D(usd))
 
 
 def test_a_minute_is_billed_at_least() -> None:
@@ -155,15 +156,15 @@ def test_a_minute_is_billed_at_least() -> None:
 
 
 def test_emr_serverless_is_billed_by_vcpu_and_memory_with_a_driver() -> None:
-    """One executor of 4 vCPU with 2 GB each, a driver of 2 vCPU with 8 GB: 6 vCPU and 16 GB for 90 + 160 s (Amazon EMR
+    """One executor of 4 vCPU with 2 GB each, a driver of 2 vCPU with 8 GB: 6 vCPU and 16 GB for 30 + 160 s (Amazon EMR
     pricing)."""
     found = _of(next(emr_serverless_sizes("x86", OURS)))
-    _agrees(found.usd_per_day, RUNS * 250 / 3600 * (6 * D("0.052624") + 16 * D("0.0057785")))
+    _agrees(found.usd_per_day, RUNS * 190 / 3600 * (6 * D("0.052624") + 16 * D("0.0057785")))
 
 
 def test_spark_s_executors_take_twice_the_memory() -> None:
     found = _of(next(emr_serverless_sizes("arm", SPARK)))
-    _agrees(found.usd_per_day, RUNS * 250 / 3600 * (6 * D("0.042094") + 24 * D("0.004628")))
+    _agrees(found.usd_per_day, RUNS * 190 / 3600 * (6 * D("0.042094") + 24 * D("0.004628")))
 
 
 def test_fargate_is_billed_by_vcpu_and_memory_without_a_driver() -> None:
@@ -303,7 +304,7 @@ def test_a_row_is_as_many_times_cheaper_in_every_case(compared: Comparison) -> N
     found = times_cheaper(rows["today-ours"], compared.today)
     assert found is not None
     # The rate is one figure here, so that the readers' ratios alone make the range.
-    expected = [(90 + 40 * D(str(ratio))) / 130 for _, ratio in SPARK.slower]
+    expected = [(30 + 40 * D(str(ratio))) / 70 for _, ratio in SPARK.slower]
     for value, by_hand in zip((found.low, found.expected, found.high), expected, strict=True):
         assert abs(value - by_hand) < D("0.001")
 
@@ -341,7 +342,7 @@ def test_runs_beyond_what_is_allowed_let_the_lag_grow(compared: Comparison) -> N
 
 def test_the_cheapest_in_time_is_chosen_and_else_the_quickest() -> None:
     def of(lag_s: float, usd: int) -> Figures:
-        return Figures(None, None, 1.0, 1.0, D(usd), lag_s, 1.0)
+        return Figures(None, None, 1.0, 1.0, 1.0, D(usd), lag_s, 1.0)
 
     cases = {"late": of(4000, 1), "dear": of(100, 9), "fair": of(1700, 5), "later": of(9000, 0)}
     assert cheapest_in_time(cases, lambda name, _: cases[name]) == "fair"
@@ -428,7 +429,7 @@ def test_the_document_has_every_figure_and_its_inputs(compared: Comparison) -> N
         }
     ]
     expected = row["cases"]["expected"]
-    per_run = row["billed"][0]["quantity"] * row["billed"][0]["usd"] * expected["run_s"] / 3600
+    per_run = row["billed"][0]["quantity"] * row["billed"][0]["usd"] * expected["billed_s"] / 3600
     assert expected["usd_per_day"] == pytest.approx(240 * per_run)
     assert row["command"] == "ndjctl deploy"
     assert {use["default"] for use in row["at_once"]} == {200, 1000}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndjctl.advice import AccountFacts
-from ndjctl.forecast.rate import MB_PER_S_PER_VCPU, RUN_START_S, Rate
+from ndjctl.forecast.rate import BILLED_START_S, MB_PER_S_PER_VCPU, Rate
 from ndjctl.forecast.runs import Quotas
 from ndjctl.output.tune import tune_view
 from ndjctl.prices import dpu_price
@@ -192,10 +192,10 @@ def test_start_and_rate_are_found_again_where_sizes_differ(rate: float, start_s:
 
 
 def test_manifests_of_one_size_take_the_start_that_is_assumed() -> None:
-    measured = summed_up([run(40_000, RUN_START_S + 200, dpu_s=2000)] * 3)
+    measured = summed_up([run(40_000, BILLED_START_S + 200, dpu_s=2000)] * 3)
     assert measured.rate is not None
     assert measured.rate.mb_per_s_per_vcpu == pytest.approx(5)
-    assert measured.rate.used_share == pytest.approx(2000 / (11 * 290))
+    assert measured.rate.used_share == pytest.approx(2000 / (11 * 230))
     assert measured.mb_per_s_per_dpu == pytest.approx(20)
     assert "3 completed runs" in measured.rate.source and "assumed" in measured.rate.source
 
