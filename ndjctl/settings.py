@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -220,6 +221,21 @@ class Load(Section):
     mb_per_s_per_vcpu: Annotated[float, Field(ge=0.01, le=10_000)] | None = None
 
 
+class Cost(Section):
+    """What a day may cost. max_per_day: USD that the runs that start on a UTC date may cost together; more is warned
+    of. hold_runs: whether no run is started from then on, until it is lifted, by `ndjctl cost lift`, a larger budget or
+    the next date; what waits stays in the queue and the ledger."""
+
+    max_per_day: Annotated[Decimal, Field(ge=Decimal("0.01"), le=10**9, decimal_places=2)] | None = None
+    hold_runs: bool = False
+
+    @model_validator(mode="after")
+    def _nothing_holds_without_a_budget(self) -> Cost:
+        if self.hold_runs and self.max_per_day is None:
+            raise ValueError("hold_runs needs max_per_day, the USD of a day at which runs are held: set it, too")
+        return self
+
+
 class Embedded(Section):
     """The embedded cloud's ports on this machine; 0 takes any free one."""
 
@@ -262,6 +278,7 @@ class Profile(Section):
     alarms: Alarms = Alarms()
     security: Security = Security()
     network: Network = Network()
+    cost: Cost = Cost()
     tags: Annotated[dict[_TagKey, _TagValue], Field(description=_TAG_WORDS)] = {}
     embedded: Embedded = Embedded()
 

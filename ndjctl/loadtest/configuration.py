@@ -17,6 +17,7 @@ _OF_NO_MATTER = {
     "suffix",
     "log_level",
     "load",
+    "cost",
     "alarms",
     "retention",
     "tags",

@@ -89,7 +89,8 @@ def changes_of(now: Profile, proposed: Profile) -> Iterator[Change]:
     """What a deployment of the proposed settings would change, in their order; the load and the embedded cloud's ports
     are deployed nowhere."""
     before, after = (
-        _flat(profile.model_dump(exclude={"load", "embedded", "auto_deploy"})) for profile in (now, proposed)
+        _flat(profile.model_dump(mode="json", exclude={"load", "embedded", "auto_deploy"}))
+        for profile in (now, proposed)
     )
     for path in {**before, **after}:
         if before.get(path) != after.get(path):
