@@ -41,7 +41,7 @@ class Budget:
         self._spent: Decimal | None = None
         self._item: Item = {}
         self._mark: Item = {}
-        self._key: Item = {}
+        self._date = ""
         self._could_not = False
         self.held = 0
 
@@ -55,7 +55,7 @@ class Budget:
                 self._measure()
             except Exception as error:
                 self._could_not = True
-                self._inv.log.error("budget_not_measured", error)
+                self._inv.log.error("budget_not_measured", error, date=self._date)
         is_allowed = self._spent is not None and (self._limit is None or self._spent < self._limit)
         self.held += not is_allowed
         return is_allowed
@@ -84,15 +84,20 @@ class Budget:
             change[Attr.HELD_SINCE] = inv.now_iso()
         remove = (Attr.HELD_SINCE,) if was_held and not is_held else ()
         as_read = {name: self._item.get(name, ABSENT) for name in (Attr.HELD_SINCE, Attr.LIFTED_AT)}
-        request = update_request(inv.settings.tracking_table, self._key, change, as_read, remove)
+        request = update_request(
+            inv.settings.tracking_table, dict(budget_item_key(self._date)), change, as_read, remove
+        )
         try:
             is_written = try_write(inv, inv.services.dynamodb.update_item, request)
         except Exception as error:
-            inv.log.error("budget_not_recorded", error)
+            inv.log.error("budget_not_recorded", error, date=self._date)
             return
         if is_written and was_held != is_held:
-            event = "runs_held_by_budget" if is_held else "runs_not_held_any_more"
-            inv.log.warning(event, spent_dpu_s=str(self._spent), limit_dpu_s=str(self._limit))
+            told = {"spent_dpu_s": str(self._spent), "limit_dpu_s": str(self._limit)}
+            if is_held:
+                inv.log.warning("runs_held_by_budget", date=self._date, **told)
+            else:
+                inv.log.info("runs_not_held_any_more", date=self._date, **told)
 
     def as_dict(self) -> dict[str, Any] | None:
         """For the report: None where nothing was measured. DPU seconds; limit_dpu_s is None where it is lifted."""
@@ -105,8 +110,8 @@ class Budget:
 
     def _measure(self) -> None:
         inv, now = self._inv, self._inv.now()
-        self._key = dict(budget_item_key(f"{now:%Y-%m-%d}"))
-        self._item = get_item(inv, self._key) or {}
+        self._date = f"{now:%Y-%m-%d}"
+        self._item = get_item(inv, dict(budget_item_key(self._date))) or {}
         since = now.replace(hour=0, minute=0, second=0, microsecond=0)
         settled = Decimal(0)
         if Attr.SETTLED_UNTIL in self._item:
@@ -118,7 +123,7 @@ class Budget:
             settled += sum((_billed(run, now) for run in runs if _started(run, now) < mark), Decimal(0))
             self._mark = {Attr.SETTLED_UNTIL: iso_utc(mark), Attr.SETTLED_DPU_S: settled}
         else:
-            inv.log.warning("budget_measured_in_part", runs=len(runs))
+            inv.log.warning("budget_measured_in_part", date=self._date, runs=len(runs))
         if Attr.LIFTED_AT in self._item:
             lifted_to = self._item.get(Attr.LIFTED_TO_DPU_S)
             # A budget that was raised since wins over a lift to less.

@@ -59,8 +59,8 @@ class Report:
         self._failed.append({"manifest_id": manifest_id, "error": error, "given_up": given_up})
 
     def as_dict(self) -> dict[str, Any]:
-        """waiting: manifests ready for a run. held: those of them that the day's budget keeps from it. budget: what that
-        came to, None where it was not looked at. open: manifests not closed, those included. done: nothing is pending
+        """waiting: manifests ready for a run. held: those of them that the day's budget keeps. budget: what that came
+        to, None where it was not looked at. open: manifests not closed, those included. done: nothing is pending
         or open, and nothing was left out: cut_short says that time or the limit of one sweep did not allow for all."""
         states = list(self._states.values())
         open_manifests = sum(state not in _CLOSED for state in states)

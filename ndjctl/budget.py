@@ -41,8 +41,8 @@ def dpu_s_of(usd: Decimal, profile: Profile) -> Decimal:
     price = usd_per_dpu_hour(profile)
     if price is None:
         raise UsageError(
-            f"cost.hold_runs is true, and no price of a DPU hour is known in {profile.region}: dollars say nothing there "
-            f"of runs; set it to false."
+            f"cost.hold_runs is true, and no price of a DPU hour is known in {profile.region}: dollars say nothing "
+            f"of runs there; set it to false."
         )
     return (usd * _HOUR_S / price).quantize(_THOUSANDTH, ROUND_DOWN)
 

@@ -14,6 +14,7 @@ from ndjctl.cli import (
     boundary,
     config,
     convert,
+    cost,
     deploy,
     destroy,
     doctor,
@@ -86,6 +87,7 @@ app.add_typer(schema.app, name="schema")
 app.add_typer(output.app, name="output")
 app.add_typer(config.app, name="config")
 tune.register(app)
+app.add_typer(cost.app, name="cost")
 app.add_typer(loadtest.app, name="loadtest")
 app.add_typer(export.app, name="export")
 app.add_typer(local.app, name="local")

@@ -58,6 +58,7 @@ def sweep(
         break_=invocation.typed("locks", "break"),
         partial_age_s=profile.batching.max_partial_age_s,
         inspect=invocation.typed("manifests"),
+        lift=invocation.typed("cost", "lift"),
         is_flushed=flush,
         date=day,
     )

@@ -10,11 +10,12 @@ from typing import Any
 
 from ndjctl.contracts import RUNNING
 from ndjctl.glue_runs import GlueRun
+from ndjctl.health.checks_budget import billed
 from ndjctl.health.facts import Run
 from ndjctl.health.reading_services import run_seen
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.model import Cost, FailedRun, RunProgress, Runs
-from ndjctl.prices import LEAST_BILLED_S, dpu_price
+from ndjctl.prices import dpu_price
 
 RUN_CALLS = 21
 """Pages of runs, of RUNS_PER_CALL each: 4,200 runs are a day of 338,000 files in manifests of 100, and retries."""
@@ -44,13 +45,8 @@ class SeenRun:
 
     @property
     def dpu_s(self) -> float:
-        """DPU seconds so far, as they are billed: those that Glue tells (with auto scaling and FLEX), else its time at
-        all its workers; a minute at least once it has run."""
-        if self.run.dpu_s is not None:
-            return self.run.dpu_s
-        if not self.run.execution_s:
-            return 0.0
-        return max(float(self.run.execution_s), LEAST_BILLED_S) * (self.about.dpus or 0.0)
+        """DPU seconds so far, as they are billed: see ndjctl.contracts.billed_dpu_s."""
+        return float(billed(self.about))
 
 
 class RunsSeen:

@@ -22,15 +22,16 @@ _LISTED = 10
 
 @dataclass(frozen=True)
 class Said:
-    """again, flush, break_, inspect: what to type to sweep again, to take partial batches too, to break a lock (without
-    its name), and to see the manifests. partial_age_s: how long partial batches wait for more files. is_flushed:
-    whether they were taken now, of `date` alone if it is given."""
+    """again, flush, break_, inspect, lift: what to type to sweep again, to take partial batches too, to break a lock
+    (without its name), to see the manifests, and to let runs start that the day's budget holds. partial_age_s: how long
+    partial batches wait for more files. is_flushed: whether they were taken now, of `date` alone if it is given."""
 
     again: str
     flush: str
     break_: str
     partial_age_s: float
     inspect: str
+    lift: str
     is_flushed: bool = False
     date: str | None = None
 
@@ -63,7 +64,10 @@ def sweep_view(
         facts.add_row("repaired", Text(f"{len(repaired):,}"))
         for manifest_id in repaired[:_LISTED]:
             facts.add_row("", Text(one_line(str(manifest_id)), style="dim"))
+        held = int(report.get("held", 0))
         facts.add_row("waiting for a run", Text(counted(int(report.get("waiting", 0)), "manifest")))
+        if held:
+            facts.add_row("held by the budget", Text(counted(held, "manifest")))
         facts.add_row("not finished", Text(counted(int(report.get("open", 0)), "manifest")))
         facts.add_row("pending", Text(counted(int(report.get("pending", 0)), "file")))
         lines: list[RenderableType] = [facts]
@@ -72,6 +76,8 @@ def sweep_view(
             lines.append(Text(one_line(f"{kind}: {each['manifest_id']}: {each['error']}"), style="red"))
         if len(failed) > _LISTED:
             lines.append(Text(f"and {len(failed) - _LISTED:,} more (see --json)", style="red"))
+        if held:
+            lines += [Text(one_line(line), style=style) for line, style in _held(held, report.get("budget"), said)]
         if report.get("cut_short"):
             lines.append(Text(one_line(f"The time did not suffice for all of it; next: {said.again}"), style="yellow"))
         elif report.get("done"):
@@ -85,6 +91,17 @@ def sweep_view(
         return Group(*lines)
 
     return View(document, render)
+
+
+def _held(held: int, budget: Mapping[str, float] | None, said: Said) -> Iterator[tuple[str, str]]:
+    """(line, style): why manifests get no run, and what gives them one."""
+    who = f"{counted(held, 'manifest')} {'is' if held == 1 else 'are'}"
+    if budget is None:
+        yield f"{who} not started: what today's runs came to could not be read (see the function's log)", "yellow"
+        return
+    spent = f"{budget['spent_dpu_s']:,.0f} of {budget['limit_dpu_s'] or 0:,.0f} DPU seconds of today"
+    yield f"{who} held by the budget, of which {spent} are spent; nothing is lost", "yellow"
+    yield f"next: {said.lift}, or the sweep after midnight UTC starts {'it' if held == 1 else 'them'}", "dim"
 
 
 def _left(pending: int, said: Said, locked: Sequence[Judged]) -> Iterator[tuple[str, str]]:

@@ -210,9 +210,8 @@ def truth(world: World, until: str | None = None) -> Decimal:
     return total
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["files", "end", "fail", "sweep", "retry"]), st.integers(1, 400)), max_size=14
-)
+STEPS = st.sampled_from(["files", "end", "fail", "sweep", "retry"])
+stories = st.lists(st.tuples(STEPS, st.integers(1, 400)), max_size=14)
 
 
 @settings(max_examples=60, deadline=None)
