@@ -40,7 +40,7 @@ def budget_findings(profile: Profile) -> Iterator[Finding]:
             "warning",
             _PATH,
             f"{_PATH} is ${budget:,.2f}, and the runs of the stated {profile.load.files_per_day:,} files a day come to "
-            f"about ${day:,.2f}: {then}; raise it, or make the load or the job's workers fewer",
+            f"about ${day:,.2f}: {then}; raise it if that load is real",
         )
 
 

@@ -97,6 +97,7 @@ def carry_out(
     from ndjctl.output.plan import plan_view
 
     check_code(plan, aws)
+    _tell_budget(invocation, target)
     asks = target.profile.asks_for_its_name and not yes and bool(plan.pending)
     if asks and not invocation.options.json:
         findings, remarks = findings_of(invocation, target, plan)
@@ -121,6 +122,14 @@ def carry_out(
             f"{len(open_)} of {len(deploying.execution.steps)} changes were not made; the first, "
             f"{first.step.resource.label}: {first.reason.rstrip('.')}. What was done stays: {rest}."
         )
+
+
+def _tell_budget(invocation: Invocation, target: Target) -> None:
+    """Says on stderr what is wrong with the budget of the day, whether or not anybody is asked."""
+    from ndjctl.advice.budget import budget_findings
+
+    for finding in budget_findings(target.profile):
+        invocation.out.note(f"{finding.severity}: {finding.sentence}")
 
 
 def run(invocation: Invocation, deploying: Deploying) -> None:

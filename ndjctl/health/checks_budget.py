@@ -61,15 +61,24 @@ def spent_check(facts: Facts, dpu_s: Decimal, is_whole: bool) -> Checked:
     share = spent / budget
     least = "" if is_whole else "at least "
     so_far = f"{least}{dollars(spent)} of {dollars(budget)} (cost.max_per_day) is spent today, {share:.0%}"
+    if facts.held is not None:
+        return passed(code, title, f"{_begun(so_far)}: runs are held (see runs-held).")
     price = f"{dpu_s / 3600:,.2f} DPU hours at ${usd_per_dpu_hour(profile):f}; runs under way by their time so far"
     if share < WARN_SHARE:
         return passed(code, title, f"{_begun(so_far)}.", price)
-    holds = profile.cost.hold_runs
-    then = "no further run is started" if holds else "runs go on: cost.hold_runs is false"
-    if share < 1:
-        then = "from all of it on no further run is started" if holds else "it warns, and holds nothing"
+    then = _then(facts, is_over=share >= 1)
     dearer = Remedy(("runs", "--since", "1d"), hint="what ran today, and for how long")
     return Checked(code, title, "warn", f"{_begun(so_far)}: {then}.", (price,), (dearer, HIGHER))
+
+
+def _then(facts: Facts, *, is_over: bool) -> str:
+    day = facts.budget.value
+    if not facts.profile.cost.hold_runs:
+        return "runs go on, because cost.hold_runs is false"
+    if day is not None and day.lifted_at is not None:
+        limit = None if day.limit_now is None else usd_of(day.limit_now, facts.profile)
+        return f"it is lifted{'' if limit is None else f' to {dollars(limit)}'} until midnight UTC"
+    return "no further run is started" if is_over else "when all of it is, no further run is started"
 
 
 def _held(facts: Facts) -> Iterator[Checked]:
@@ -103,7 +112,7 @@ def spent_words(facts: Facts) -> tuple[str, ...]:
 
 
 def dollars(usd: Decimal) -> str:
-    return "less than $0.01" if 0 < usd < Decimal("0.01") else f"${usd:,.2f}"
+    return "less than $0.01" if 0 < usd < Decimal("0.005") else f"${usd:,.2f}"
 
 
 def _begun(text: str) -> str:

@@ -23,8 +23,9 @@ _LISTED = 10
 @dataclass(frozen=True)
 class Said:
     """again, flush, break_, inspect, lift: what to type to sweep again, to take partial batches too, to break a lock
-    (without its name), to see the manifests, and to let runs start that the day's budget holds. partial_age_s: how long
-    partial batches wait for more files. is_flushed: whether they were taken now, of `date` alone if it is given."""
+    (without its name), to see the manifests, and to let runs start that the day's budget holds. usd_per_dpu_hour: None
+    where the price is not known. partial_age_s: how long partial batches wait for more files. is_flushed: whether they
+    were taken now, of `date` alone if it is given."""
 
     again: str
     flush: str
@@ -32,6 +33,7 @@ class Said:
     partial_age_s: float
     inspect: str
     lift: str
+    usd_per_dpu_hour: float | None
     is_flushed: bool = False
     date: str | None = None
 
@@ -86,7 +88,7 @@ def sweep_view(
             pending = int(report.get("pending", 0))
             if pending:
                 lines += [Text(one_line(line), style=style) for line, style in _left(pending, said, locked or ())]
-            if report.get("open") or not pending:
+            if (report.get("open") or not pending) and not held:
                 lines.append(Text(one_line(f"next: {said.inspect}"), style="dim"))
         return Group(*lines)
 
@@ -99,9 +101,16 @@ def _held(held: int, budget: Mapping[str, float] | None, said: Said) -> Iterator
     if budget is None:
         yield f"{who} not started: what today's runs came to could not be read (see the function's log)", "yellow"
         return
-    spent = f"{budget['spent_dpu_s']:,.0f} of {budget['limit_dpu_s'] or 0:,.0f} DPU seconds of today"
-    yield f"{who} held by the budget, of which {spent} are spent; nothing is lost", "yellow"
-    yield f"next: {said.lift}, or the sweep after midnight UTC starts {'it' if held == 1 else 'them'}", "dim"
+    spent, limit = (_amount(budget[name] or 0.0, said) for name in ("spent_dpu_s", "limit_dpu_s"))
+    told = f"{spent} of {limit} is spent today, and nothing is lost; runs start again at midnight UTC, or by a lift"
+    yield f"{who} held by the budget: {told}", "yellow"
+    yield f"next: {said.lift}", "dim"
+
+
+def _amount(dpu_s: float, said: Said) -> str:
+    if said.usd_per_dpu_hour is None:
+        return f"{dpu_s:,.0f} DPU seconds"
+    return f"${dpu_s / 3600 * said.usd_per_dpu_hour:,.2f}"
 
 
 def _left(pending: int, said: Said, locked: Sequence[Judged]) -> Iterator[tuple[str, str]]:
