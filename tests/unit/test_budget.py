@@ -23,7 +23,6 @@ from ndjctl.health.checks import check
 from ndjctl.health.facts import Facts, Runs
 from ndjctl.health.model import Checked
 from ndjctl.lifting import Lifts, read_budget
-from ndjctl.output.sweep import Said, sweep_view
 from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
 from tests.health_world import NOW, ago, healthy, open_manifests, read, run, summary
@@ -175,12 +174,6 @@ def test_held_runs_fail_with_the_lift_as_remedy_and_nothing_else_is_blamed() -> 
 def test_a_function_that_was_deployed_without_a_budget_since_holds_nothing() -> None:
     given = with_budget(profile(), budget=read(day()))
     assert given.held is None and found(given, "runs-held") is None
-
-
-def test_a_sweep_says_what_is_held_and_what_to_type() -> None:
-    said = Said("again", "flush", "break", "inspect", "ndjctl cost lift", 0.44, 120.0)
-    report = {"held": 2, "waiting": 2, "open": 2, "budget": {"spent_dpu_s": 7200.0, "limit_dpu_s": 3600.0}}
-    assert sweep_view("dev", report, 1.0, said).document["held"] == 2
 
 
 # --- lifting
