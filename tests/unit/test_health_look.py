@@ -52,6 +52,7 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "describe_table": lambda _: {"Table": {}},
     "head_bucket": lambda _: {},
     "query": _items,
+    "get_item": lambda _: {},
     "batch_get_item": lambda _: {"Responses": {}, "UnprocessedKeys": {}},
     "filter_log_events": lambda _: {
         "events": [{"timestamp": int(ago(60).timestamp() * 1000), "message": _LINE}] * 100,
