@@ -26,8 +26,8 @@ _QUIET_STEPS = 72
 
 
 def run_seed(seed: int, verbose: bool = False, max_dpu_s_per_day: str = "") -> World:
-    """Plays the seed to its end and checks it. max_dpu_s_per_day: a budget of each date, which is lifted when the faults
-    are over. Raises Violation, with the seed in its text."""
+    """Plays the seed to its end and checks it. max_dpu_s_per_day: a budget of each date, which is lifted when the
+    faults are over. Raises Violation, with the seed in its text."""
     chance = random.Random(seed)
     rates = Rates.drawn(chance)
     faults = SeededFaults(rates, random.Random(chance.random()), LOCK_TTL_S)

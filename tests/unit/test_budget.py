@@ -23,7 +23,10 @@ from ndjctl.health.checks import check
 from ndjctl.health.facts import Facts, Runs
 from ndjctl.health.model import Checked
 from ndjctl.lifting import Lifts, read_budget
+from ndjctl.monitor.panels import Seen, assemble
+from ndjctl.monitor.runs import SeenRun
 from ndjctl.profiles import load_profile
+from ndjctl.reading import Reading
 from ndjctl.settings import Profile
 from tests.health_world import NOW, ago, healthy, open_manifests, read, run, summary
 from tests.lambda_world import World
@@ -174,6 +177,22 @@ def test_held_runs_fail_with_the_lift_as_remedy_and_nothing_else_is_blamed() -> 
 def test_a_function_that_was_deployed_without_a_budget_since_holds_nothing() -> None:
     given = with_budget(profile(), budget=read(day()))
     assert given.held is None and found(given, "runs-held") is None
+
+
+def test_the_monitor_goes_by_all_of_the_days_runs() -> None:
+    """And not by the newest page, which is what the check alone has."""
+    of = profile("cost.max_per_day=44")
+    given = with_budget(of, runs=read(Runs((ran(50),), False)))
+    several = [SeenRun(replace(ran(50), run=replace(ran(50).run, run_id=f"jr_{number}"))) for number in range(2)]
+    unread: Any = Reading(why="absent")
+    seen = Seen(NOW, given, tuple(check(given)), unread, unread, read((several, True)), unread)
+    snapshot = assemble(seen, None, "prod", of)
+    cost = snapshot.cost.value
+    assert cost is not None and cost.budget is not None and cost.budget.share == pytest.approx(1.0)
+    (warned,) = [each for each in snapshot.health.checks if each.code == "budget"]
+    assert warned.sentence.startswith("$44.00 of $44.00 (cost.max_per_day) is spent today, 100%: runs go on")
+    (alone,) = [each for each in check(given) if each.code == "budget"]
+    assert alone.verdict == "pass"
 
 
 # --- lifting
