@@ -97,11 +97,12 @@ def carry_out(
     from ndjctl.output.plan import plan_view
 
     check_code(plan, aws)
-    _tell_budget(invocation, target)
     asks = target.profile.asks_for_its_name and not yes and bool(plan.pending)
     if asks and not invocation.options.json:
         findings, remarks = findings_of(invocation, target, plan)
         invocation.out.show(plan_view(invocation.env, target.source, plan, aws.account_id, findings, remarks))
+    else:
+        _tell_budget(invocation, target)
     check_agreed(plan, agreed, target.profile.environment)
     if asks and invocation.options.json:
         raise UsageError(
@@ -125,7 +126,7 @@ def carry_out(
 
 
 def _tell_budget(invocation: Invocation, target: Target) -> None:
-    """Says on stderr what is wrong with the budget of the day, whether or not anybody is asked."""
+    """Says on stderr what is wrong with the budget of the day, where no plan with its findings is shown."""
     from ndjctl.advice.budget import budget_findings
 
     for finding in budget_findings(target.profile):
