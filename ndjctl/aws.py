@@ -54,6 +54,9 @@ _ADVICE = {
 # A function answers when it is done, which may take its whole timeout of 300 s.
 _READ_TIMEOUT_S = {"lambda": 330}
 
+# The Price List answers for all regions, from three of them.
+_REGION_OF = {"pricing": "us-east-1"}
+
 
 EXISTS_CODES = frozenset(
     {
@@ -173,7 +176,7 @@ class Cloud:
                 response_checksum_validation="when_required",
             )
             self._clients[service] = self.session.client(
-                service, region_name=self.region, endpoint_url=endpoint, config=config
+                service, region_name=_REGION_OF.get(service, self.region), endpoint_url=endpoint, config=config
             )
         return self._clients[service]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from ndjctl.contracts import Attr, Env, parse_iso_utc
 from ndjctl.errors import UsageError
-from ndjctl.prices import dpu_price
+from ndjctl.prices.files import built_in_book
+from ndjctl.prices.glue import dpu_key
 from ndjctl.settings import Profile
 
 WARN_SHARE = Decimal("0.8")
@@ -24,9 +25,10 @@ _HOUR_S = 3600
 
 
 def usd_per_dpu_hour(profile: Profile) -> Decimal | None:
-    """Of an ordinary run; None for a region whose price is not known here."""
-    price = dpu_price(profile.region)
-    return None if price is None else Decimal(str(price.usd))
+    """Of an ordinary run of the job's Glue version; None for a region whose price is not known here."""
+    book = built_in_book(profile.region)
+    price = None if book is None else book.find(dpu_key(profile.job.glue_version))
+    return None if price is None else price.usd
 
 
 def usd_of(dpu_s: Decimal, profile: Profile) -> Decimal | None:

@@ -6,38 +6,26 @@ Every figure has a source; where it was not measured on Glue, it says so. Good f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
-from ndjctl.prices import DPU_PRICES, LEAST_BILLED_S
+from ndjctl.contracts import MIB
+from ndjctl.forecast.rate import Rate, stated_rate
+from ndjctl.forecast.runs import billed_seconds, dpu_hours, least_manifests, rounds, run_seconds
+from ndjctl.prices import dpu_price
 from ndjctl.settings import Profile
 
-CPU_SECONDS_PER_GB = 14.0
-"""Of 10**9 bytes of NDJSON. Measured by `make bench` on one core (README, "What it costs to convert")."""
-
-CPU_SECONDS_TO_VCPU_SECONDS = 2.0
-"""A vCPU of AWS is half a core, a hyper-thread. Assumed, not measured on Glue."""
-
-RUN_OVERHEAD_S = 45.0
-"""Of a run, besides converting: start of Spark, sample, publishing. 10 s measured here; assumed to be more on Glue."""
-
-USD_PER_DPU_HOUR = DPU_PRICES["us-east-1"].usd
-
-BASIS = (
-    f"{CPU_SECONDS_PER_GB:g} CPU s per GB measured on one core, a vCPU taken as half a core, "
-    f"{RUN_OVERHEAD_S:g} s a run besides, ${USD_PER_DPU_HOUR:g} a DPU hour (us-east-1)"
-)
-"""The figures in one line, for whoever is shown an estimate."""
+_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
 class Estimate:
     """manifests: runs of the job, if none fails. seconds: from the first start to the last end, at the job's
-    concurrency. All of them are what they would be on AWS, whatever the environment."""
+    concurrency. All of them are what they would be on AWS, whatever the environment. basis: the figures in one line."""
 
     manifests: int
     dpu_hours: float
     cost_usd: float
     seconds: float
+    basis: str
 
     def to_dict(self) -> dict[str, float | str]:
         return {
@@ -45,20 +33,29 @@ class Estimate:
             "dpu_hours": round(self.dpu_hours, 4),
             "cost_usd": round(self.cost_usd, 4),
             "seconds": round(self.seconds),
-            "basis": BASIS,
+            "basis": self.basis,
         }
 
 
 def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
     """For `files` of `size_bytes` together, in full batches and with all workers from beginning to end. Nothing for no
     file."""
-    if files <= 0:
-        return Estimate(0, 0.0, 0.0, 0.0)
-    batch_bytes = profile.batching.max_batch_size_gb * 2**30
-    manifests = max(ceil(files / profile.batching.max_files_per_manifest), ceil(size_bytes / batch_bytes), 1)
+    rate = stated_rate(profile.load)
+    manifests = least_manifests(profile.batching, files, size_bytes)
+    if not manifests:
+        return Estimate(0, 0.0, 0.0, 0.0, _basis(rate))
     job = profile.job
-    vcpu_seconds = size_bytes / 1e9 * CPU_SECONDS_PER_GB * CPU_SECONDS_TO_VCPU_SECONDS
-    seconds_each = max(RUN_OVERHEAD_S + vcpu_seconds / manifests / job.task_slots, LEAST_BILLED_S)
-    dpu_hours = manifests * seconds_each * job.dpus / 3600
-    rounds = ceil(manifests / job.max_concurrent_runs)
-    return Estimate(manifests, dpu_hours, dpu_hours * USD_PER_DPU_HOUR, rounds * seconds_each)
+    run_s = billed_seconds(run_seconds(job, rate, size_bytes / MIB / manifests))
+    hours = dpu_hours(job, rate, manifests, run_s)
+    seconds = rounds(manifests, job.max_concurrent_runs) * run_s
+    return Estimate(manifests, hours, hours * _usd_per_dpu_hour(), seconds, _basis(rate))
+
+
+def _basis(rate: Rate) -> str:
+    return f"{rate.source}; {rate.start_s:g} s to start a run, ${_usd_per_dpu_hour():g} a DPU hour ({_REGION})"
+
+
+def _usd_per_dpu_hour() -> float:
+    price = dpu_price(_REGION)
+    assert price is not None  # noqa: S101 - it is built in
+    return price.usd

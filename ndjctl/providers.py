@@ -20,6 +20,12 @@ def open_cloud(profile: Profile, data_dir: Path, say: Say) -> Cloud:
     return _OPENERS[profile.cloud](profile, data_dir, say)
 
 
+def open_billed_cloud(profile: Profile, data_dir: Path, say: Say) -> Cloud | None:
+    """The cloud of `profile` where AWS asks for what runs in it; None for one that costs nothing, and whose speed tells
+    nothing of AWS's. Starts nothing."""
+    return None if profile.cloud == "embedded" else open_cloud(profile, data_dir, say)
+
+
 def _open_aws(profile: Profile, _data_dir: Path, _say: Say) -> Cloud:
     return open_aws(profile.region, profile.suffix)
 

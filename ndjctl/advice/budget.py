@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from ndjctl.advice.findings import Finding
-from ndjctl.advice.throughput import MB_PER_S_PER_VCPU, RUN_START_S
 from ndjctl.budget import usd_per_dpu_hour
+from ndjctl.forecast.rate import stated_rate
+from ndjctl.forecast.runs import Quotas
 from ndjctl.settings import Profile
 
 _PATH = "cost.max_per_day"
@@ -45,8 +46,7 @@ def budget_findings(profile: Profile) -> Iterator[Finding]:
 
 
 def _usd_per_day(profile: Profile, price: Decimal) -> Decimal:
-    from ndjctl.tune.model import Quotas, Rate, forecast  # it is made of advice, too
+    from ndjctl.tune.model import forecast  # it is made of advice, too
 
-    rate = Rate(profile.load.mb_per_s_per_vcpu or MB_PER_S_PER_VCPU, RUN_START_S, "")
-    found = forecast(profile, rate, Quotas(), None, float(price))
+    found = forecast(profile, stated_rate(profile.load), Quotas(), None, float(price))
     return Decimal(str(found.usd_per_day or 0)).quantize(Decimal("0.01"))

@@ -8,13 +8,13 @@ from math import ceil
 from ndjctl.advice.findings import Finding, Observed
 from ndjctl.advice.throughput import (
     LATENCY_S,
-    RUN_START_S,
     SWEEP_S,
     Throughput,
     peak_files_per_hour,
     throughput,
 )
 from ndjctl.contracts import MIB
+from ndjctl.forecast.rate import RUN_START_S
 from ndjctl.settings import Profile
 
 LONGEST_RUN_MIN = 10_080

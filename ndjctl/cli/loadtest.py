@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from ndjctl.cli.confirm import YesOption
+from ndjctl.cli.durations import seconds_of
 from ndjctl.cli.invocation import Invocation, command, listing
 from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.cli.words import given
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h)")
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600}
 SHAPES = ("events", "flat", "wide", "tweets")
 PATTERNS = ("steady", "burst", "ramp", "day")
 T = TypeVar("T")
@@ -125,9 +123,9 @@ def loadtest(
     from ndjctl.loadtest.model import Thresholds
 
     thresholds = Thresholds(
-        max_p50_s=_seconds(max_p50, "--max-p50"),
-        max_p95_s=_seconds(max_p95, "--max-p95"),
-        max_p99_s=_seconds(max_p99, "--max-p99"),
+        max_p50_s=seconds_of(max_p50, "--max-p50"),
+        max_p95_s=seconds_of(max_p95, "--max-p95"),
+        max_p99_s=seconds_of(max_p99, "--max-p99"),
         min_mb_per_s=min_throughput,
         max_dpu_hours=max_dpu_hours,
         max_cost_ratio=max_cost_ratio,
@@ -228,15 +226,6 @@ def _rate(text: str | None, pattern: str) -> float | None:
     if text is None and pattern in ("burst", "ramp"):
         raise UsageError(f"--pattern {pattern} needs a --rate: 11/s, 7000/h.")
     return None if text is None else _typed("--rate", text, parse_rate)
-
-
-def _seconds(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"{option} takes a time such as 90s, 30m or 2h; {text!r} is none.")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def list_(invocation: Invocation) -> None:

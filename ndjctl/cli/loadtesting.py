@@ -167,6 +167,7 @@ def _planned(
     from glue_job.pin import SchemaStore
     from ndjctl.advice import advise
     from ndjctl.advice.account import ask_account
+    from ndjctl.forecast.runs import Quotas
     from ndjctl.loadtest.feeder import feed_plan_of, pace_of
     from ndjctl.loadtest.model import PHASES
     from ndjctl.loadtest.planning import expect
@@ -177,7 +178,6 @@ def _planned(
     from ndjctl.prices import dpu_price
     from ndjctl.reading import attempt
     from ndjctl.tune.measured import measure, rate_for
-    from ndjctl.tune.model import Quotas
 
     cloud, profile = invocation.cloud, invocation.loaded.profile
     target = target_of_profile(invocation)

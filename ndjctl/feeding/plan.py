@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import ceil
 from typing import Any
+
+from ndjctl.prices import built_in_book
 
 COPY_LIMIT_BYTES = 5 * 2**30
 """The largest object that one CopyObject takes; also the largest part of a copy in parts (S3 User Guide, "Copying,
@@ -20,14 +23,10 @@ UPLOAD_PART_BYTES = 16 * 2**20
 MAX_PARTS = 10_000
 """Of an object, which S3 takes (S3 User Guide, "Multipart upload limits"). Larger files get larger parts."""
 
-USD_PER_1000_REQUESTS = 0.005
-"""PUT, COPY, POST and LIST requests of S3 Standard in us-east-1 (Amazon S3 pricing page, 'Requests & data
-retrievals', 2025-06). A multipart upload is one request to begin, one for each part, one to complete. DELETE and
-aborting cost nothing; data into S3 and between buckets of a region costs nothing."""
-
-
-USD_PER_GIB_MONTH = 0.023
-"""S3 Standard, the first 50 TB a month, us-east-1 (Amazon S3 pricing page, 'Storage', 2025-06)."""
+PRICED_REGION = "us-east-1"
+"""Whose prices of S3 Standard are taken, whatever the region. A multipart upload is one request to begin, one for each
+part, one to complete, all of them at the price of a PUT. DELETE and aborting cost nothing; data into S3 and between
+buckets of a region costs nothing (Amazon S3 pricing page, 'Requests & data retrievals')."""
 
 _DAYS_OF_A_MONTH = 30
 
@@ -95,12 +94,12 @@ class FeedPlan:
     @property
     def cost_usd(self) -> float:
         """Of the requests that make the objects."""
-        return (self.upload_requests + self.copy_requests) * USD_PER_1000_REQUESTS / 1000
+        return _usd("s3.put_requests", Decimal(self.upload_requests + self.copy_requests))
 
     @property
     def storage_usd_per_day(self) -> float:
         """Of the objects, while they are there."""
-        return (self.uploaded_bytes + self.copied_bytes) / 2**30 * USD_PER_GIB_MONTH / _DAYS_OF_A_MONTH
+        return _usd("s3.storage_gb_month", Decimal(self.uploaded_bytes + self.copied_bytes) / 2**30) / _DAYS_OF_A_MONTH
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -116,6 +115,13 @@ class FeedPlan:
             "cost_usd": round(self.cost_usd, 6),
             "storage_usd_per_day": round(self.storage_usd_per_day, 6),
         }
+
+
+def _usd(key: str, quantity: Decimal) -> float:
+    """Of a month's quantity, at the prices that are built in."""
+    book = built_in_book(PRICED_REGION)
+    assert book is not None  # noqa: S101 - it is built in
+    return float(book.price(key).cost(quantity))
 
 
 def plan_feed(

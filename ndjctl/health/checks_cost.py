@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from ndjctl.advice.throughput import LATENCY_S, MB_PER_S_PER_VCPU, RUN_START_S, SWEEP_S
+from ndjctl.advice.throughput import LATENCY_S, SWEEP_S
 from ndjctl.contracts import MIB
+from ndjctl.forecast.rate import RUN_START_S, stated_rate
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.health.facts import Facts, Run, Runs
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.remedies import setting
 from ndjctl.health.words import counted, lasting, passed, unread
 from ndjctl.manifests import ManifestSummary
+from ndjctl.prices import LEAST_BILLED_S as BILLED_S
 from ndjctl.reading import Reading
 from ndjctl.settings import DPUS_PER_WORKER, Profile
-
-BILLED_S = 60.0
-"""Of a run at the least."""
 
 _LEAST_RUNS = 5
 """Fewer tell nothing."""
@@ -116,7 +115,7 @@ def workers_check(runs: Reading[Runs], closed: Reading[tuple[ManifestSummary, ..
     ]
     if len(known) < _LEAST_RUNS:
         return passed(code, title, f"{counted(len(known), 'run')} of the last days: too few to tell.")
-    rate_mb_s = profile.load.mb_per_s_per_vcpu or MB_PER_S_PER_VCPU
+    rate_mb_s = stated_rate(profile.load).mb_per_s_per_vcpu
     needed_s = sum(sizes[run.manifest_id] for run in known) / rate_mb_s
     paid_s = sum(_task_slots(run) * max(run.run.execution_s, BILLED_S) for run in known)
     share = min(needed_s / paid_s, 1.0)

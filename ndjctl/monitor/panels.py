@@ -101,11 +101,12 @@ def _budget(cost: Cost, facts: Facts) -> Budget | None:
     if wanted.max_per_day is None:
         return None
     usd = float(wanted.max_per_day)
+    spent = usd_of(Decimal(str(cost.dpu_hours)) * 3600, facts.profile)
     is_lifted = day is not None and day.lifted_at is not None
     limit = usd_of(day.limit_now, facts.profile) if day is not None and is_lifted and day.limit_now else None
     return Budget(
         usd=usd,
-        share=None if cost.usd is None else cost.usd / usd,
+        share=None if spent is None else float(spent / wanted.max_per_day),
         holds_runs=wanted.hold_runs,
         held_since=None if held is None else held.held_since,
         is_lifted=is_lifted,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ndjctl.estimate import BASIS, Estimate
+from ndjctl.estimate import Estimate
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.views import fact_table
@@ -173,7 +173,7 @@ def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, n
 def add_cost(facts: Table, cost: Estimate) -> None:
     """What it comes to on AWS, to a table of facts."""
     facts.add_row("about", f"{_minutes(cost.seconds)}, {counted(cost.manifests, 'run')}, ${cost.cost_usd:,.2f} on AWS")
-    facts.add_row("", BASIS)
+    facts.add_row("", cost.basis)
 
 
 def _minutes(seconds: float) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ndjctl.prices.book import FreeAllowance, MissingPrice, Price, PriceBook, Tier
-from ndjctl.prices.glue import DPU_PRICES, FLEX, LEAST_BILLED_S, DpuPrice, dpu_price
+from ndjctl.prices.files import built_in_book, dpu_price, load_prices
+from ndjctl.prices.glue import FLEX, LEAST_BILLED_S, DpuPrice, dpu_key
 
 __all__ = [
-    "DPU_PRICES",
     "FLEX",
     "LEAST_BILLED_S",
     "DpuPrice",
@@ -15,5 +15,8 @@ __all__ = [
     "Price",
     "PriceBook",
     "Tier",
+    "built_in_book",
+    "dpu_key",
     "dpu_price",
+    "load_prices",
 ]

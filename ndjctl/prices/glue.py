@@ -1,12 +1,10 @@
-"""What AWS asks for a DPU hour of Glue: dated figures, each with its source. Pure.
-
-A region that is not in the list has no price here: it is said so, not guessed.
-"""
+"""What AWS asks for a DPU hour of Glue. Pure: the figures are in a price book."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+from ndjctl.prices.book import PriceBook
 
 LEAST_BILLED_S = 60.0
 """Glue bills a Spark run for a minute at least (AWS Glue pricing)."""
@@ -17,8 +15,8 @@ FLEX = "FLEX"
 
 @dataclass(frozen=True)
 class DpuPrice:
-    """usd: for a DPU hour of an ordinary run; flex_usd: of one of the execution class FLEX. as_of: YYYY-MM, when the
-    source said so."""
+    """usd: for a DPU hour of an ordinary run; flex_usd: of one of the execution class FLEX. Both of Glue 5.1 and
+    before. as_of: YYYY-MM, when the source of the older of both said so."""
 
     region: str
     usd: float
@@ -31,14 +29,17 @@ class DpuPrice:
         return self.flex_usd if execution_class == FLEX else self.usd
 
 
-_SOURCE = "AWS Glue pricing page, 'ETL jobs and interactive sessions'"
+def dpu_key(glue_version: str, execution_class: str = "") -> str:
+    """The key of the price of a DPU hour. glue_version: as Glue spells it, such as 4.0; those from 6.0 on have a price
+    of their own (AWS Glue pricing). execution_class: empty is an ordinary one."""
+    is_new = glue_version.split(".")[0].isdecimal() and int(glue_version.split(".")[0]) >= 6
+    return f"glue.{'v6_' if is_new else ''}{'flex_' if execution_class == FLEX else ''}dpu_hour"
 
-DPU_PRICES: Mapping[str, DpuPrice] = {
-    "us-east-1": DpuPrice("us-east-1", usd=0.44, flex_usd=0.29, as_of="2026-05", source=_SOURCE),
-}
-"""By region."""
 
-
-def dpu_price(region: str) -> DpuPrice | None:
-    """None for a region whose price is not known here."""
-    return DPU_PRICES.get(region)
+def dpu_price_of(book: PriceBook) -> DpuPrice | None:
+    """None for a book without both prices."""
+    ordinary, flex = book.find(dpu_key("")), book.find(dpu_key("", FLEX))
+    if ordinary is None or flex is None:
+        return None
+    as_of = min(ordinary.as_of, flex.as_of)
+    return DpuPrice(book.region, float(ordinary.usd), float(flex.usd), f"{as_of:%Y-%m}", ordinary.source)

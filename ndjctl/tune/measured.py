@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import quantiles
 from typing import Any
 
-from ndjctl.advice.throughput import MB_PER_S_PER_VCPU, RUN_START_S
 from ndjctl.contracts import MIB, Attr, JobArg, Names, closed_manifests_partition, manifest_item_key
+from ndjctl.forecast.rate import RUN_START_S, Rate, Rates, stated
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.items import plain
 from ndjctl.ledger import Ledger
 from ndjctl.settings import DPUS_PER_WORKER, Profile
-from ndjctl.tune.model import Rate
 
 LEAST_RUN_S = 2 * RUN_START_S
 """A shorter run is mostly start: it tells nothing of the rate."""
@@ -40,12 +40,14 @@ class MeasuredRun:
 @dataclass(frozen=True)
 class Measured:
     """rate: None where no run was long enough. runs: that it is from. looked_at: completed runs that were looked at.
-    mb_per_s_per_dpu: all of them together, with their starts; None without a run."""
+    mb_per_s_per_dpu: all of them together, with their starts; None without a run. quartiles: of the single runs' rates,
+    the lower and the upper; None where there are too few."""
 
     rate: Rate | None
     runs: int
     looked_at: int
     mb_per_s_per_dpu: float | None
+    quartiles: tuple[float, float] | None = None
 
 
 def measure(glue: Any, dynamodb: Any, names: Names, sleep: Callable[[float], None]) -> Measured:
@@ -80,7 +82,15 @@ def summed_up(runs: Sequence[MeasuredRun]) -> Measured:
     how = "fitted" if is_fitted else "assumed"
     source = f"measured: {len(long):,} completed runs, {rate:.3g} MB/s a vCPU, a start of {start_s:.0f} s {how}"
     total_mb = sum(run.size_mb for run in long)
-    return Measured(Rate(rate, start_s, source, share), len(long), len(runs), total_mb / dpu_s)
+    quartiles = _quartiles([run.size_mb / (run.slots * (run.seconds - start_s)) for run in long])
+    return Measured(Rate(rate, start_s, source, share), len(long), len(runs), total_mb / dpu_s, quartiles)
+
+
+def _quartiles(rates: Sequence[float]) -> tuple[float, float] | None:
+    if len(rates) < _LEAST_FITTED:
+        return None
+    lower, _, upper = quantiles(rates, n=4, method="inclusive")
+    return lower, upper
 
 
 def _start_of(runs: Sequence[MeasuredRun]) -> tuple[float, bool]:
@@ -100,17 +110,25 @@ def _start_of(runs: Sequence[MeasuredRun]) -> tuple[float, bool]:
 
 def rate_for(profile: Profile, measured: Measured | None) -> Rate:
     """What was measured, else what the profile says, else the figure that is built in."""
+    rates = rates_for(profile, measured)
+    return replace(rates.expected, source=rates.source) if rates.source != rates.expected.source else rates.expected
+
+
+def rates_for(profile: Profile, measured: Measured | None) -> Rates:
+    """The same in three cases; of what was measured, from the quartiles of the single runs."""
     if measured is not None and measured.rate is not None:
-        return measured.rate
-    why = "" if measured is None else f" ({_why_not(measured)})"
-    given = profile.load.mb_per_s_per_vcpu
-    if given is not None:
-        return Rate(given, RUN_START_S, f"load.mb_per_s_per_vcpu of the profile, {given:g} MB/s a vCPU{why}")
-    return Rate(
-        MB_PER_S_PER_VCPU,
-        RUN_START_S,
-        f"built in: {MB_PER_S_PER_VCPU:.3g} MB/s a vCPU, measured with 'make bench-pipeline', not on Glue{why}",
-    )
+        rate = measured.rate
+        if measured.quartiles is None:
+            return Rates.same(rate)
+        slow, fast = measured.quartiles
+        return Rates(
+            replace(rate, mb_per_s_per_vcpu=max(fast, rate.mb_per_s_per_vcpu), source="the upper quartile of the runs"),
+            rate,
+            replace(rate, mb_per_s_per_vcpu=min(slow, rate.mb_per_s_per_vcpu), source="the lower quartile of the runs"),
+            rate.source,
+        )
+    rates = stated(profile.load)
+    return rates if measured is None else replace(rates, source=f"{rates.source} ({_why_not(measured)})")
 
 
 def _why_not(measured: Measured) -> str:

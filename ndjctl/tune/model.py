@@ -1,40 +1,16 @@
 """What settings come to under a load: runs, lag, backlog and cost. Pure; floats, because it is a forecast.
 
-n files of m MB make a manifest of S = n m MB. With s task slots that convert r MB/s each and a start of a seconds, its
-run takes T = a + S / (s r) seconds. MB of 2**20 bytes, hours and seconds as they are named.
+How long a run takes is ndjctl.forecast's. MB of 2**20 bytes, hours and seconds as they are named.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor
 
 from ndjctl.advice.throughput import LATENCY_S, SWEEP_S, peak_files_per_hour, throughput
-from ndjctl.prices import LEAST_BILLED_S
+from ndjctl.forecast.rate import Rate
+from ndjctl.forecast.runs import HOUR_S, Batch, Quotas, concurrency, dpu_hours, run_seconds
 from ndjctl.settings import Profile
-
-HOUR_S = 3600.0
-
-
-@dataclass(frozen=True)
-class Rate:
-    """What was measured, or taken for it. mb_per_s_per_vcpu: of input that one task slot converts. start_s: of a run,
-    before it converts. used_share: of the DPUs that are asked for, those that were billed: less than 1 with auto
-    scaling. source: one clause that says where the figures are from."""
-
-    mb_per_s_per_vcpu: float
-    start_s: float
-    source: str
-    used_share: float = 1.0
-
-
-@dataclass(frozen=True)
-class Quotas:
-    """Of the account, in the region; None for what is not known."""
-
-    runs_per_account: int | None = None
-    runs_per_job: int | None = None
-    dpus: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,21 +54,14 @@ def forecast(
     load, job = profile.load, profile.job
     even, peak = load.files_per_day / 24, peak_files_per_hour(profile)
     mean_mb = throughput(profile).mean_file_mb
-    usual, busiest = _Batch.of(profile, even), _Batch.of(profile, peak)
-    run_s, peak_run_s = (run_seconds(profile, rate, batch.files * mean_mb) for batch in (usual, busiest))
+    usual, busiest = (Batch.of(profile.batching, mean_mb, files_per_hour) for files_per_hour in (even, peak))
+    run_s, peak_run_s = (run_seconds(job, rate, batch.files * mean_mb) for batch in (usual, busiest))
     allowed, limited_by = concurrency(profile, quotas)
     # A backlog is worked off in full manifests, whatever the hour brings.
     full = throughput(profile).mean_manifest_files
-    possible = allowed * HOUR_S / run_seconds(profile, rate, full * mean_mb) * full
+    possible = allowed * HOUR_S / run_seconds(job, rate, full * mean_mb) * full
     runs_per_hour = even / usual.files
-    dpu_hours = (
-        runs_per_hour
-        * 24
-        * max(run_s, LEAST_BILLED_S)
-        / HOUR_S
-        * job.dpus
-        * (rate.used_share if job.auto_scaling else 1)
-    )
+    dpu_hours_per_day = dpu_hours(job, rate, runs_per_hour * 24, run_s)
     return Forecast(
         files_per_manifest=usual.files,
         manifest_mb=usual.files * mean_mb,
@@ -106,46 +75,12 @@ def forecast(
         lag_s=_lag_s(usual, even, run_s, allowed),
         peak_lag_s=_peak_lag_s(busiest, peak, peak_run_s, allowed),
         backlog_hours=None if backlog is None else _hours(backlog.files, possible - even),
-        dpu_hours_per_day=dpu_hours,
-        usd_per_day=None if usd_per_dpu_hour is None else dpu_hours * usd_per_dpu_hour,
+        dpu_hours_per_day=dpu_hours_per_day,
+        usd_per_day=None if usd_per_dpu_hour is None else dpu_hours_per_day * usd_per_dpu_hour,
     )
 
 
-def run_seconds(profile: Profile, rate: Rate, size_mb: float) -> float:
-    """T = a + S / (s r)."""
-    return rate.start_s + size_mb / (profile.job.task_slots * rate.mb_per_s_per_vcpu)
-
-
-def concurrency(profile: Profile, quotas: Quotas) -> tuple[int, str]:
-    """(runs that are let run at once, what holds it there): the least of the setting and of the account's quotas."""
-    limits = [(profile.job.max_concurrent_runs, "job.max_concurrent_runs")]
-    if quotas.runs_per_account is not None:
-        limits.append((quotas.runs_per_account, "the quota of runs per account"))
-    if quotas.runs_per_job is not None:
-        limits.append((quotas.runs_per_job, "the quota of runs per job"))
-    if quotas.dpus is not None:
-        limits.append((floor(quotas.dpus / profile.job.dpus), "the quota of DPUs"))
-    return min(limits, key=lambda limit: limit[0])
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """files: of a manifest, when so many come an hour. fill_s: until it is taken: it is full, or its first file is
-    batching.max_partial_age_s old."""
-
-    files: int
-    fill_s: float
-
-    @classmethod
-    def of(cls, profile: Profile, files_per_hour: float) -> _Batch:
-        most, age_s = throughput(profile).mean_manifest_files, float(profile.batching.max_partial_age_s)
-        if files_per_hour <= 0:
-            return cls(1, age_s)
-        within_age = max(1, ceil(files_per_hour * age_s / HOUR_S))
-        return cls(min(most, within_age), min(most / files_per_hour * HOUR_S, age_s))
-
-
-def _lag_s(batch: _Batch, files_per_hour: float, run_s: float, allowed: int) -> float | None:
+def _lag_s(batch: Batch, files_per_hour: float, run_s: float, allowed: int) -> float | None:
     """From a batch's first file to its rows: filling, the next sweep, the run. None where more runs are needed at once
     than are allowed: then it grows with every hour."""
     if files_per_hour / batch.files * run_s / HOUR_S > allowed:
@@ -153,7 +88,7 @@ def _lag_s(batch: _Batch, files_per_hour: float, run_s: float, allowed: int) -> 
     return batch.fill_s + SWEEP_S + run_s
 
 
-def _peak_lag_s(batch: _Batch, files_per_hour: float, run_s: float, allowed: int) -> float | None:
+def _peak_lag_s(batch: Batch, files_per_hour: float, run_s: float, allowed: int) -> float | None:
     """The same for the last file of an hour of the peak: what the runs cannot take in that hour is before it."""
     if allowed <= 0:
         return None

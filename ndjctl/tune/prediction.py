@@ -8,12 +8,20 @@ from datetime import date
 from typing import Any
 
 from ndjctl.advice import AccountFacts, Finding, advise
+from ndjctl.forecast.rate import Rate
+from ndjctl.forecast.runs import Quotas
 from ndjctl.prices import DpuPrice, dpu_price
 from ndjctl.settings import Load, Profile
 from ndjctl.tune.measured import Measured, rate_for
-from ndjctl.tune.model import Backlog, Forecast, Quotas, Rate, forecast
+from ndjctl.tune.model import Backlog, Forecast, forecast
 
 _RATE = "load.mb_per_s_per_vcpu"
+_DEPLOYED_NOWHERE: Any = {
+    "load": True,
+    "embedded": True,
+    "auto_deploy": True,
+    "cost": {"input_kept_days", "output_kept_days", "output_share"},
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +96,7 @@ def predict(
 def changes_of(now: Profile, proposed: Profile) -> Iterator[Change]:
     """What a deployment of the proposed settings would change, in their order; the load and the embedded cloud's ports
     are deployed nowhere."""
-    before, after = (
-        _flat(profile.model_dump(mode="json", exclude={"load", "embedded", "auto_deploy"}))
-        for profile in (now, proposed)
-    )
+    before, after = (_flat(profile.model_dump(mode="json", exclude=_DEPLOYED_NOWHERE)) for profile in (now, proposed))
     for path in {**before, **after}:
         if before.get(path) != after.get(path):
             yield Change(path, before.get(path), after.get(path))

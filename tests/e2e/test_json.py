@@ -17,6 +17,10 @@ STORY = [
     ("local status", 0),
     ("config show", 0),
     ("config check", 0),
+    ("cost", 0),
+    ("cost --explain --files-per-day 0 --run-time 5m --no-free-allowance", 0),
+    ("cost --file-size 0", 2),
+    ("cost --region mars", 2),
     ("local start", 0),
     ("output ls", 2),  # nothing is deployed
     ("output head", 2),
@@ -47,6 +51,9 @@ STORY = [
     ("logs lambda", 2),
     ("logs glue", 2),
     ("tune", 2),
+    ("cost prices", 0),
+    ("cost prices --region mars", 2),
+    ("cost prices --refresh", 3),  # the embedded cloud has no Price List
     ("loadtest list", 2),
     ("loadtest compare a b", 2),
     ("loadtest --phase 1", 2),

@@ -157,6 +157,10 @@ class Day:
             self.tally.cut(self.load.files, self.done, self.now_s)
         return self.tally
 
+    def run_until(self, when_s: float) -> None:
+        """Without a file."""
+        self._until(when_s)
+
     def arrive_at(self, at_s: float) -> None:
         """Everything until then, and one file."""
         self._until(at_s)

@@ -7,6 +7,8 @@ AWS's own dashboards show for a function in the same region.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 DYNAMODB_WRITE = 0.625 / 1e6  # a write request unit: 1 KB, twice that in a transaction
 DYNAMODB_READ = 0.125 / 1e6  # a read request unit: 4 KB read consistently, half of one otherwise
 LAMBDA_GB_SECOND = 0.0000166667
@@ -45,7 +47,7 @@ IDLE_POLLS_PER_MINUTE = 3
 """The event source mapping's least: five pollers that wait 20 s each while there is nothing."""
 
 
-def s3_price(calls: dict[str, int]) -> float:
+def s3_price(calls: Mapping[str, int]) -> float:
     """calls: by operation."""
     reads = sum(count for name, count in calls.items() if name.startswith(("get_", "head_")))
     free = sum(count for name, count in calls.items() if name.startswith(("delete_", "abort_")))

@@ -62,10 +62,16 @@ class Tally:
             found[service] += count
         return found
 
+    def of_s3(self) -> Counter[str]:
+        """By operation, whoever called it."""
+        found: Counter[str] = Counter()
+        for (_, service, name), count in self.calls.items():
+            found[name] += count if service == "s3" else 0
+        return found
+
     def costs(self, day_s: float) -> dict[str, float]:
         """US dollars by what they are for, so far."""
         calls = self.by_service()
-        s3 = {name: count for (_, service, name), count in self.calls.items() if service == "s3"}
         idle_polls = prices.IDLE_POLLERS * prices.IDLE_POLLS_PER_MINUTE * day_s / 60
         return {
             "DynamoDB writes": self.write_units.total() * prices.DYNAMODB_WRITE,
@@ -73,7 +79,7 @@ class Tally:
             "Lambda GB-seconds": self.billed_ms / 1000 * prices.MEMORY_GB * prices.LAMBDA_GB_SECOND,
             "Lambda requests": self.invocations * prices.LAMBDA_REQUEST,
             "SQS requests": (calls["sqs"] + idle_polls) * prices.SQS_REQUEST,
-            "S3 requests": prices.s3_price(s3),
+            "S3 requests": prices.s3_price(self.of_s3()),
             "CloudWatch": calls["cloudwatch"] * prices.CLOUDWATCH_PUT + len(METRICS) * prices.CLOUDWATCH_METRIC * day_s,
         }
 

@@ -7,6 +7,7 @@ from statistics import mean
 import pytest
 
 from ndjctl.contracts import MIB
+from ndjctl.cost import figures
 from tests.simulator.day import Day, Load, simulate
 from tests.simulator.measures import Peak, imported_bytes
 from tests.simulator.tally import Slice
@@ -37,8 +38,56 @@ def check(day: Day, flat_within: float) -> None:
         assert late <= early * (1 + flat_within), f"{name}: {early:.4f} a file, later {late:.4f}"
 
 
+def control_path(day: Day) -> dict[str, float]:
+    """What the day came to, by the names of ndjctl.cost.figures.ControlPath."""
+    tally, calls = day.tally, day.tally.by_service()
+    s3 = tally.of_s3()
+    return {
+        "lambda_ms": tally.billed_ms,
+        "invocations": tally.invocations,
+        "write_units": tally.write_units.total(),
+        "read_units": float(tally.read_units.total()),
+        "sqs_requests": calls["sqs"],
+        "s3_puts": s3["put_object"],
+        "s3_gets": s3["get_object"],
+        "metric_calls": calls["cloudwatch"],
+        "log_bytes": tally.log_bytes,
+    }
+
+
+COUNTED = ("write_units", "read_units", "s3_puts", "s3_gets", "log_bytes")
+BATCHED = ("sqs_requests", "invocations")
+"""How many messages come at once depends on the hour's load, and on the models' timer."""
+
+
+def check_figures(day: Day, within: float, batched_within: float) -> None:
+    """What an estimate of cost takes a file and a sweep for is what they come to. The time of an invocation is this
+    machine's, too: within three times."""
+    minutes = day.now_s / 60
+    for name, found in control_path(day).items():
+        of_file, of_sweep = getattr(figures.per_file(), name), getattr(figures.IDLE_MINUTE, name)
+        told = day.load.files * float(of_file) + minutes * float(of_sweep)
+        if name == "lambda_ms":
+            assert told / 3 < found < told * 3, (name, found, told)
+        else:
+            most = batched_within if name in BATCHED else within
+            assert found == pytest.approx(told, rel=most), (name, found, told)
+
+
 def test_five_thousand_files_cost_the_same_each() -> None:
-    check(simulate(Load(5_000, per_hour=7_000)), flat_within=0.03)
+    day = simulate(Load(5_000, per_hour=7_000))
+    check(day, flat_within=0.03)
+    check_figures(day, within=0.1, batched_within=0.5)
+
+
+def test_a_sweep_with_nothing_to_do_costs_what_the_estimate_takes_it_for() -> None:
+    day = Day(Load(0))
+    day.run_until(3_600)
+    found = control_path(day)
+    assert found["invocations"] == 60
+    for name in ("write_units", "read_units", "sqs_requests", "s3_puts", "s3_gets", "metric_calls"):
+        assert found[name] / 60 == float(getattr(figures.IDLE_MINUTE, name)), name
+    assert found["log_bytes"] / 60 == pytest.approx(float(figures.IDLE_MINUTE.log_bytes), rel=0.02)
 
 
 @pytest.mark.slow
@@ -68,6 +117,7 @@ def test_a_day() -> None:
     day = simulate(Load())
     print(day.tally.told(day.load.files, day.now_s))
     check(day, flat_within=0.05)
+    check_figures(day, within=0.05, batched_within=0.05)
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from lambda_handler.services import STOP_MARGIN_S
 from ndjctl.advice import AccountFacts, Finding, KeyFacts, Observed, advise
 from ndjctl.advice.ends import GLUE_VERSIONS, NEAR_DAYS, RUNTIMES
 from ndjctl.advice.load import LONGEST_RUN_MIN, MOST_RUNS
-from ndjctl.advice.throughput import RUN_START_S, throughput
+from ndjctl.advice.throughput import throughput
+from ndjctl.forecast.rate import RUN_START_S
 from ndjctl.profiles import load_profile, setting_paths
 from ndjctl.settings import PRESETS, Job, Profile
 

@@ -58,6 +58,10 @@ def test_dollars_and_dpu_seconds_are_exact_and_never_more() -> None:
     assert held_at_dpu_s(HELD) == Decimal(360_000)
     assert dpu_s_of(Decimal("0.01"), HELD) == Decimal("81.818")
     assert usd_of(Decimal(3600), HELD) == Decimal("0.44")
+    # Glue 6.0 asks 0.308 USD an hour.
+    assert held_at_dpu_s(profile("cost.max_per_day=44", "cost.hold_runs=true", 'job.glue_version="6.0"')) == Decimal(
+        "514285.714"
+    )
     for cents in range(1, 200):
         usd = Decimal(cents) / 100
         spent = usd_of(dpu_s_of(usd, HELD), HELD)

@@ -20,7 +20,7 @@ from ndjctl.profiles import load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = "".join((ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("operating", "testing"))
+PAGES = "".join((ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("operating", "testing", "cost"))
 TREE: Any = typer.main.get_command(app)
 
 

@@ -85,7 +85,11 @@ _PURE_HEALTH = (
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
         *(f"generate/{path.stem}" for path in (ROOT / "ndjctl/generate").glob("*.py") if path.stem != "folder"),
         *("feeding/pace", "feeding/plan"),
-        *("prices/book", "prices/glue", "cost/line", "monitor/model", "monitor/panels", "monitor/rates"),
+        "estimate",
+        *("forecast/rate", "forecast/runs"),
+        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
+        *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
+        *("monitor/model", "monitor/panels", "monitor/rates"),
         *(
             f"advice/{name}"
             for name in ("budget", "ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")

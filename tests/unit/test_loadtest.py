@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from ndjctl.contracts import leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
+from ndjctl.forecast.rate import Rate
+from ndjctl.forecast.runs import Quotas
 from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
@@ -27,7 +29,6 @@ from ndjctl.loadtest.preflight import Before, check_before, check_budget
 from ndjctl.prices import dpu_price
 from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
-from ndjctl.tune.model import Quotas, Rate
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
 SETTINGS = LoadSettings(phase=1, files=10, file_size_bytes=200_000, unique_files=4)

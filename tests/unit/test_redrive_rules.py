@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.estimate import LEAST_BILLED_S, estimate
+from ndjctl.estimate import estimate
+from ndjctl.forecast.rate import RUN_START_S
 from ndjctl.profiles import load_profile
 from ndjctl.redrive.choice import Choice, Reasons
 from ndjctl.redrive.pacing import Pacer
@@ -70,14 +71,14 @@ def test_never_more_in_a_while_than_the_rate_allows(rate: float, works: list[flo
 def test_an_estimate_counts_runs_their_least_time_and_their_concurrency() -> None:
     assert estimate(PROD, 0, 0).manifests == 0
     tiny = estimate(PROD, 1, 1_000)
-    assert (tiny.manifests, tiny.seconds) == (1, LEAST_BILLED_S)
-    assert tiny.cost_usd == pytest.approx(LEAST_BILLED_S / 3600 * PROD.job.dpus * 0.44)
+    assert (tiny.manifests, round(tiny.seconds)) == (1, RUN_START_S)
+    assert tiny.cost_usd == pytest.approx(RUN_START_S / 3600 * PROD.job.dpus * 0.44)
     by_count, by_size = estimate(PROD, 1_001, 1_001), estimate(PROD, 10, 600 * 2**30)
     assert (by_count.manifests, by_size.manifests) == (11, 2)
     day = estimate(PROD, 338_000, 338_000 * 3_500_000_000)
     assert day.manifests == 3_380
-    # 1.18 PB at 28 vCPU seconds a gigabyte are 2.3 million DPU seconds... of 4 vCPUs each, the drivers besides.
-    assert day.dpu_hours > 338_000 * 3.5 * 28 / 4 / 3600
+    # 1.18 PB at 31 MB/s a vCPU, of which a DPU has 4: 2,650 DPU hours; the drivers and the starts besides.
+    assert 1.18e9 / 31 / 4 / 3600 < day.dpu_hours < 1.2 * 338_000 * 3500 / 31 / 4 / 3600 + 3_380 * 90 / 3600 * 40
     assert json.dumps(day.to_dict())
 
 

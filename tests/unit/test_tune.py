@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndjctl.advice import AccountFacts
-from ndjctl.advice.throughput import MB_PER_S_PER_VCPU, RUN_START_S
+from ndjctl.forecast.rate import MB_PER_S_PER_VCPU, RUN_START_S, Rate
+from ndjctl.forecast.runs import Quotas
 from ndjctl.output.tune import tune_view
 from ndjctl.prices import dpu_price
 from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
 from ndjctl.tune.measured import LEAST_RUN_S, Measured, MeasuredRun, rate_for, summed_up
-from ndjctl.tune.model import Backlog, Forecast, Quotas, Rate, forecast
+from ndjctl.tune.model import Backlog, Forecast, forecast
 from ndjctl.tune.prediction import Prediction, predict
 
 TODAY = date(2026, 11, 27)
