@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from ndjctl.contracts import MIB, Env, SizeWindow
 
@@ -37,6 +38,10 @@ class Settings:
     log_level: str
     stack: str = ""
     """What the function's CloudWatch metrics are told apart by; empty for one that publishes none."""
+    max_dpu_s_per_day: Decimal | None = None
+    """Of all runs that start on a UTC date; from then on no run is started. None: they are never held."""
+    run_dpus: Decimal = Decimal(0)
+    """Of a run with all its workers; told where runs may be held."""
     max_waiting_manifests: int = 100
     """Manifests that may wait for a run before no more are built. Twice the most concurrent runs of a preset (50): all
     slots can free between two sweeps and be filled at once. Beyond that a file is better off pending, where it still
@@ -79,6 +84,17 @@ class _Reader:
             return None
         return value
 
+    def optional_decimal(self, name: str) -> Decimal | None:
+        """Exactly what is written; above 0."""
+        text = self._environ.get(name, "").strip()
+        if not text or self.optional_number(name, 0, above=True) is None:
+            return None
+        try:
+            return Decimal(text)
+        except ArithmeticError:  # what float() takes and Decimal does not
+            self.problems.append(f"{name}={text!r} is not a number above 0")
+            return None
+
     def count(self, name: str, default: int | None = None) -> int:
         value = self.number(name, 1, default)
         if value != int(value):
@@ -111,6 +127,8 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         max_lock_wait_s=read.number(Env.MAX_LOCK_WAIT_SECONDS, 0, 10),
         max_attempts=read.count(Env.MAX_ATTEMPTS, 3),
         max_waiting_manifests=read.count(Env.MAX_WAITING_MANIFESTS, Settings.max_waiting_manifests),
+        max_dpu_s_per_day=read.optional_decimal(Env.MAX_DPU_SECONDS_PER_DAY),
+        run_dpus=read.optional_decimal(Env.RUN_DPUS) or Decimal(0),
         log_level=read.text(Env.LOG_LEVEL, "INFO").upper(),
         stack=read.text(Env.STACK, ""),
     )

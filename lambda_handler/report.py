@@ -18,6 +18,9 @@ class Report:
         self.settled: set[tuple[str, str]] = set()
         """(date, key) of files that the index showed as pending and that are not, or no longer."""
         self.cut_short = False
+        self.held = 0
+        """Manifests that wait because the budget of the day is spent."""
+        self._budget: dict[str, Any] | None = None
         self._states: dict[str, str] = {}
         self._created: list[str] = []
         self._started: list[dict[str, str]] = []
@@ -47,13 +50,18 @@ class Report:
         self._repaired.append(manifest_id)
         self._states[manifest_id] = state
 
+    def measured(self, budget: dict[str, Any] | None, held: int) -> None:
+        """budget: Budget.as_dict() of the last pass over what waits."""
+        self._budget, self.held = budget, held
+
     def failed(self, manifest_id: str, error: str, given_up: bool) -> None:
         """given_up: no attempt is left; else the sweep will try again."""
         self._failed.append({"manifest_id": manifest_id, "error": error, "given_up": given_up})
 
     def as_dict(self) -> dict[str, Any]:
-        """waiting: manifests ready for a run. open: manifests not closed, those included. done: nothing is pending or
-        open, and nothing was left out: cut_short says that time or the limit of one sweep did not allow for all."""
+        """waiting: manifests ready for a run. held: those of them that the day's budget keeps. budget: what that came
+        to, None where it was not looked at. open: manifests not closed, those included. done: nothing is pending
+        or open, and nothing was left out: cut_short says that time or the limit of one sweep did not allow for all."""
         states = list(self._states.values())
         open_manifests = sum(state not in _CLOSED for state in states)
         return {
@@ -62,6 +70,8 @@ class Report:
             "repaired": self._repaired,
             "failed": self._failed,
             "waiting": states.count(READY),
+            "held": self.held,
+            "budget": self._budget,
             "open": open_manifests,
             "pending": self.pending,
             "cut_short": self.cut_short,

@@ -21,6 +21,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambda_handler import metrics
+from lambda_handler.budget import Budget
 from lambda_handler.dynamo import ABSENT, Item, error_code
 from lambda_handler.manifests import manifest_id_of, open_manifests, update_open
 from lambda_handler.report import Report
@@ -66,17 +67,19 @@ _MAYBE_ACCEPTED = {"InternalServiceException", "OperationTimeoutException", "Int
 @dataclass(frozen=True)
 class Queue:
     """The open manifests once those that could be have been started. waiting: that have no run yet. running: that have
-    one. has_room: whether Glue would take another, as far as is known."""
+    one. has_room: whether another could be started, as far as is known. held: of the waiting, by the day's budget."""
 
     waiting: int
     running: int
     has_room: bool
+    held: int = 0
 
 
 class _Start(Enum):
     STARTED = "started"
     NOT_NOW = "not now"  # for a reason of this manifest's own
     NO_ROOM = "no room"  # for any manifest
+    HELD = "held"  # by the budget of the day
     NO_ANSWER = "no answer"
 
 
@@ -88,6 +91,7 @@ def start_waiting(inv: Invocation, report: Report, at_once: bool = False) -> Que
     """Starts READY manifests, oldest first, until there is no room. at_once: those too that were refused a moment ago.
     Never raises for one manifest."""
     waiting, running, unanswered, has_room = 0, 0, 0, True
+    budget = Budget(inv)
     for item in open_manifests(inv):
         if item[Attr.STATE] not in _WAITING:
             running += 1
@@ -99,7 +103,7 @@ def start_waiting(inv: Invocation, report: Report, at_once: bool = False) -> Que
             report.cut_short, has_room = True, False
             continue
         try:
-            start = _start(inv, item, report, at_once)
+            start = _start(inv, item, report, budget, at_once)
         except Exception as error:
             inv.log.error("start_failed", error, manifest_id=manifest_id_of(item))
             report.failed(manifest_id_of(item), f"{type(error).__name__}: {error}", given_up=False)
@@ -108,10 +112,12 @@ def start_waiting(inv: Invocation, report: Report, at_once: bool = False) -> Que
             waiting, running = waiting - 1, running + 1
         unanswered += start is _Start.NO_ANSWER
         has_room = start is not _Start.NO_ROOM and unanswered < _MOST_UNANSWERED
-    return Queue(waiting, running, has_room)
+    budget.record()
+    report.measured(budget.as_dict(), budget.held)
+    return Queue(waiting, running, has_room and not budget.held, budget.held)
 
 
-def _start(inv: Invocation, item: Item, report: Report, at_once: bool) -> _Start:
+def _start(inv: Invocation, item: Item, report: Report, budget: Budget, at_once: bool) -> _Start:
     manifest_id = manifest_id_of(item)
     as_read = {name: item.get(name, ABSENT) for name in (Attr.STATE, Attr.START_REQUESTED_AT, Attr.REFUSED_AT)}
     attempt, refusals = int(item[Attr.ATTEMPT]), int(item.get(Attr.REFUSALS, 0))
@@ -130,6 +136,8 @@ def _start(inv: Invocation, item: Item, report: Report, at_once: bool) -> _Start
             if inv.now() < again_at:
                 return _Start.NOT_NOW
         attempt += 1
+    if not budget.allows():
+        return _Start.HELD
     announced = {
         Attr.STATE: READY,
         Attr.START_REQUESTED_AT: inv.now_iso(),
@@ -144,6 +152,7 @@ def _start(inv: Invocation, item: Item, report: Report, at_once: bool) -> _Start
         )
     except ClientError as error:
         return _refused(inv, manifest_id, announced, error, report)
+    budget.started()
     inv.counters.add(item[Attr.DATE], metrics.RUNS_STARTED)
     inv.log.info("run_started", manifest_id=manifest_id, run_id=answer["JobRunId"], attempt=attempt)
     _settle(inv, manifest_id, announced, answer["JobRunId"], report)

@@ -19,6 +19,7 @@ from lambda_handler.services import Invocation
 from ndjctl.contracts import (
     ABANDONED,
     CLAIMING,
+    HELD_MANIFESTS,
     OLDEST_PENDING_AGE,
     READY,
     RUNNING_MANIFESTS,
@@ -52,7 +53,9 @@ def sweep(inv: Invocation, flush: bool = False, flush_date: str | None = None) -
     if report.created_count and queue.has_room:
         queue = start_waiting(inv, report, at_once=flush)
     else:
-        queue = replace(queue, waiting=queue.waiting + report.created_count)
+        held = queue.held + report.created_count if queue.held else 0
+        queue = replace(queue, waiting=queue.waiting + report.created_count, held=held)
+        report.held = held
     _measure(inv, queue, pending, report)
     outcome = report.as_dict()
     inv.log.info(
@@ -92,6 +95,8 @@ def _measure(inv: Invocation, queue: Queue, pending: Pending | None, report: Rep
             values[OLDEST_PENDING_AGE] = 0.0 if oldest is None else age_s(oldest, now)
         except ValueError as error:
             inv.log.warning("pending_age_unknown", why=str(error))
+    if inv.settings.max_dpu_s_per_day is not None:
+        values[HELD_MANIFESTS] = float(queue.held)
     inv.signals.observe(now, values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -221,13 +222,25 @@ class Load(Section):
 
 
 class Cost(Section):
-    """What a bill depends on and no other setting says. input_kept_days, output_kept_days: how many days' input and
-    Parquet are in the buckets, whoever deletes them; left out, 30 are taken. output_share: size of your Parquet as a
-    share of its NDJSON; left out, what was measured."""
+    """What a day may cost, and what a bill depends on and no other setting says.
 
+    max_per_day: USD that the runs that start on a UTC date may cost together; more is warned of. hold_runs: whether no
+    run is started from then on, until it is lifted, by `ndjctl cost lift`, a larger budget or the next date; what waits
+    stays in the queue and the ledger. input_kept_days, output_kept_days: how many days' input and Parquet are in the
+    buckets, whoever deletes them; left out, 30 are taken. output_share: size of your Parquet as a share of its NDJSON;
+    left out, what was measured."""
+
+    max_per_day: Annotated[Decimal, Field(ge=Decimal("0.01"), le=10**9, decimal_places=2)] | None = None
+    hold_runs: bool = False
     input_kept_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     output_kept_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     output_share: Annotated[float, Field(gt=0, le=10)] | None = None
+
+    @model_validator(mode="after")
+    def _nothing_holds_without_a_budget(self) -> Cost:
+        if self.hold_runs and self.max_per_day is None:
+            raise ValueError("hold_runs needs max_per_day, the USD of a day at which runs are held: set it, too")
+        return self
 
 
 class Embedded(Section):

@@ -62,9 +62,13 @@ class Flusher:
         self._lambda = lambda_
         self._function = function
 
-    def flush(self) -> None:
-        """Raises CloudError when the function itself fails."""
-        invoke_sweep(self._lambda, self._function, flush=True)
+    def flush(self) -> bool:
+        """Whether nothing goes on before somebody lifts the budget of the day: all that is left is held by it. Raises
+        CloudError when the function itself fails."""
+        report = invoke_sweep(self._lambda, self._function, flush=True)
+        held = int(report.get("held") or 0)
+        is_all = held >= int(report.get("open") or 0) and not report.get("pending")
+        return held > 0 and report.get("budget") is not None and is_all
 
 
 def watch(
@@ -81,7 +85,8 @@ def watch(
     """The records of all `files`, each at rest.
 
     report: called with the number of files by status ("unseen" for those not in the ledger yet). check: called now and
-    then; raises what makes waiting pointless. Raises WorkFailed after timeout_s, or when events do not come.
+    then; raises what makes waiting pointless. Raises WorkFailed after timeout_s, when events do not come, or when the
+    budget of the day holds all that is left.
     """
     begun = clock()
     moved_at = begun
@@ -117,8 +122,14 @@ def watch(
         due = FLUSH_EVERY_S if flushed_at > float("-inf") and not counts[PENDING] else 1.0
         check()
         if everything_arrived and now - flushed_at >= due:
-            flusher.flush()
+            is_held = flusher.flush()
             flushed_at = clock()
+            if is_held:
+                raise WorkFailed(
+                    f"{len(moving)} of {len(files)} files wait: the budget of the day is spent, and no run is started "
+                    f"before midnight UTC; 'ndjctl cost lift' with the same options lets them start at once. Nothing "
+                    f"is lost, and the same command looks again."
+                )
         sleep(0.3 if len(files) < 1000 else 2.0)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from ndjctl.budget import NOTHING_SPENT
 from ndjctl.contracts import (
     COMPLETED,
     DONE,
@@ -85,6 +86,7 @@ def environment(**parts: Any) -> Facts:
         "sample": Sample(0, (), True),
         "missing_tables": (),
         "missing_buckets": (),
+        "budget": NOTHING_SPENT,
     } | parts
     readings = {name: value if isinstance(value, Reading) else Reading(value) for name, value in values.items()}
     return Facts(at=NOW, names=NAMES, profile=PROFILE, region="us-east-1", oldest={}, **readings)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from ndjctl.budget import NOTHING_SPENT
 from ndjctl.contracts import Env, Names
 from ndjctl.glue_runs import GlueRun
 from ndjctl.health import metrics
@@ -195,6 +196,7 @@ def healthy(**changes: Any) -> Facts:
         sample=read(Sample(10, (), True)),
         missing_tables=read(()),
         missing_buckets=read(()),
+        budget=read(NOTHING_SPENT),
         grace_s=PROFILE.batching.max_partial_age_s + 300,
     )
     return replace(facts, **changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from ndjctl.advice.budget import budget_findings
 from ndjctl.advice.ends import end_findings
 from ndjctl.advice.events import event_findings
 from ndjctl.advice.findings import AccountFacts, Finding, Observed
@@ -21,6 +22,7 @@ def advise(profile: Profile, facts: AccountFacts | None, observed: Observed | No
         *size_findings(profile),
         *event_findings(profile, seen),
         *job_findings(profile, seen),
+        *budget_findings(profile),
         *quota_findings(profile, asked),
         *key_findings(profile, asked),
         *end_findings(profile, seen, today),

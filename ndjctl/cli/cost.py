@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ndjctl.cli import cost_compare, cost_prices
+from ndjctl.cli import cost_compare, cost_lift, cost_prices
 from ndjctl.cli.cost_actual import CostExplorerOption, actual
 from ndjctl.cli.cost_estimate import Typed, estimate
 from ndjctl.cli.cost_prices import PricesOption
@@ -92,3 +92,4 @@ def cost(
 listing(app)(cost)
 cost_compare.register(app)
 cost_prices.register(app)
+cost_lift.register(app)

@@ -101,6 +101,8 @@ def carry_out(
     if asks and not invocation.options.json:
         findings, remarks = findings_of(invocation, target, plan)
         invocation.out.show(plan_view(invocation.env, target.source, plan, aws.account_id, findings, remarks))
+    else:
+        _tell_budget(invocation, target)
     check_agreed(plan, agreed, target.profile.environment)
     if asks and invocation.options.json:
         raise UsageError(
@@ -121,6 +123,14 @@ def carry_out(
             f"{len(open_)} of {len(deploying.execution.steps)} changes were not made; the first, "
             f"{first.step.resource.label}: {first.reason.rstrip('.')}. What was done stays: {rest}."
         )
+
+
+def _tell_budget(invocation: Invocation, target: Target) -> None:
+    """Says on stderr what is wrong with the budget of the day, where no plan with its findings is shown."""
+    from ndjctl.advice.budget import budget_findings
+
+    for finding in budget_findings(target.profile):
+        invocation.out.note(f"{finding.severity}: {finding.sentence}")
 
 
 def run(invocation: Invocation, deploying: Deploying) -> None:

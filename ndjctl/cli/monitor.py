@@ -48,7 +48,7 @@ def monitor(
     A live screen on a terminal until Ctrl-C (exit code 130), one screen below the other in a pipe. With --once the exit
     code is 1 when the headline is DOWN, and 0 when it is HEALTHY or DEGRADED; 'ndjctl doctor' is stricter.
 
-    A look makes at most 122 calls of AWS, whatever the history, and mostly a third of that. What they may not read or
+    A look makes at most 123 calls of AWS, whatever the history, and mostly a third of that. What they may not read or
     what AWS throttles costs its own part of the screen. --web listens on 127.0.0.1 alone, and only shows.
     """
     if web and once:

@@ -34,6 +34,7 @@ def sweep(
 
     Exit code 1 when a manifest failed.
     """
+    from ndjctl.budget import usd_per_dpu_hour
     from ndjctl.output.progress import spinner
     from ndjctl.output.sweep import Said, sweep_view
     from ndjctl.reading import Reading, attempt
@@ -52,12 +53,15 @@ def sweep(
     if report.get("pending"):
         dynamodb, ttl_s = cloud.client("dynamodb"), profile.lock.ttl_s
         locked = attempt(lambda: locked_dates(dynamodb, cloud.names, ttl_s, day), profile.environment)
+    price = usd_per_dpu_hour(profile)
     said = Said(
         again=invocation.typed("sweep"),
         flush=invocation.typed("sweep", "--flush", *given(("--date", day))),
         break_=invocation.typed("locks", "break"),
         partial_age_s=profile.batching.max_partial_age_s,
         inspect=invocation.typed("manifests"),
+        lift=invocation.typed("cost", "lift"),
+        usd_per_dpu_hour=None if price is None else float(price),
         is_flushed=flush,
         date=day,
     )

@@ -4,6 +4,7 @@ Standard library only, Python 3.10 syntax: this package ships inside both bundle
 programs must agree on; how each of them acts on it lives with that program.
 """
 
+from ndjctl.contracts.budget import BUDGET_PARTITION, LEAST_BILLED_RUN_S, billed_dpu_s, budget_item_key
 from ndjctl.contracts.formats import (
     BAD_LINE_VERSION,
     MANIFEST_FORMAT,
@@ -56,6 +57,7 @@ from ndjctl.contracts.lines import BLANK_BYTES, BYTE_ORDER_MARK, LINE_END, count
 from ndjctl.contracts.metrics import (
     FAILED_RUNS,
     GIVEN_UP_MANIFESTS,
+    HELD_MANIFESTS,
     METRIC_NAMESPACE,
     METRIC_PERIOD_S,
     METRICS,
@@ -123,6 +125,7 @@ __all__ = [
     "AT_REST",
     "BAD_LINE_VERSION",
     "BLANK_BYTES",
+    "BUDGET_PARTITION",
     "BYTE_ORDER_MARK",
     "CLAIMING",
     "COMPLETED",
@@ -135,7 +138,9 @@ __all__ = [
     "GIVEN_UP_MANIFESTS",
     "GLUE_LIBRARY",
     "GLUE_SCRIPT",
+    "HELD_MANIFESTS",
     "LAMBDA_HANDLER",
+    "LEAST_BILLED_RUN_S",
     "LEFT_BY_A_RUN",
     "LINE_END",
     "LOCKS_PARTITION",
@@ -200,6 +205,8 @@ __all__ = [
     "bad_line_json",
     "bad_lines_key",
     "bad_lines_prefix",
+    "billed_dpu_s",
+    "budget_item_key",
     "closed_manifests_partition",
     "count_lines",
     "date_prefix",

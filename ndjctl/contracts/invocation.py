@@ -22,6 +22,8 @@ class Env:
     MAX_LOCK_WAIT_SECONDS = "MAX_LOCK_WAIT_SECONDS"
     MAX_ATTEMPTS = "MAX_ATTEMPTS"
     MAX_WAITING_MANIFESTS = "MAX_WAITING_MANIFESTS"
+    MAX_DPU_SECONDS_PER_DAY = "MAX_DPU_SECONDS_PER_DAY"  # Decimal; without it no run is held
+    RUN_DPUS = "RUN_DPUS"  # Decimal, of a run with all its workers
     LOG_LEVEL = "LOG_LEVEL"
     STACK = "STACK"  # Names.stack: what its CloudWatch metrics are told apart by; without it none is published
 

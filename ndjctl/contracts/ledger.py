@@ -63,6 +63,15 @@ class Attr:
     REFUSALS = "refusals"  # starts in a row that led to no run, for a reason of this manifest's own
     REFUSED_AT = "refused_at"
     GIVEN_UP_AT = "given_up_at"  # no run may take it any more; what it wrote is being deleted
+    # items of a day's budget only
+    SETTLED_UNTIL = "settled_until"  # every run that started before then has ended for good
+    SETTLED_DPU_S = "settled_dpu_s"  # Decimal, DPU seconds of those that started since midnight
+    SPENT_DPU_S = "spent_dpu_s"  # Decimal, of all runs of the date by measured_at
+    LIMIT_DPU_S = "limit_dpu_s"  # Decimal, of the settings
+    MEASURED_AT = "measured_at"
+    HELD_SINCE = "held_since"  # no run is started while it is there
+    LIFTED_AT = "lifted_at"
+    LIFTED_TO_DPU_S = "lifted_to_dpu_s"  # Decimal, the limit until midnight; without it there is none
     # lock items only
     HOLDER = "holder"
     EXPIRES_AT = "expires_at"  # epoch seconds, Decimal

@@ -39,7 +39,11 @@ FAILED_RUNS = Metric("FailedRuns", "Count", "Sum", "runs that ended, or were los
 """After the retries that Glue itself makes."""
 GIVEN_UP_MANIFESTS = Metric("GivenUpManifests", "Count", "Sum", "manifests given up, whose files are failed")
 
+HELD_MANIFESTS = Metric("HeldManifests", "Count", "Maximum", "manifests that the budget of the day holds")
+"""Published where runs are held by a budget (cost.hold_runs), and by no other: a metric costs by the month."""
+
 METRICS = (OLDEST_PENDING_AGE, WAITING_MANIFESTS, RUNNING_MANIFESTS, FAILED_RUNS, GIVEN_UP_MANIFESTS)
+"""Those that every environment publishes."""
 
 
 def metric_dimensions(stack: str) -> list[dict[str, str]]:

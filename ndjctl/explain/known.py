@@ -13,7 +13,7 @@ from ndjctl.explain.missing import with_quarantine
 from ndjctl.explain.model import Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.explain.unknown import backfill_of
-from ndjctl.explain.waiting import judge_in_manifest
+from ndjctl.explain.waiting import held_by_budget, judge_in_manifest
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
@@ -77,6 +77,9 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
     waiting = facts.env.open_manifests.value
     most = facts.env.profile.batching.max_waiting_manifests
     if waiting is not None and len(waiting.waiting) >= most:
+        held = held_by_budget(facts, f"{len(waiting.waiting):,} manifests wait, so that no more are made")
+        if held is not None:
+            return held
         blocked = first_of(obstacles, "run")
         sentence = (
             f"It is pending{age}: {len(waiting.waiting):,} manifests wait for a run already, and no more are made."

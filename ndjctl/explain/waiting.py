@@ -11,6 +11,7 @@ from ndjctl.explain.model import Verdict
 from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.health.catalogue import CONCURRENCY, NO_CAPACITY, QUOTA, THROTTLED, UNKNOWN
 from ndjctl.health.causes import cause_of, cause_of_run
+from ndjctl.health.checks_budget import LIFT
 from ndjctl.health.model import Remedy
 from ndjctl.health.remedies import REDRIVE_FAILED, SWEEP, remedies_of
 from ndjctl.manifest_advice import BUILDING_S
@@ -82,6 +83,9 @@ def _ready(facts: FileFacts, manifest: ManifestFacts, obstacles: list[Obstacle])
     if missing is not None:
         sentence = f"Its manifest {manifest.manifest_id} waits for a run: {missing.sentence}."
         return Verdict("no-run", sentence, is_wrong=True, remedies=_swept(missing), cause=missing.cause)
+    held = held_by_budget(facts, f"its manifest {manifest.manifest_id} waits")
+    if held is not None:
+        return held
     cause = cause_of(manifest.error) if manifest.error else UNKNOWN
     if manifest.error and cause not in _NO_ROOM:
         known = remedies_of(cause, facts.env.profile, of_function=True)
@@ -95,6 +99,22 @@ def _ready(facts: FileFacts, manifest: ManifestFacts, obstacles: list[Obstacle])
             cause="" if cause is UNKNOWN else cause.code,
         )
     return _waits_for_room(facts, manifest, obstacles)
+
+
+def held_by_budget(facts: FileFacts, who: str) -> Verdict | None:
+    """None where no run is held. who: what waits because of it, the end of a sentence."""
+    held = facts.env.held
+    if held is None or held.held_since is None:
+        return None
+    midnight = facts.at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return Verdict(
+        "held-by-budget",
+        f"The budget of the day is spent, no run is started since {held.held_since:%H:%M:%S}Z, and {who}. It is not "
+        f"lost: runs start again when that is lifted, and at midnight UTC.",
+        is_waiting=True,
+        remedies=(LIFT,),
+        wait_until=midnight,
+    )
 
 
 def _waits_for_room(facts: FileFacts, manifest: ManifestFacts, obstacles: list[Obstacle]) -> Verdict:

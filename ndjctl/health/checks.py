@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ndjctl.health.checks_budget import budget_checks
 from ndjctl.health.checks_cost import cost_checks
 from ndjctl.health.checks_deep import DeepFacts, deep_checks
 from ndjctl.health.checks_failures import failure_checks
@@ -25,6 +26,7 @@ def check(facts: Facts) -> tuple[Checked, ...]:
         *failure_checks(facts),
         *size_checks(facts),
         *cost_checks(facts),
+        *budget_checks(facts),
     )
 
 

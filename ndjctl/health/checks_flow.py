@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ndjctl.advice.throughput import LATENCY_S, SWEEP_S
 from ndjctl.contracts import CLAIMING, MANIFESTED, PENDING, PROCESSING, RUNNING, STARTED
+from ndjctl.health.checks_budget import LIFT
 from ndjctl.health.checks_wiring import wiring_checks
 from ndjctl.health.facts import Facts, FileSeen, OpenManifest, Run
 from ndjctl.health.log_lines import fields_of
@@ -98,8 +99,9 @@ def _pending(facts: Facts) -> Checked:
     manifests = facts.open_manifests.value
     room = facts.profile.batching.max_waiting_manifests
     if manifests is not None and len(manifests.waiting) >= room:
-        told = f"{_waiting(len(manifests.waiting))}, and no more are built than {room} (see starts)"
-        return Checked(code, title, "warn", sentence, (*evidence, told), (SWEEP,))
+        see, remedy = ("starts", SWEEP) if facts.held is None else ("runs-held", LIFT)
+        told = f"{_waiting(len(manifests.waiting))}, and no more are built than {room} (see {see})"
+        return Checked(code, title, "warn", sentence, (*evidence, told), (remedy,))
     verdict: Verdict = "fail" if waited_s > min(LATENCY_S, 2 * allowed_s) else "warn"
     # Nothing builds a date whose lock the dead hold.
     dates = {file.date for _, file in late}
@@ -189,6 +191,8 @@ def _starts(facts: Facts) -> Checked:
     waiting = [each for each in manifests.waiting if each.summary.state != CLAIMING]
     slots = facts.job.value.max_concurrent_runs if facts.job.value else facts.profile.job.max_concurrent_runs
     oldest_s = max((_rested_s(each, facts.at) for each in waiting), default=0.0)
+    if waiting and facts.held is not None:
+        return passed(code, title, f"{_waiting(len(waiting))}: the budget of the day holds them (see runs-held).")
     if not waiting or oldest_s < _START_S or len(manifests.running) >= slots or _refusals(facts):
         told = "No manifest waits." if not waiting else f"{_waiting(len(waiting))}."
         return passed(code, title, told)

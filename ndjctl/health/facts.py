@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ndjctl.budget import DayBudget, holds_runs
 from ndjctl.contracts import CLAIMING, READY, RUNNING, STARTED, Names, SizeWindow
 from ndjctl.glue_runs import GlueRun
 from ndjctl.locks import Judged
@@ -274,7 +275,8 @@ class Facts:
 
     oldest: the oldest files of each status that is not at rest. failed, quarantined: the newest of each. errors: of the
     function's log. metrics: the last hour by minute, by the names in ndjctl.health.metrics. missing_tables,
-    missing_buckets: names of those that should be there; the input bucket is told of by `wirings`.
+    missing_buckets: names of those that should be there; the input bucket is told of by `wirings`. budget: of today, as
+    the function has written it.
     """
 
     at: datetime
@@ -301,7 +303,16 @@ class Facts:
     sample: Reading[Sample]
     missing_tables: Reading[tuple[str, ...]]
     missing_buckets: Reading[tuple[str, ...]]
+    budget: Reading[DayBudget]
     grace_s: float = 0.0
+
+    @property
+    def held(self) -> DayBudget | None:
+        """The budget of today while it holds runs. A function that was deployed without one since does not."""
+        budget, function = self.budget.value, self.function.value
+        if budget is None or budget.held_since is None:
+            return None
+        return budget if function is None or holds_runs(function.variables) else None
 
     @property
     def readings(self) -> dict[str, Reading[Any]]:

@@ -15,6 +15,7 @@ from ndjctl.health import reading_ledger, reading_logs, reading_services, sampli
 from ndjctl.health.facts import SLACK_S, Facts
 from ndjctl.health.metrics import read_metrics
 from ndjctl.ledger import Ledger
+from ndjctl.lifting import read_budget
 from ndjctl.reading import Reading, attempt_all
 from ndjctl.settings import Profile
 
@@ -28,8 +29,8 @@ _SERVICES = ("sts", "sqs", "lambda", "s3", "events", "glue", "dynamodb", "logs",
 _SINGLE_CALLS = 20
 """Clock, two queues of two calls each, function, mappings, notification, two rules of two calls each, job, runs,
 two tables, four buckets."""
-_LEDGER_CALLS = reading_ledger.OPEN_PAGES + len(UNFINISHED) + 2 + 1
-"""Open manifests, the oldest files, the newest failed and quarantined ones, locks."""
+_LEDGER_CALLS = reading_ledger.OPEN_PAGES + len(UNFINISHED) + 2 + 1 + 1
+"""Open manifests, the oldest files, the newest failed and quarantined ones, locks, today's budget."""
 
 MOST_CALLS = _SINGLE_CALLS + _LEDGER_CALLS + reading_logs.CALLS + 1 + sampling.QUICK_CALLS
 """Calls of AWS that one look() makes at most, however long the history is: not counted are those that boto3 makes again
@@ -72,6 +73,7 @@ def look(
         "failed": partial(files, dynamodb, names, FAILED, newest=True),
         "quarantined": partial(files, dynamodb, names, QUARANTINED, newest=True),
         "locks": partial(reading_ledger.read_locks, dynamodb, names, profile.lock.ttl_s),
+        "budget": partial(read_budget, dynamodb, names, now),
         "errors": partial(reading_logs.read_errors, at["logs"], names.function_log_group, since),
         "metrics": partial(read_metrics, at["cloudwatch"], names, now),
         "missing_tables": partial(services.missing_tables, dynamodb, names),

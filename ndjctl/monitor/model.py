@@ -147,9 +147,23 @@ class Runs:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """Of a day, in USD. share: of it that is spent; None where that is not known. holds_runs: whether runs are then
+    held. held_since: None while they are not. limit_usd: what is allowed today by a lift; None where it is lifted
+    wholly, or not at all (is_lifted)."""
+
+    usd: float
+    share: float | None
+    holds_runs: bool
+    held_since: datetime | None
+    is_lifted: bool
+    limit_usd: float | None
+
+
+@dataclass(frozen=True)
 class Cost:
-    """What the runs that started today cost so far. usd: None for a region whose price is not known here. price_usd:
-    of a DPU hour. source: of that price, with its date. is_complete: as of Arrivals."""
+    """What the runs that started today cost so far. budget: None where none is set. usd: None for a region whose price
+    is not known here. price_usd: of a DPU hour. source: of that price, with its date. is_complete: as of Arrivals."""
 
     dpu_hours: float
     runs: int
@@ -157,6 +171,7 @@ class Cost:
     price_usd: float | None
     source: str
     is_complete: bool
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
+from ndjctl.budget import usd_of
 from ndjctl.contracts import QUARANTINED
+from ndjctl.health.checks_budget import SPENT, billed, spent_check
 from ndjctl.health.facts import Facts, Files, FileSeen
 from ndjctl.health.metrics import QUEUE_AGE
 from ndjctl.health.model import Checked, Remedy, headline
@@ -16,7 +19,9 @@ from ndjctl.monitor.closed import ClosedSeen
 from ndjctl.monitor.files import FilesSeen
 from ndjctl.monitor.model import (
     Arrivals,
+    Budget,
     Completions,
+    Cost,
     Counted,
     Forecast,
     Health,
@@ -74,7 +79,7 @@ def assemble(seen: Seen, before: Seen | None, env: str, profile: Profile) -> Sna
         queue=_queue(facts),
         manifests=_of(facts.open_manifests, _manifests),
         runs=_of(seen.runs, lambda read: _runs(read, seen)),
-        cost=_of(seen.runs, lambda read: cost_of(*read, facts.region, midnight(now))),
+        cost=_of(seen.runs, lambda read: _cost(read, facts, now)),
         counted=seen.counted,
         trends=_of(facts.metrics, lambda metrics: Trends({k: minutes_of(p, now) for k, p in metrics.items()})),
         forecast=_forecast(backlog.value.files if backlog.value else None, arrivals.value, completions.value),
@@ -83,7 +88,40 @@ def assemble(seen: Seen, before: Seen | None, env: str, profile: Profile) -> Sna
         since_last=_since_last(seen, before),
         max_concurrent_runs=facts.job.value.max_concurrent_runs if facts.job.value else profile.job.max_concurrent_runs,
     )
-    return replace(snapshot, health=health_of((*seen.checked, *_unread(snapshot))))
+    checked = tuple(_with_all_runs(each, seen) for each in seen.checked)
+    return replace(snapshot, health=health_of((*checked, *_unread(snapshot))))
+
+
+def _cost(read: tuple[list[SeenRun], bool], facts: Facts, now: datetime) -> Cost:
+    return replace(cost := cost_of(*read, facts.region, midnight(now)), budget=_budget(cost, facts))
+
+
+def _budget(cost: Cost, facts: Facts) -> Budget | None:
+    wanted, held, day = facts.profile.cost, facts.held, facts.budget.value
+    if wanted.max_per_day is None:
+        return None
+    usd = float(wanted.max_per_day)
+    spent = usd_of(Decimal(str(cost.dpu_hours)) * 3600, facts.profile)
+    is_lifted = day is not None and day.lifted_at is not None
+    limit = usd_of(day.limit_now, facts.profile) if day is not None and is_lifted and day.limit_now else None
+    return Budget(
+        usd=usd,
+        share=None if spent is None else float(spent / wanted.max_per_day),
+        holds_runs=wanted.hold_runs,
+        held_since=None if held is None else held.held_since,
+        is_lifted=is_lifted,
+        limit_usd=None if limit is None else float(limit),
+    )
+
+
+def _with_all_runs(each: Checked, seen: Seen) -> Checked:
+    """The check of what is spent, by all of the day's runs instead of the newest page."""
+    if each.code != SPENT or each.verdict == "unknown" or seen.runs.value is None:
+        return each
+    runs, is_complete = seen.runs.value
+    began = midnight(seen.now)
+    today = [run for run in runs if run.run.started_at is None or run.run.started_at >= began]
+    return spent_check(seen.facts, sum((billed(run.about) for run in today), Decimal(0)), is_complete)
 
 
 def health_of(checked: tuple[Checked, ...]) -> Health:

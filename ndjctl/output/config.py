@@ -19,7 +19,7 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 
 def profile_view(loaded: LoadedProfile, findings: Sequence[Finding]) -> View:
-    settings = loaded.profile.model_dump()
+    settings = loaded.profile.model_dump(mode="json")
     document = {
         "source": loaded.source,
         "overrides": list(loaded.overrides),

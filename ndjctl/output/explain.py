@@ -99,7 +99,7 @@ def _verdict(explained: Explained, command: Command) -> list[Text]:
     if verdict.is_waiting:
         left = None if verdict.wait_until is None else (verdict.wait_until - explained.at).total_seconds()
         until = "" if left is None or left <= 0 else f", {lasting(left)} at the most"
-        lines.append(Text(f"wait{until}; nothing is to be done"))
+        lines.append(Text(f"wait{until}{', or:' if verdict.remedies else '; nothing is to be done'}"))
     for number, remedy in enumerate(verdict.remedies):
         text = command(remedy)
         word = "next" if number == 0 else "then"

@@ -11,6 +11,7 @@ from ndjctl.advice.throughput import LATENCY_S
 from ndjctl.health.facts import FileSeen
 from ndjctl.monitor.model import (
     Backlog,
+    Budget,
     Completions,
     Cost,
     Forecast,
@@ -208,5 +209,17 @@ def _cost(panel: Cost) -> dict[str, Any]:
         "usd_today": None if panel.usd is None else round(panel.usd, 4),
         "usd_per_dpu_hour": panel.price_usd,
         "source": panel.source,
+        "budget": None if panel.budget is None else _budget(panel.budget),
         "is_complete": panel.is_complete,
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        "usd_per_day": budget.usd,
+        "share": None if budget.share is None else round(budget.share, 4),
+        "holds_runs": budget.holds_runs,
+        "held_since": told(budget.held_since),
+        "is_lifted": budget.is_lifted,
+        "lifted_to_usd": budget.limit_usd,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ndjctl.budget import WARN_SHARE
 from ndjctl.contracts import QUARANTINED
 from ndjctl.health import metrics
 from ndjctl.health.model import Remedy
@@ -20,7 +21,7 @@ from ndjctl.output.times import lasting
 
 if TYPE_CHECKING:
     from ndjctl.health.facts import FileSeen
-    from ndjctl.monitor.model import RunProgress, Runs, Snapshot
+    from ndjctl.monitor.model import Budget, RunProgress, Runs, Snapshot
     from ndjctl.reading import Reading
 
 _TRENDS = (
@@ -181,7 +182,24 @@ def _cost(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
         look.dot,
         (price, DIM),
     )
-    return [line], ""
+    if panel.budget is None:
+        return [line], ""
+    told, style = _budget(panel.budget)
+    return [line, told], style
+
+
+def _budget(budget: Budget) -> tuple[Text, str]:
+    share = budget.share
+    is_held = budget.held_since is not None
+    style = BAD if is_held else WARN if share is not None and share >= WARN_SHARE else ""
+    spent = "unknown" if share is None else f"{share:.0%}"
+    line = text((spent, style or STRONG), f" of the budget of ${budget.usd:,.2f} a day")
+    if is_held:
+        line += text((f": runs are held since {_clock(budget.held_since)}Z", BAD))
+    elif budget.is_lifted:
+        to = "" if budget.limit_usd is None else f" to ${budget.limit_usd:,.2f}"
+        line += text((f": lifted{to} until midnight UTC", WARN))
+    return line, style
 
 
 def _hours(hours: float) -> str:

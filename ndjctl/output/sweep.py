@@ -22,15 +22,18 @@ _LISTED = 10
 
 @dataclass(frozen=True)
 class Said:
-    """again, flush, break_, inspect: what to type to sweep again, to take partial batches too, to break a lock (without
-    its name), and to see the manifests. partial_age_s: how long partial batches wait for more files. is_flushed:
-    whether they were taken now, of `date` alone if it is given."""
+    """again, flush, break_, inspect, lift: what to type to sweep again, to take partial batches too, to break a lock
+    (without its name), to see the manifests, and to let runs start that the day's budget holds. usd_per_dpu_hour: None
+    where the price is not known. partial_age_s: how long partial batches wait for more files. is_flushed: whether they
+    were taken now, of `date` alone if it is given."""
 
     again: str
     flush: str
     break_: str
     partial_age_s: float
     inspect: str
+    lift: str
+    usd_per_dpu_hour: float | None
     is_flushed: bool = False
     date: str | None = None
 
@@ -63,7 +66,10 @@ def sweep_view(
         facts.add_row("repaired", Text(f"{len(repaired):,}"))
         for manifest_id in repaired[:_LISTED]:
             facts.add_row("", Text(one_line(str(manifest_id)), style="dim"))
+        held = int(report.get("held", 0))
         facts.add_row("waiting for a run", Text(counted(int(report.get("waiting", 0)), "manifest")))
+        if held:
+            facts.add_row("held by the budget", Text(counted(held, "manifest")))
         facts.add_row("not finished", Text(counted(int(report.get("open", 0)), "manifest")))
         facts.add_row("pending", Text(counted(int(report.get("pending", 0)), "file")))
         lines: list[RenderableType] = [facts]
@@ -72,6 +78,8 @@ def sweep_view(
             lines.append(Text(one_line(f"{kind}: {each['manifest_id']}: {each['error']}"), style="red"))
         if len(failed) > _LISTED:
             lines.append(Text(f"and {len(failed) - _LISTED:,} more (see --json)", style="red"))
+        if held:
+            lines += [Text(one_line(line), style=style) for line, style in _held(held, report.get("budget"), said)]
         if report.get("cut_short"):
             lines.append(Text(one_line(f"The time did not suffice for all of it; next: {said.again}"), style="yellow"))
         elif report.get("done"):
@@ -80,11 +88,29 @@ def sweep_view(
             pending = int(report.get("pending", 0))
             if pending:
                 lines += [Text(one_line(line), style=style) for line, style in _left(pending, said, locked or ())]
-            if report.get("open") or not pending:
+            if (report.get("open") or not pending) and not held:
                 lines.append(Text(one_line(f"next: {said.inspect}"), style="dim"))
         return Group(*lines)
 
     return View(document, render)
+
+
+def _held(held: int, budget: Mapping[str, float] | None, said: Said) -> Iterator[tuple[str, str]]:
+    """(line, style): why manifests get no run, and what gives them one."""
+    who = f"{counted(held, 'manifest')} {'is' if held == 1 else 'are'}"
+    if budget is None:
+        yield f"{who} not started: what today's runs came to could not be read (see the function's log)", "yellow"
+        return
+    spent, limit = (_amount(budget[name] or 0.0, said) for name in ("spent_dpu_s", "limit_dpu_s"))
+    told = f"{spent} of {limit} is spent today, and nothing is lost; runs start again at midnight UTC, or by a lift"
+    yield f"{who} held by the budget: {told}", "yellow"
+    yield f"next: {said.lift}", "dim"
+
+
+def _amount(dpu_s: float, said: Said) -> str:
+    if said.usd_per_dpu_hour is None:
+        return f"{dpu_s:,.0f} DPU seconds"
+    return f"${dpu_s / 3600 * said.usd_per_dpu_hour:,.2f}"
 
 
 def _left(pending: int, said: Said, locked: Sequence[Judged]) -> Iterator[tuple[str, str]]:

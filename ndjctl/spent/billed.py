@@ -1,4 +1,7 @@
-"""The DPU seconds that a run is billed by: the one rule of it. Pure; Decimal.
+"""The DPU seconds that a run was billed by: the one rule of what is told as spent. Pure; Decimal.
+
+A budget counts the most that it may be (ndjctl.contracts.billed_dpu_s): a minute also where Glue tells fewer seconds of
+a run, or it only starts.
 
 Source: AWS Glue pricing (aws.amazon.com/glue/pricing): Spark jobs of Glue 2.0 and later are billed by the second, a
 minute at the least. Glue tells DPUSeconds of runs with auto scaling and of FLEX runs (AWS Glue API reference, JobRun).

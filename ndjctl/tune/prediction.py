@@ -96,7 +96,7 @@ def predict(
 def changes_of(now: Profile, proposed: Profile) -> Iterator[Change]:
     """What a deployment of the proposed settings would change, in their order; the load and the embedded cloud's ports
     are deployed nowhere."""
-    before, after = (_flat(profile.model_dump(exclude=_DEPLOYED_NOWHERE)) for profile in (now, proposed))
+    before, after = (_flat(profile.model_dump(mode="json", exclude=_DEPLOYED_NOWHERE)) for profile in (now, proposed))
     for path in {**before, **after}:
         if before.get(path) != after.get(path):
             yield Change(path, before.get(path), after.get(path))

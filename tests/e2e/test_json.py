@@ -44,6 +44,7 @@ STORY = [
     ("manifests", 2),
     ("locks", 2),
     ("sweep", 2),
+    ("cost lift", 2),
     ("doctor", 1),  # it says so
     ("errors", 2),
     ("explain a.ndjson", 2),
@@ -116,6 +117,9 @@ STORY = [
     ("locks", 0),
     ("locks break 2026-01-01", 0),
     ("sweep", 0),
+    ("cost lift", 0),  # nothing is held
+    ("cost lift --undo", 0),
+    ("cost lift --usd much", 2),
     ("doctor", 0),
     ("doctor --quick", 0),
     ("errors", 0),

@@ -11,6 +11,7 @@ from tests.lambda_model import client_error
 
 IN_FLIGHT = ("STARTING", "RUNNING", "STOPPING")
 Run = dict[str, Any]
+RUN_DPUS = 2.0
 
 
 class Glue:
@@ -44,13 +45,13 @@ class Glue:
     def get_job_run(self, JobName: str, RunId: str) -> dict[str, Any]:
         for run in self.runs:
             if run["Id"] == RunId and self.is_known(run):
-                return {"JobRun": _told(run)}
+                return {"JobRun": self._told(run)}
         raise client_error("EntityNotFoundException", "GetJobRun")
 
     def get_job_runs(self, JobName: str, MaxResults: int = 100, NextToken: str = "0") -> dict[str, Any]:
         newest = [run for run in reversed(self.runs) if self.is_known(run)]
         start, stop = int(NextToken), int(NextToken) + min(MaxResults, self.page_runs)
-        answer: dict[str, Any] = {"JobRuns": [_told(run) for run in newest[start:stop]]}
+        answer: dict[str, Any] = {"JobRuns": [self._told(run) for run in newest[start:stop]]}
         return {**answer, "NextToken": str(stop)} if stop < len(newest) else answer
 
     # --- what happens by itself
@@ -86,6 +87,7 @@ class Glue:
     def in_flight(self) -> list[Run]:
         return [run for run in self.runs if run["JobRunState"] in IN_FLIGHT]
 
-
-def _told(run: Run) -> Run:
-    return {name: value for name, value in run.items() if not name.startswith("_")}
+    def _told(self, run: Run) -> Run:
+        told = {name: value for name, value in run.items() if not name.startswith("_")}
+        ran = run.get("CompletedOn", self.clock()) - run["StartedOn"]
+        return {**told, "MaxCapacity": RUN_DPUS, "ExecutionTime": int(ran.total_seconds())}

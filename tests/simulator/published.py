@@ -11,6 +11,7 @@ from ndjctl.contracts import (
     CLAIMING,
     FAILED_RUNS,
     GIVEN_UP_MANIFESTS,
+    HELD_MANIFESTS,
     METRIC_NAMESPACE,
     METRICS,
     OLDEST_PENDING_AGE,
@@ -28,7 +29,7 @@ from tests.simulator.job_runs import TABLE
 from tests.simulator.world import ENVIRONMENT, World
 
 _OCCURRENCES = {FAILED_RUNS.name, GIVEN_UP_MANIFESTS.name}
-_UNITS = {metric.name: metric.unit for metric in METRICS}
+_UNITS = {metric.name: metric.unit for metric in (*METRICS, HELD_MANIFESTS)}
 _MOST_SKEW_S = 60.0
 CALL = "cloudwatch.put_metric_data"
 

@@ -6,13 +6,17 @@ import hashlib
 import json
 import random
 from dataclasses import replace
+from datetime import timedelta
 
-from ndjctl.contracts import COMPLETED, Attr, Env
+from lambda_handler.dynamo import to_item
+from ndjctl.contracts import COMPLETED, Attr, Env, budget_item_key, iso_utc
 from tests.simulator.data import Content, content_of, sized
 from tests.simulator.faults import Rates, SeededFaults
+from tests.simulator.glue import RUN_DPUS
 from tests.simulator.invariants import Violation, check_at_rest, judge_sweep, open_versions, watch
+from tests.simulator.job_runs import TABLE
 from tests.simulator.published import check_published, watch_published
-from tests.simulator.world import ENVIRONMENT, INPUT, LOCK_TTL_S, World
+from tests.simulator.world import ENVIRONMENT, INPUT, LOCK_TTL_S, START, World
 
 _UPLOADS_S = 600.0
 _FAULTS_S = 1_200.0
@@ -21,13 +25,16 @@ _QUIET_STEPS = 72
 """Six hours without faults are enough for anything that comes to rest at all."""
 
 
-def run_seed(seed: int, verbose: bool = False) -> World:
-    """Plays the seed to its end and checks it. Raises Violation, with the seed in its text."""
+def run_seed(seed: int, verbose: bool = False, max_dpu_s_per_day: str = "") -> World:
+    """Plays the seed to its end and checks it. max_dpu_s_per_day: a budget of each date, which is lifted when the
+    faults are over. Raises Violation, with the seed in its text."""
     chance = random.Random(seed)
     rates = Rates.drawn(chance)
     faults = SeededFaults(rates, random.Random(chance.random()), LOCK_TTL_S)
     most_waiting = chance.choice(("1", "3", "100"))
-    world = World(chance, faults, rates, verbose, **{Env.MAX_WAITING_MANIFESTS: most_waiting})
+    world = World(
+        chance, faults, rates, verbose, **{Env.MAX_WAITING_MANIFESTS: most_waiting}, **_budget(max_dpu_s_per_day)
+    )
     world.glue.max_concurrent = chance.choice((1, 2, 5))
     world.glue.max_retries = chance.choice((0, 0, 1))
     _weaken(world, rates, chance)
@@ -41,6 +48,8 @@ def run_seed(seed: int, verbose: bool = False) -> World:
         began_s = world.scheduler.now_s
         world.on_sweep = lambda since_s, answer: since_s < began_s or judge_sweep(world, since_s, answer)
         world.dynamodb.lag = None
+        if max_dpu_s_per_day:
+            _lift(world)
         fresh = [_upload_fresh(world, number) for number in range(int(ENVIRONMENT[Env.MAX_FILES_PER_MANIFEST]))]
         bring_to_rest(world)
         check_at_rest(world)
@@ -51,6 +60,23 @@ def run_seed(seed: int, verbose: bool = False) -> World:
     finally:
         world.close()
     return world
+
+
+def _budget(max_dpu_s_per_day: str) -> dict[str, str]:
+    return {Env.MAX_DPU_SECONDS_PER_DAY: max_dpu_s_per_day, Env.RUN_DPUS: f"{RUN_DPUS:g}"} if max_dpu_s_per_day else {}
+
+
+def _lift(world: World) -> None:
+    """As the tool does, of the dates that the story touches; also where nothing is held yet."""
+    for days in (0, 1):
+        world.dynamodb.update_item(
+            TableName=TABLE,
+            Key=to_item(budget_item_key(f"{START + timedelta(days=days):%Y-%m-%d}")),
+            UpdateExpression="SET #at = :at REMOVE #held",
+            ConditionExpression="attribute_not_exists(#at)",
+            ExpressionAttributeNames={"#at": Attr.LIFTED_AT, "#held": Attr.HELD_SINCE},
+            ExpressionAttributeValues=to_item({":at": iso_utc(world.clock())}),
+        )
 
 
 def _upload_fresh(world: World, number: int) -> str:

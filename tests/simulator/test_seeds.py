@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ndjctl.contracts import HELD_MANIFESTS
 from tests.simulator.conftest import chosen_seed
 from tests.simulator.stories import digest, run_seed
 
@@ -26,6 +27,23 @@ def test_quick_seeds(first: int) -> None:
         told += run_seed(seed).told_exactly
     # What is told to CloudWatch was compared with the ledger often enough, and not at rest alone.
     assert told["with pending files"] >= 50 and told["with manifests"] >= 50, told
+
+
+@pytest.mark.parametrize("limit", ["1", "300", "900"])
+def test_quick_seeds_with_a_budget(limit: str) -> None:
+    """Runs are held for a while, by every limit that matters to a story of twenty minutes; nothing is lost by it."""
+    held = 0.0
+    for seed in range(12):
+        world = run_seed(seed, max_dpu_s_per_day=limit)
+        held += max((values.get(HELD_MANIFESTS.name, 0.0) for values in world.told.values()), default=0.0)
+    assert held > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", ["1", "300", "900"])
+def test_seeds_with_a_budget(limit: str) -> None:
+    for seed in range(1_000, 1_300):
+        run_seed(seed, max_dpu_s_per_day=limit)
 
 
 @pytest.mark.slow

@@ -61,14 +61,23 @@ def test_a_bundle_imports_only_what_it_has_there(package: str, allowed: set[str]
 
 _PURE_HEALTH = (
     *("cause", "catalogue", "causes", "facts", "log_lines", "model", "policies", "remedies", "troubles", "words"),
-    *("checks", "checks_cost", "checks_deep", "checks_failures", "checks_flow", "checks_sizes", "checks_wiring"),
+    *(
+        "checks",
+        "checks_budget",
+        "checks_cost",
+        "checks_deep",
+        "checks_failures",
+        "checks_flow",
+        "checks_sizes",
+        "checks_wiring",
+    ),
 )
 
 
 @pytest.mark.parametrize(
     "module",
     [
-        *("settings", "profiles", "errors", "bundles"),
+        *("settings", "profiles", "errors", "bundles", "budget"),
         *(f"explain/{name}" for name in ("explaining", "facts", "known", "model", "obstacles", "stages", "timeline")),
         *("explain/unknown", "explain/waiting", "logs/lines", "tune/model", "tune/prediction"),
         *(f"health/{name}" for name in _PURE_HEALTH),
@@ -83,7 +92,10 @@ _PURE_HEALTH = (
         *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),
-        *(f"advice/{name}" for name in ("ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")),
+        *(
+            f"advice/{name}"
+            for name in ("budget", "ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")
+        ),
     ],
 )
 def test_pure_parts_stay_pure(module: str) -> None:

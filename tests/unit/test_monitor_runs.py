@@ -108,7 +108,8 @@ def seen_run(state: str, seconds: int, *, dpu_s: float | None = None, dpus: floa
         (seen_run("SUCCEEDED", 600), 6_000.0),
         (seen_run("SUCCEEDED", 600, dpu_s=1_234.5), 1_234.5),
         (seen_run("FAILED", 20), 600.0),  # a minute at least
-        (seen_run("STARTING", 0), 0.0),
+        (seen_run("STARTING", 0), 600.0),  # it will be, for a minute at least
+        (seen_run("STOPPED", 0), 0.0),  # it ended before it ran
     ],
 )
 def test_a_run_costs_what_is_billed(seen: SeenRun, dpu_s: float) -> None:

@@ -11,11 +11,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ndjctl.health.model import Checked, Remedy
-from ndjctl.monitor.model import Cost, Forecast, SinceLast, Snapshot
+from ndjctl.monitor.model import Budget, Cost, Forecast, SinceLast, Snapshot
 from ndjctl.output.monitor import monitor_document
 from ndjctl.output.monitor_screen import Frame, monitor_screen
 from ndjctl.reading import Reading
-from tests.monitor_world import LATE, ODD_KEY, PANELS, busy, quiet, refused
+from tests.monitor_world import LATE, NOW, ODD_KEY, PANELS, busy, quiet, refused
 
 SIZES = [(80, 24), (100, 30), (160, 50), (132, 43), (60, 12), (200, 24)]
 FOOTER = "27 calls"
@@ -180,3 +180,31 @@ def test_few_dpu_hours_have_two_digits(hours: float, told: str) -> None:
     cost = Reading(Cost(hours, 1, hours * 0.44, 0.44, "us-east-1", True))
     text = "\n".join(drawn(replace(quiet(), cost=cost), 160, 50))
     assert told in text
+
+
+HELD = Budget(44.0, 1.25, True, NOW.replace(hour=0, minute=50), False, None)
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (HELD, "125% of the budget of $44.00 a day: runs are held since 00:50Z"),
+        (
+            replace(HELD, held_since=None, is_lifted=True),
+            "125% of the budget of $44.00 a day: lifted until midnight UTC",
+        ),
+        (replace(HELD, held_since=None, is_lifted=True, limit_usd=60.0), "lifted to $60.00 until midnight UTC"),
+        (replace(HELD, held_since=None, share=0.5), "50% of the budget of $44.00 a day"),
+        (replace(HELD, held_since=None, share=None), "unknown of the budget"),
+    ],
+)
+def test_the_budget_stands_by_what_today_cost(budget: Budget, words: str) -> None:
+    cost = Reading(Cost(125.0, 3, 55.0, 0.44, "us-east-1", True, budget))
+    snapshot = replace(busy(), cost=cost)
+    assert words in "\n".join(drawn(snapshot, 100, None))
+    for columns, rows in SIZES:
+        lines = drawn(snapshot, columns, rows)
+        assert max(map(cell_len, lines)) <= columns and len(lines) <= rows
+    document = monitor_document(snapshot, typed)["cost"]["budget"]
+    assert document["usd_per_day"] == 44.0 and document["is_lifted"] is budget.is_lifted
+    assert monitor_document(busy(), typed)["cost"]["budget"] is None

@@ -225,7 +225,9 @@ def test_a_sweeps_report_on_the_screen(capsys: pytest.CaptureFixture[str]) -> No
         "cut_short": False,
         "done": False,
     }
-    said = Said("ndjctl sweep", "ndjctl sweep --flush", "ndjctl locks break", 900, "ndjctl manifests")
+    said = Said(
+        "ndjctl sweep", "ndjctl sweep --flush", "ndjctl locks break", 900, "ndjctl manifests", "ndjctl cost lift", 0.44
+    )
     view = sweep_view("dev", report, 1.5, said)
     assert view.document == {"env": "dev", **report, "locked": [], "seconds": 1.5}
     ConsoleOutput().show(view)
@@ -236,6 +238,13 @@ def test_a_sweeps_report_on_the_screen(capsys: pytest.CaptureFixture[str]) -> No
     assert "5 files wait for a full batch: the sweep takes one that is 15 min old, 'ndjctl sweep --flush' takes" in out
     ConsoleOutput().show(sweep_view("dev", {**report, "cut_short": True}, 1.5, said))
     assert "did not suffice for all of it; next: ndjctl sweep" in capsys.readouterr().out
+    held = {**report, "pending": 0, "held": 1, "budget": {"spent_dpu_s": 9000.0, "limit_dpu_s": 7200.0}}
+    ConsoleOutput().show(sweep_view("dev", held, 1.5, said))
+    out = capsys.readouterr().out
+    assert "1 manifest is held by the budget: $1.10 of $0.88 is spent today" in out
+    assert out.count("next: ") == 1 and "next: ndjctl cost lift" in out
+    ConsoleOutput().show(sweep_view("dev", {**held, "budget": None}, 1.5, said))
+    assert "1 manifest is not started: what today's runs came to could not be read" in capsys.readouterr().out
     done = {"done": True, "waiting": 0, "open": 0, "pending": 0}
     ConsoleOutput().show(sweep_view("dev", done, 1.5, said))
     assert "Nothing is pending and nothing is open." in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ndjctl.budget import held_at_dpu_s
 from ndjctl.contracts import GLUE_LIBRARY, Env, JobArg, s3_uri
 from ndjctl.deploy.desired.common import Setting
 from ndjctl.deploy.model import ABSENT
@@ -37,6 +38,10 @@ def function_environment(setting: Setting) -> dict[str, str]:
         variables[Env.MIN_FILE_SIZE_MB] = f"{profile.size_rule.min_file_size_mb:g}"
     if profile.size_rule.max_file_size_mb is not None:
         variables[Env.MAX_FILE_SIZE_MB] = f"{profile.size_rule.max_file_size_mb:g}"
+    if profile.cost.hold_runs:
+        # The function knows no prices: it counts in what Glue counts.
+        variables[Env.MAX_DPU_SECONDS_PER_DAY] = f"{held_at_dpu_s(profile):f}"
+        variables[Env.RUN_DPUS] = f"{profile.job.dpus:g}"
     return variables
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ndjctl.contracts import (
     FAILED_RUNS,
     GIVEN_UP_MANIFESTS,
+    HELD_MANIFESTS,
     METRIC_NAMESPACE,
     OLDEST_PENDING_AGE,
     RUNNING_MANIFESTS,
@@ -62,6 +63,7 @@ def body(setting: Setting) -> dict[str, Any]:
             [
                 _ours(WAITING_MANIFESTS, names.stack),
                 _ours(RUNNING_MANIFESTS, names.stack),
+                *([_ours(HELD_MANIFESTS, names.stack)] if setting.profile.cost.hold_runs else []),
             ],
         ),
         (

@@ -216,6 +216,15 @@ function hours(number) {
   return number.toLocaleString("en-US", {minimumFractionDigits: few ? 2 : 0, maximumFractionDigits: few ? 2 : 1});
 }
 
+function budgetLine(budget) {
+  const dollars = (usd) => "$" + usd.toLocaleString("en-US", {minimumFractionDigits: 2, maximumFractionDigits: 2});
+  const spent = budget.share === null ? "unknown" : Math.round(budget.share * 100) + "%";
+  const lifted = budget.is_lifted ? `: lifted${budget.lifted_to_usd === null ? "" : " to " + dollars(budget.lifted_to_usd)} until midnight UTC` : "";
+  const state = budget.held_since ? `: runs are held since ${budget.held_since.slice(11, 16)}Z` : lifted;
+  const style = budget.held_since ? "bad" : budget.share !== null && budget.share >= 0.8 ? "warn" : "";
+  return node("div", `line ${style}`.trim(), `${spent} of the budget of ${dollars(budget.usd_per_day)} a day${state}`);
+}
+
 function cost(data) {
   const panel = data.cost;
   return card("cost today", panel, (made) => {
@@ -225,6 +234,7 @@ function cost(data) {
       figure(count(panel.runs_today), "runs")));
     const price = panel.usd_per_dpu_hour === null ? "" : `$${panel.usd_per_dpu_hour} a DPU hour: `;
     made.append(node("div", "line dim", price + panel.source));
+    if (panel.budget) made.append(budgetLine(panel.budget));
   });
 }
 
