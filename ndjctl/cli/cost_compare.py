@@ -39,8 +39,11 @@ def compare(
         str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print it as Markdown, as README has it; not with --json.")
-    ] = False,
+        str | None,
+        typer.Option(
+            "--markdown", help="Print it as Markdown instead, full or as a summary; not with --json.", metavar="HOW"
+        ),
+    ] = None,
 ) -> None:
     """Compare what the same load costs on other sizes, versions and services, with Spark's JSON reader and with ours.
 
@@ -55,6 +58,8 @@ def compare(
     from ndjctl.profiles import load_profile
     from ndjctl.settings import PRESETS
 
+    if markdown not in (None, "full", "summary"):
+        raise UsageError(f"--markdown takes full or summary; {markdown!r} is neither.")
     if markdown and invocation.options.json:
         raise UsageError("--markdown and --json exclude each other: one page, or one document.")
     profile = _with_load(invocation.loaded.profile, files_per_day, file_size)

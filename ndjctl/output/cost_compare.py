@@ -27,13 +27,18 @@ _STYLES = {"yes": "green", "maybe": "yellow", "no": "red", "open": "yellow", "un
 _Cell = Callable[[Comparison, Row], str]
 
 
-def compare_view(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str], markdown: bool) -> View:
-    """commands: by a row's code, what deploys it. warnings: of the prices. markdown: the page instead of the screen."""
+def compare_view(
+    found: Comparison, commands: Mapping[str, str], warnings: Sequence[str], markdown: str | None = None
+) -> View:
+    """commands: by a row's code, what deploys it. warnings: of the prices. markdown: the page ("full") or its summary
+    instead of the screen."""
     from ndjctl.output.cost_compare_document import comparison_document
-    from ndjctl.output.cost_compare_page import page
+    from ndjctl.output.cost_compare_page import page, summary
 
     document = comparison_document(found, commands, warnings)
-    text = page(found, commands) if markdown else None
+    text = None
+    if markdown is not None:
+        text = page(found, commands) if markdown == "full" else summary(found)
     return View(document, lambda: _screen(found, commands, warnings), text)
 
 

@@ -1,10 +1,11 @@
-"""A comparison as Markdown: the table of README, with what it rests on."""
+"""A comparison as Markdown: the whole of it, with what it rests on, and its summary."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ndjctl.compare.comparison import Comparison, how_sure
+from ndjctl.compare.row import Row
 from ndjctl.output.base import one_line
 from ndjctl.output.cost_compare import columns, conclusions, legend, load_line, notes, prices_line, rates_line
 
@@ -22,6 +23,28 @@ def page(found: Comparison, commands: Mapping[str, str]) -> str:
     lines += [f"- `{deployable}` deploys the cheapest that was tested."] if deployable else []
     lines += [f"- {_escaped(_begun(text))}." for text in (*how_sure(found), *notes(found), prices_line(found))]
     return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+_OF_A_SUMMARY = ("runner", "reader", "$ a month", "$ a TB", "lag, min", "30 min", "times")
+_NAMED = ("today", "glue-6.0", "flex-4.0", "emr-serverless-arm", "fargate-arm", "firehose", "athena")
+"""Runners of a summary, besides those that are praised: each stands for its like."""
+
+
+def summary(found: Comparison) -> str:
+    """One table of the rows that tell most, and what is the cheapest. Ends with a line's end."""
+    shown = [each for each in columns(found, None) if each[0] in _OF_A_SUMMARY]
+    lines = [f"{load_line(found)}.", ""]
+    lines.append(_row([heading for heading, _, _ in shown]))
+    lines.append("|" + "|".join("---:" if is_number else "---" for _, is_number, _ in shown) + "|")
+    lines += [_row([cell(found, row) for _, _, cell in shown]) for row in found.rows if _is_told(found, row)]
+    lines += ["", *(f"- {_escaped(text)}" for text in conclusions(found))]
+    return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+def _is_told(found: Comparison, row: Row) -> bool:
+    runner = row.code.rpartition("-")[0]
+    praised = (found.deployable, found.in_time)
+    return runner in _NAMED or runner in {each.code.rpartition("-")[0] for each in praised if each is not None}
 
 
 def _row(cells: list[str]) -> str:

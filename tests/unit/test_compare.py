@@ -361,7 +361,7 @@ def test_a_missing_price_is_named_and_never_guessed() -> None:
     assert rows["athena-own"].missing == ("athena.scanned_tb",)
     assert found.in_time is not None
     assert found.in_time.group == "emr-serverless"
-    text = str(compare_view(found, {}, (), True).verbatim)
+    text = str(compare_view(found, {}, (), "full").verbatim)
     assert "No price is known for fargate.gb\\_hour\\_x86" in text
 
 
@@ -371,7 +371,7 @@ def test_a_book_without_prices_still_compares_lags() -> None:
     assert found.in_time is None
     assert found.deployable is None
     assert next(row for row in found.rows if row.code == "glue-G.1X-ours").promise == "yes"
-    document = compare_view(found, {}, (), False).document
+    document = compare_view(found, {}, ()).document
     assert document["cheapest_in_time"] is None
     assert document["prices"]["oldest"] is None
 
@@ -414,7 +414,7 @@ def test_a_forecast_says_what_it_rests_on(compared: Comparison) -> None:
 
 
 def test_the_document_has_every_figure_and_its_inputs(compared: Comparison) -> None:
-    document = compare_view(compared, {"today-ours": "ndjctl deploy"}, ("old",), False).document
+    document = compare_view(compared, {"today-ours": "ndjctl deploy"}, ("old",)).document
     row = next(row for row in document["rows"] if row["code"] == "today-ours")
     assert row["usd_per_month"] == pytest.approx(row["usd_per_day"] * 30)
     assert row["usd_per_tb"] == pytest.approx(row["usd_per_day"] / document["load"]["tb_per_day"])

@@ -1,4 +1,4 @@
-"""README's comparison is what the command prints."""
+"""The comparisons of README and docs/cost.md are what the command prints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ndjctl.cli import boundary
 from ndjctl.cli.main import app
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "cost compare --env prod --file-size 3.5GB --markdown"
 
 
@@ -26,15 +26,17 @@ def _printed(arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     return code, captured.out, captured.err
 
 
-def test_the_readme_has_what_the_command_prints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("page", "how"), [("README.md", "summary"), ("docs/cost.md", "full")])
+def test_the_pages_have_what_the_command_prints(
+    page: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = _printed(COMMAND, tmp_path, monkeypatch, capsys)
+    code, out, _ = _printed(f"{COMMAND} {how}", tmp_path, monkeypatch, capsys)
     assert code == 0
-    found = re.search(r"<!-- compare -->\n(.*?)<!-- /compare -->\n", README.read_text(encoding="utf-8"), re.DOTALL)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.search(r"<!-- compare -->\n(.*?)<!-- /compare -->\n", text, re.DOTALL)
     assert found is not None
-    assert found[1] == out, f"put what 'ndjctl {COMMAND}' prints between the marks <!-- compare --> of README"
-    assert f"`ndjctl {COMMAND}`" in README.read_text(encoding="utf-8")
+    assert found[1] == out, f"put what 'ndjctl {COMMAND} {how}' prints between the marks <!-- compare --> of {page}"
+    assert f"`ndjctl {COMMAND} {how}`" in text
 
 
 def test_the_command_that_it_ends_with_deploys_that_row(
@@ -60,7 +62,8 @@ def test_the_command_that_it_ends_with_deploys_that_row(
         ("--region mars", "no name of a region"),
         ("--set load.files_per_day=0", "There is nothing to compare"),
         ("--prices missing.json", "missing.json cannot be read"),
-        ("--markdown --json", "exclude each other"),
+        ("--markdown full --json", "exclude each other"),
+        ("--markdown short", "takes full or summary"),
     ],
 )
 def test_odd_input_gets_one_sentence(
