@@ -201,6 +201,7 @@ class _Test:
         return Chaos(
             world.client,
             world.names,
+            world.region,
             world.killer,
             self._journal,
             keys,
