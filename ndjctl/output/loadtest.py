@@ -143,7 +143,8 @@ def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_u
             f"{counted(cleanup['inputs'], 'input')}, {counted(cleanup['parts'], 'part')}, "
             f"{counted(cleanup['items'], 'item')} and {counted(cleanup['manifests'], 'manifest')} deleted"
         )
-        facts.add_row("cleanup", Text(done))
+        letters = cleanup.get("dead_letters")
+        facts.add_row("cleanup", Text(done + (f", {counted(letters, 'dead letter')} too" if letters else "")))
         for kept in cleanup["kept"]:
             facts.add_row("", Text(one_line(f"stays: {kept}"), style="yellow"))
     facts.add_row("report", Text(one_line(paths["html"])))
