@@ -67,7 +67,7 @@ def loadtest(
     ] = "steady",
     max_cost: Annotated[
         float | None,
-        typer.Option("--max-cost", help="The budget in USD: what is estimated above it does not start.", min=0),
+        typer.Option("--max-cost", help="The budget in USD: above it no test starts, and none goes on.", min=0),
     ] = None,
     max_cost_ratio: Annotated[
         float, typer.Option("--max-cost-ratio", help="Of the cost to its estimate, at most.", min=0)
@@ -110,7 +110,7 @@ def loadtest(
     if resume is not None:
         if phase is not None:
             raise UsageError("--resume goes on with a test as it was begun: leave --phase out.")
-        go_on(invocation, resume, keep)
+        go_on(invocation, resume, keep, max_cost)
         return
     if phase is None:
         raise UsageError(

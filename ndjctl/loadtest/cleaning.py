@@ -2,9 +2,9 @@
 
 Its own are the input objects with its prefix; of each manifest that has none but its files: the parts, the bad lines,
 the run report, the manifest's object and items; the items of its files; copies in the quarantine; messages about them
-in the dead-letter queue; and schema versions that one of its manifests pinned, unless other files were converted meanwhile. A manifest that others' files got into
-stays whole, with the items of its files: a part is one object. Counters, logs and Glue's list of runs stay: they tell
-what happened.
+in the dead-letter queue; and schema versions that one of its manifests pinned, unless other files were converted
+meanwhile. A manifest that others' files got into stays whole, with the items of its files: a part is one object.
+Counters, logs and Glue's list of runs stay: they tell what happened.
 
 The order is such that what is found by is deleted last, and everything may be done again.
 """

@@ -18,8 +18,9 @@ _EMPTY_RECEIVES = 2
 
 
 def delete_own(sqs: Any, names: Names, prefix: str) -> int:
-    """Deletes the messages that announce input objects whose keys begin so, and nothing else; how many. All others are in view again
-    afterwards, at the latest after two minutes. Raises CloudError where SQS refuses one, and what boto3 raises."""
+    """Deletes the messages that announce input objects whose keys begin so, and nothing else; how many. All others are
+    in view again afterwards, at the latest after two minutes. Raises CloudError where SQS refuses one, and what boto3
+    raises."""
     url = str(sqs.get_queue_url(QueueName=names.dead_letter_queue)["QueueUrl"])
     deleted, others = 0, list[str]()
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ndjctl.advice import Finding
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, PENDING, STATUS_INDEX, Attr, Names
+from ndjctl.errors import WorkFailed
 from ndjctl.items import query_pages
 from ndjctl.loadtest.model import PHASES, LoadSettings
 from ndjctl.loadtest.observing import messages
@@ -104,6 +105,16 @@ def _checks(
             f"as large"
         )
         yield Check("phase", is_passed, told)
+
+
+def check_room(check: Callable[[int], None], size_bytes: int) -> Check | None:
+    """None where there is room for so much input. check: raises WorkFailed where there is not, with a sentence."""
+    try:
+        check(size_bytes)
+    except WorkFailed as error:
+        told = str(error).rstrip(".")
+        return Check("room", False, told[:1].lower() + told[1:])
+    return None
 
 
 def check_budget(estimated_usd: float | None, max_cost_usd: float | None) -> Check | None:

@@ -100,17 +100,23 @@ def _check_line(check: Check) -> Text:
     return mark.append(one_line(check.sentence), style="" if check.ok else "red")
 
 
-def verdict_view(report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None) -> View:
-    """paths: of the report's files. clean_up: what to type to take a kept test away, None where that is done."""
+def verdict_view(
+    report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None, go_on: str | None = None
+) -> View:
+    """paths: of the report's files. clean_up: what to type to take a kept test away, None where that is done. go_on:
+    what to type to go on with one that was stopped at its budget, None for every other."""
     document = {
         **{name: value for name, value in report.items() if name not in _NOT_IN_THE_DOCUMENT},
         "report": dict(paths),
         "clean_up": clean_up,
+        "go_on": go_on,
     }
-    return View(document, lambda: _verdict_screen(report, paths, clean_up))
+    return View(document, lambda: _verdict_screen(report, paths, clean_up, go_on))
 
 
-def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None) -> RenderableType:
+def _verdict_screen(
+    report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None, go_on: str | None
+) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -153,7 +159,9 @@ def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_u
     blocks += [_check_line(Check(each["name"], each["ok"], each["sentence"])) for each in report["checks"]]
     blocks += [Text(one_line(remark), style="dim") for remark in report["remarks"]]
     blocks.append(Text(report["verdict"], style="bold green" if is_pass else "bold red"))
-    if clean_up is not None:
+    if go_on is not None:
+        blocks.append(Text(one_line(f"next: {go_on} goes on; without --max-cost it cleans up"), style="dim"))
+    elif clean_up is not None:
         blocks.append(Text(one_line(f"next: {clean_up}"), style="dim"))
     return Group(*blocks)
 

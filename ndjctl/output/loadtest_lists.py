@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.loadtest.journal import Journal
 from ndjctl.loadtest.results import COMPARED, Report
+from ndjctl.loadtest.spending import is_over_budget
 from ndjctl.loadtest.verdict import PASS
 from ndjctl.output.base import StreamView, View, one_line
 from ndjctl.output.progress import size
@@ -78,11 +79,12 @@ def _document(report: Report) -> dict[str, Any]:
 def _unfinished_document(journal: Journal) -> dict[str, Any]:
     settings = journal.settings
     kept = bool(journal.noted("kept")) and journal.has("reported")
+    state = "kept" if not is_over_budget(journal) else "stopped at its budget"
     return {
         "id": journal.test_id,
         "phase": settings.phase,
         "verdict": None,
-        "reasons": ["kept, not cleaned up yet" if kept else f"not finished: {list(journal.stages)[-1]}"],
+        "reasons": [f"{state}, not cleaned up yet" if kept else f"not finished: {list(journal.stages)[-1]}"],
         "files": settings.files,
         "file_size_bytes": settings.file_size_bytes,
         "begun_at": journal.noted("begun_at"),

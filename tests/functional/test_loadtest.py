@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from ndjctl.errors import WorkFailed
+from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.loadtest.journal import Journal, opened
 from ndjctl.loadtest.model import LoadSettings, Thresholds, input_key
 from ndjctl.loadtest.results import Results
 from ndjctl.loadtest.running import carry_on
+from ndjctl.loadtest.spending import spend_more
 from tests.functional.operations_world import NAMES, Operations
 from tests.loadtest_world import LoadWorld, Plan
 
@@ -143,6 +144,39 @@ def test_a_kept_test_is_cleaned_up_later(load: LoadWorld) -> None:
     assert report["cleanup"] is None and not journal.is_over
     assert sum(key.startswith(NAMES.output_bucket) for key in load.everything()) == 2
     carry_on(load.world(), opened(journal.folder))
+    assert load.everything() == load.before
+
+
+@pytest.fixture
+def stopped(load: LoadWorld) -> tuple[LoadWorld, Journal]:
+    """A test that was stopped at its budget of $1 when half of its files were Parquet, for $4.40."""
+    load.planted = Plan(lost_events=3, dpu_s=36_000)
+    load.settings = replace(SETTINGS, thresholds=replace(SETTINGS.thresholds, max_cost_usd=1.0))
+    journal = load.begin()
+    report = carry_on(load.world(), journal)
+    assert report["verdict"] == "FAIL" and report["cleanup"] is None
+    assert report["reasons"][0].startswith("the test was stopped: it has cost $4.40")
+    assert report["counts"] == {"completed": 3, "unseen": 3}
+    return load, opened(journal.folder)
+
+
+def test_a_test_that_was_stopped_at_its_budget_goes_on_with_a_larger_one(stopped: tuple[LoadWorld, Journal]) -> None:
+    load, journal = stopped
+    with pytest.raises(UsageError, match=r"has cost \$4\.40.*above that"):
+        spend_more(journal, 2.0)
+    spend_more(journal, 10.0)
+    load.planted = Plan(found=True)
+    report = carry_on(load.world(), opened(journal.folder))
+    assert (report["verdict"], report["counts"], report["runs"]["count"]) == ("PASS", {"completed": 6}, 2)
+    assert load.everything() == load.before
+    with pytest.raises(UsageError, match="was not stopped at its budget"):
+        spend_more(opened(journal.folder), 20.0)
+
+
+def test_without_a_larger_budget_it_is_cleaned_up(stopped: tuple[LoadWorld, Journal]) -> None:
+    load, journal = stopped
+    report = carry_on(load.world(), journal)
+    assert report["verdict"] == "FAIL" and journal.is_over
     assert load.everything() == load.before
 
 

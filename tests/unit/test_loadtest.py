@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.contracts import leading_date
+from ndjctl.contracts import Names, leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
 from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
@@ -23,7 +23,8 @@ from ndjctl.loadtest.journal import FED, FOLLOWED, PLANNED, alone, begin, opened
 from ndjctl.loadtest.model import PHASES, LoadSettings, Thresholds, files_of, input_key, is_test_id, new_test_id
 from ndjctl.loadtest.observing import SeenFile
 from ndjctl.loadtest.planning import expect
-from ndjctl.loadtest.preflight import Before, check_before, check_budget
+from ndjctl.loadtest.preflight import Before, check_before, check_budget, check_room
+from ndjctl.loadtest.spending import Spending
 from ndjctl.prices import dpu_price
 from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
@@ -205,6 +206,17 @@ def test_a_budget_is_kept_before_anything_is_paid() -> None:
     assert unknown is not None and not unknown.ok
 
 
+def test_a_test_that_its_disk_has_no_room_for_does_not_begin() -> None:
+    def check(size_bytes: int) -> None:
+        if size_bytes > 100:
+            raise WorkFailed("The disk is too full: 100 bytes are free, 101 are needed.")
+
+    assert check_room(check, 100) is None
+    refused = check_room(check, 101)
+    assert refused is not None and not refused.ok
+    assert refused.sentence == "the disk is too full: 100 bytes are free, 101 are needed"
+
+
 # ------------------------------------------------------------------------------------------------ chaos
 
 
@@ -301,3 +313,52 @@ def test_where_lost_events_are_expected_the_test_enters_them() -> None:
 
     followed, _ = _follow(cloud, Limits(2, 0.01, 900, event_limit_s=30), enter_unseen=enter)
     assert (followed.counts, followed.lost_events) == (Counter(completed=2), 1)
+
+
+# ------------------------------------------------------------------------------------------------ the budget
+
+
+class _Glue:
+    """One run, under way. told: what Glue tells of it so far."""
+
+    def __init__(self, **told: Any) -> None:
+        self.calls = 0
+        uri = "s3://m/manifests/2026-11-27/manifest-m.json"
+        self.run = {"Id": "jr_1", "StartedOn": NOW, "MaxCapacity": 2.0, "Arguments": {"--MANIFEST_PATH": uri}, **told}
+
+    def get_job_runs(self, **_: Any) -> dict[str, Any]:
+        self.calls += 1
+        return {"JobRuns": [self.run]}
+
+
+def _spending(cloud: _Cloud, glue: _Glue, budget_usd: float, region: str = "us-east-1") -> Spending:
+    return Spending(glue, Names("1" * 12), region, NOW, 0.0, budget_usd, lambda: cloud.now)
+
+
+@pytest.mark.parametrize("told", [{"ExecutionTime": 3_600}, {"DPUSeconds": 7_200.0}])
+def test_a_test_stops_when_its_runs_have_cost_its_budget(told: dict[str, Any]) -> None:
+    """Two DPU for an hour are $0.88; the run of another manifest does not count."""
+    cloud = _Cloud([["processing"]])
+    glue = _Glue(JobRunState="RUNNING", **told)
+    followed, samples = _follow(cloud, Limits(1, 0.01, 900), why_stop=_spending(cloud, glue, 0.87).why_stop)
+    assert followed.over_budget and followed.stopped == "it has cost $0.8800 so far, and the budget is $0.8700"
+    assert len(samples) == 1
+    followed, _ = _follow(cloud, Limits(1, 0.01, 60), why_stop=_spending(cloud, glue, 0.88).why_stop)
+    assert not followed.over_budget and "not at rest" in followed.stopped
+    glue.run["Arguments"] = {}
+    assert _spending(cloud, glue, 0.0).why_stop(cloud.look()) == ""
+
+
+def test_a_run_of_which_glue_tells_nothing_yet_costs_its_time_at_all_its_workers() -> None:
+    cloud, glue = _Cloud([["processing"]]), _Glue(JobRunState="RUNNING")
+    spending = _spending(cloud, glue, 0.044)  # three minutes of two DPU
+    followed, samples = _follow(cloud, Limits(1, 0.01, 900), why_stop=spending.why_stop)
+    assert followed.over_budget and 180 <= samples[-1].at_s < 200
+    assert glue.calls <= 15, "Glue is asked now and then"
+
+
+def test_what_is_at_rest_is_not_stopped_and_an_unknown_price_stops_nothing() -> None:
+    cloud, glue = _Cloud([["completed"]]), _Glue(JobRunState="SUCCEEDED", ExecutionTime=3_600)
+    followed, _ = _follow(cloud, Limits(1, 0.01, 900), why_stop=_spending(cloud, glue, 0.1).why_stop)
+    assert (followed.stopped, followed.over_budget) == ("", False)
+    assert _spending(cloud, glue, 0.1, "xx-nowhere-1").why_stop(cloud.look()) == ""
