@@ -78,6 +78,11 @@ class LoadSettings:
         return cls(**{**document, "thresholds": Thresholds(**document["thresholds"])})
 
 
+def dollars(usd: float) -> str:
+    """$12.34; with four places below a dollar, where cents are too coarse."""
+    return f"${usd:,.2f}" if abs(usd) >= 1 else f"${usd:,.4f}"
+
+
 def files_of(phase: int, files: int | None, scale: float | None) -> int:
     """How many files a phase has: its own, a share of these (1 at least), or a number that was said."""
     if files is not None:

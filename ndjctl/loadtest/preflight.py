@@ -10,7 +10,7 @@ from ndjctl.advice import Finding
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, PENDING, STATUS_INDEX, Attr, Names
 from ndjctl.errors import WorkFailed
 from ndjctl.items import query_pages
-from ndjctl.loadtest.model import PHASES, LoadSettings
+from ndjctl.loadtest.model import PHASES, LoadSettings, dollars
 from ndjctl.loadtest.observing import messages
 from ndjctl.loadtest.verdict import Check
 from ndjctl.settings import Profile
@@ -123,5 +123,5 @@ def check_budget(estimated_usd: float | None, max_cost_usd: float | None) -> Che
         return None
     if estimated_usd is None:
         return Check("budget", False, "the region's price is not known, so that a budget cannot be kept")
-    told = f"it will cost about ${estimated_usd:,.2f}, the budget is ${max_cost_usd:,.2f}"
+    told = f"it will cost about {dollars(estimated_usd)}, the budget is {dollars(max_cost_usd)}"
     return Check("budget", estimated_usd <= max_cost_usd, told)

@@ -10,6 +10,7 @@ from typing import Any
 from ndjctl.contracts import Names
 from ndjctl.errors import UsageError
 from ndjctl.loadtest.journal import FOLLOWED, Journal
+from ndjctl.loadtest.model import dollars
 from ndjctl.loadtest.observing import SeenFile
 from ndjctl.loadtest.reporting import total_usd
 from ndjctl.monitor.runs import RunsSeen, SeenRun
@@ -57,7 +58,7 @@ class Spending:
         self.spent_usd = total_usd(glue_usd, self._requests_usd)
         if self.spent_usd is None or self.spent_usd <= self._budget_usd:
             return ""
-        return f"it has cost ${self.spent_usd:,.4f} so far, and the budget is ${self._budget_usd:,.4f}"
+        return f"it has cost {dollars(self.spent_usd)} so far, and the budget is {dollars(self._budget_usd)}"
 
 
 def dpu_s_so_far(run: SeenRun, now: datetime) -> float:
@@ -81,7 +82,7 @@ def spend_more(journal: Journal, budget_usd: float) -> None:
     spent_usd = journal.of(FOLLOWED).get("spent_usd") if journal.has(FOLLOWED) else None
     if spent_usd is not None and budget_usd <= spent_usd:
         raise UsageError(
-            f"The load test {journal.test_id} has cost ${spent_usd:,.4f}: it goes on with a --max-cost above that."
+            f"The load test {journal.test_id} has cost {dollars(spent_usd)}: it goes on with a --max-cost above that."
         )
     settings = journal.settings
     journal.again(replace(settings, thresholds=replace(settings.thresholds, max_cost_usd=budget_usd)))

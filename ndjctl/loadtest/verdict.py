@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ndjctl.loadtest.model import Thresholds
+from ndjctl.loadtest.model import Thresholds, dollars
 
 PASS, FAIL = "PASS", "FAIL"
 
@@ -147,7 +147,7 @@ def _limits(facts: Facts, limits: Thresholds) -> Iterator[Check]:
         told = f"{facts.dpu_hours:,.2f} DPU hours, allowed {limits.max_dpu_hours:,.2f}"
         yield Check("dpu_hours", facts.dpu_hours <= limits.max_dpu_hours, told)
     if facts.usd is not None and limits.max_cost_usd is not None:
-        told = f"cost ${facts.usd:,.2f}, the budget is ${limits.max_cost_usd:,.2f}"
+        told = f"cost {dollars(facts.usd)}, the budget is {dollars(limits.max_cost_usd)}"
         yield Check("budget", facts.usd <= limits.max_cost_usd, told)
     if facts.usd is not None and facts.estimated_usd and limits.max_cost_ratio is not None:
         ratio = facts.usd / facts.estimated_usd
