@@ -13,7 +13,7 @@ from ndjctl.loadtest.journal import FOLLOWED, Journal
 from ndjctl.loadtest.model import dollars
 from ndjctl.loadtest.observing import SeenFile
 from ndjctl.loadtest.reporting import total_usd
-from ndjctl.monitor.runs import RunsSeen, SeenRun
+from ndjctl.monitor.runs import RunsSeen
 from ndjctl.prices import dpu_price
 
 EVERY = timedelta(seconds=15)
@@ -21,8 +21,8 @@ EVERY = timedelta(seconds=15)
 
 
 class Spending:
-    """Of the test's own runs, as its report counts them, and of the requests that feed it, as they were planned. since:
-    when it began."""
+    """Of the test's own runs, as its report counts them, and of the requests that feed it, as they were planned. What
+    Glue does not tell of a run under way is counted when it does. since: when the test began."""
 
     def __init__(
         self,
@@ -54,19 +54,11 @@ class Spending:
         manifests = {file.manifest_id for file in files if file.manifest_id}
         price, (found, _) = self._price, self._runs.read(self._since)
         own = [run for run in found if run.about.manifest_id in manifests]
-        glue_usd = sum(dpu_s_so_far(run, now) / 3600 * price.of(run.execution_class) for run in own)
+        glue_usd = sum(run.dpu_s / 3600 * price.of(run.execution_class) for run in own)
         self.spent_usd = total_usd(glue_usd, self._requests_usd)
         if self.spent_usd is None or self.spent_usd <= self._budget_usd:
             return ""
         return f"it has cost {dollars(self.spent_usd)} so far, and the budget is {dollars(self._budget_usd)}"
-
-
-def dpu_s_so_far(run: SeenRun, now: datetime) -> float:
-    """As they are billed. A run under way of which Glue tells nothing yet: its time so far at all its workers."""
-    started = run.run.started_at
-    if run.dpu_s or run.run.has_ended or started is None:
-        return run.dpu_s
-    return max(0.0, (now - started).total_seconds()) * (run.about.dpus or 0.0)
 
 
 def is_over_budget(journal: Journal) -> bool:
