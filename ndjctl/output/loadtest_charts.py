@@ -14,6 +14,8 @@ WIDTH, HEIGHT = 640, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 34
 _PLOT_W, _PLOT_H = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 
+_MOST_DECIMALS = 9
+
 Point = tuple[float, float]
 
 
@@ -130,17 +132,17 @@ class _Axes:
 
     def frame(self, x_unit: str, y_unit: str) -> str:
         drawn = []
-        for value in self._y_ticks:
+        for value, name in zip(self._y_ticks, labels(self._y_ticks), strict=True):
             y = self.y(value)
             drawn.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            drawn.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>')
+            drawn.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>')
         scale, unit = _time_scale(self._x_to) if x_unit == "s" else (1.0, x_unit)
-        for value in ticks(self._x_from / scale, self._x_to / scale):
+        values = ticks(self._x_from / scale, self._x_to / scale)
+        for value, name in zip(values, labels(values), strict=True):
             x = self.x(value * scale)
             if x <= WIDTH - _RIGHT + 1:
                 drawn.append(
-                    f'<text class="tick" x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">'
-                    f"{number(value)}</text>"
+                    f'<text class="tick" x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">{name}</text>'
                 )
         drawn.append(
             f'<text class="unit" x="{WIDTH - _RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(unit)}</text>'
@@ -164,6 +166,32 @@ def ticks(low: float, high: float, about: int = 6) -> list[float]:
         found.append((first + count) * step)
         count += 1
     return found or [low]
+
+
+def labels(values: Sequence[float]) -> list[str]:
+    """Of ticks, from the lowest to the highest: as number() shows them, or with as many decimals as tell them apart."""
+    if len(values) < 2:
+        return [number(value) for value in values]
+    least = (values[-1] - values[0]) / (len(values) - 1) / 100
+
+    def is_true(texts: Sequence[str]) -> bool:
+        return all(
+            abs(float(text.replace(",", "")) - value) <= least for text, value in zip(texts, values, strict=True)
+        )
+
+    short = [number(value) for value in values]
+    if not any(text.endswith("M") for text in short):
+        if is_true(short):
+            return short
+    else:
+        short = [f"{value / 1e6:,.3g}M" if value else "0" for value in values]
+        if len(set(short)) == len(short):
+            return short
+    for places in range(_MOST_DECIMALS):
+        texts = [f"{value:,.{places}f}" for value in values]
+        if is_true(texts):
+            return texts
+    return [f"{value:,.{_MOST_DECIMALS}f}" for value in values]
 
 
 def number(value: float) -> str:

@@ -292,6 +292,11 @@ def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path, here: Callab
     assert "too-small for the environment prod" in warned.out
 
 
+def test_the_longest_name_is_one(tmp_path: Path, here: Callable[..., Finished]) -> None:
+    assert here("generate", "--records", "5", "-o", "out", "--name", "n" * 201).code == 0
+    assert any("n" * 201 in path.name for path in (tmp_path / "out").iterdir())
+
+
 def test_a_rate_is_kept(here: Callable[..., Finished]) -> None:
     began_s = time.monotonic()
     assert here("generate", "--files", "4", "--records", "5", "--rate", "2/s", "-o", "out").code == 0
@@ -316,6 +321,12 @@ def test_a_rate_is_kept(here: Callable[..., Finished]) -> None:
         (("-o", "x", "--rate", "fast"), "--rate: 'fast' is no rate"),
         (("-o", "x", "--date", "yesterday"), "--date"),
         (("-o", "x", "--name", "a/b"), "no file name"),
+        (("-o", "x", "--name", ""), "--name is empty: give one, or leave it out"),
+        (
+            ("-o", "x", "--name", "n" * 300),
+            "--name is too long for a file, which has a date and a number too: 201 bytes",
+        ),
+        (("-o", "x", "--name", "n" * 202), "201 bytes at most"),
         (("-o", "x", "--name", "a\nb"), "no file name"),
         (("-o", "x", "--files", "50000", "--size", "3.5GB"), "has room for"),
     ],

@@ -17,6 +17,7 @@ from ndjctl.contracts import leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
 from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
+from ndjctl.loadtest.feeder import checked
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import FED, FOLLOWED, PLANNED, alone, begin, opened, unfinished
@@ -50,6 +51,17 @@ def test_a_phase_can_be_made_smaller() -> None:
     assert not SETTINGS.is_full_size
 
 
+def test_the_default_of_bad_lines_is_as_many_as_fit() -> None:
+    small = replace(SETTINGS, file_size_bytes=10_000, bad_lines="10")
+    assert checked(SETTINGS, "2026-11-27", may_shrink=True) == SETTINGS
+    assert checked(small, "2026-11-27", may_shrink=True) == replace(small, bad_lines="2")
+    assert checked(replace(small, file_size_bytes=100), "2026-11-27", may_shrink=True).bad_lines == "0"
+    with pytest.raises(UsageError, match="there is room for 2; ask for fewer"):
+        checked(small, "2026-11-27", may_shrink=False)
+    with pytest.raises(UsageError, match="drifted records do not fit"):
+        checked(replace(small, drift="100"), "2026-11-27", may_shrink=True)
+
+
 def test_everything_of_a_test_is_told_by_its_name() -> None:
     test_id = new_test_id(NOW, "3fa2")
     key = input_key("2026-11-27", test_id, 12)
@@ -65,6 +77,7 @@ def test_everything_of_a_test_is_told_by_its_name() -> None:
         files=st.integers(1, 100_000),
         file_size_bytes=st.integers(1, 10**12),
         unique_files=st.integers(1, 9),
+        schema=st.none() | st.just({"fields": [{"name": "größe", "type": "int64"}]}),
         rate_per_s=st.none() | st.floats(0.1, 100),
         thresholds=st.builds(Thresholds, max_cost_usd=st.none() | st.floats(0, 1e6)),
     )
