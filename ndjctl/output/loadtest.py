@@ -104,7 +104,9 @@ def _estimate(planned: Mapping[str, Any]) -> str:
     usd, glue = planned["estimated_usd"], planned["expected"]["glue_usd"]
     feed = planned["feed"]
     requests = f"{counted(feed['requests'], 'S3 request')} {dollars(feed['cost_usd'])}"
-    requests += f"; its inputs {dollars(feed['storage_usd_per_day'])} a day while they are there"
+    # The document has six decimals.
+    per_day = dollars(feed["storage_usd_per_day"]) if feed["storage_usd_per_day"] else "less than $0.000001"
+    requests += f"; its inputs {per_day} a day while they are there"
     if usd is None:
         return f"{requests}; the price of a DPU hour in this region is not known"
     hours = planned["expected"]["dpu_hours"]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+_LEAST_CHANGE = 0.0005
+"""A smaller one would be shown as none."""
+
 _LINE = "{:<21}  {:>5}  {:<10}  {:>7}  {:>10}  {:>9}  {:>9}  {}"
 
 
@@ -136,7 +139,7 @@ def compared_view(first: Report, second: Report) -> View:
             table.add_column(one_line(head), justify="right")
         for row, a, b in figures:
             change = _change(row, a, b)
-            told = "" if change is None else f"{change:+.1%}"
+            told = "" if change is None or abs(change) < _LEAST_CHANGE else f"{change:+.1%}"
             label = f"{row.name} ({row.unit})" if row.unit else row.name
             table.add_row(Text(label, style="cyan"), Text(_shown(a)), Text(_shown(b)), Text(told))
         return table

@@ -168,5 +168,11 @@ def test_a_chart_of_close_values_has_ticks_that_differ() -> None:
     assert len(across) >= 3 and len(set(across)) == len(across)
 
 
+def test_what_is_counted_has_whole_ticks() -> None:
+    assert ticks(0, 1, least_step=1.0) == [0, 1]
+    svg = lines([Series("runs", "c1", [(0.0, 0.0), (3.0, 2.0)])], "s", "runs")
+    assert re.findall(r'class="tick" x="52"[^>]*>([^<]+)<', svg) == ["0", "1", "2"]
+
+
 def test_numbers_are_short() -> None:
     assert [number(each) for each in (0, 0.25, 1200, 3_400_000, 12)] == ["0", "0.25", "1,200", "3.4M", "12"]
