@@ -21,8 +21,9 @@ from ndjctl.loadtest.feeder import checked
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import FED, FOLLOWED, PLANNED, alone, begin, opened, unfinished
+from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import PHASES, LoadSettings, Thresholds, files_of, input_key, is_test_id, new_test_id
-from ndjctl.loadtest.observing import SeenFile
+from ndjctl.loadtest.observing import RunFacts, SeenFile
 from ndjctl.loadtest.planning import expect
 from ndjctl.loadtest.preflight import Before, check_before, check_budget
 from ndjctl.prices import dpu_price
@@ -122,6 +123,15 @@ def test_concurrency_ends_at_nothing(pairs: list[tuple[float, float]]) -> None:
     steps = concurrency((begin, begin + length) for begin, length in pairs)
     assert not steps or steps[-1][1] == 0
     assert all(count >= 0 for _, count in steps)
+
+
+def test_close_latencies_have_bins_with_a_width_and_a_small_test_its_throughput() -> None:
+    ends = [NOW + timedelta(seconds=8, milliseconds=n) for n in (0, 1, 7)]
+    files = [SeenFile(f"{n}", "completed", 100, NOW, end, "m", "", "") for n, end in enumerate(ends)]
+    found = measured(files, RunFacts((), 0.0, None, 0, True), [], NOW)
+    assert sum(count for _, _, count in found["series"]["latency_s"]) == 3
+    assert all(low < high for low, high, _ in found["series"]["latency_s"])
+    assert found["mb_per_s"] == pytest.approx(0.0003 / 8.007, abs=1e-6)
 
 
 def test_what_accumulates_grows_while_it_lasts() -> None:
