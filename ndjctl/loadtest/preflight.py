@@ -10,9 +10,10 @@ from ndjctl.advice import Finding
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, PENDING, STATUS_INDEX, Attr, Names
 from ndjctl.errors import WorkFailed
 from ndjctl.items import query_pages
-from ndjctl.loadtest.model import PHASES, LoadSettings, dollars
+from ndjctl.loadtest.model import PHASES, LoadSettings
 from ndjctl.loadtest.observing import messages
 from ndjctl.loadtest.verdict import Check
+from ndjctl.plain import counted, dollars
 from ndjctl.settings import Profile
 
 _COUNTED = 10_000
@@ -89,10 +90,13 @@ def _checks(
     before: Before, profile: Profile, settings: LoadSettings, findings: Sequence[Finding], is_passed: bool | None
 ) -> Iterator[Check]:
     changes = before.pending_changes
-    told = f"{len(changes):,} resources are not as the profile says, the first {changes[0]}" if changes else "deployed"
+    told = "deployed"
+    if changes:
+        told = f"not as the profile says: {counted(len(changes), 'resource')}, the first {changes[0]}"
     yield Check("drift", not changes, told)
-    yield Check("queue", not before.queue_messages, f"{before.queue_messages:,} messages in the queue of file events")
-    waiting = f"{before.others_pending:,} files wait, and {before.others_open:,} manifests are open"
+    queued = counted(before.queue_messages, "message")
+    yield Check("queue", not before.queue_messages, f"{queued} in the queue of file events")
+    waiting = f"waiting: {counted(before.others_pending, 'file')}; open: {counted(before.others_open, 'manifest')}"
     yield Check("idle", not (before.others_pending or before.others_open), waiting)
     verdict = profile.size_rule.window.verdict(settings.file_size_bytes)
     told = f"files of {settings.file_size_bytes:,} bytes are {verdict or 'normal'} by the size rule"
@@ -101,8 +105,8 @@ def _checks(
     yield Check("quotas", not errors, errors[0].sentence if errors else "settings and quotas agree")
     if settings.phase > min(PHASES) and is_passed is not None:
         told = (
-            f"phase {settings.phase - 1} {'was' if is_passed else 'was not'} passed with this configuration, and files "
-            f"as large"
+            f"phase {settings.phase - 1} {'was' if is_passed else 'was not'} passed with this configuration, records "
+            f"of the same shape and files as large"
         )
         yield Check("phase", is_passed, told)
 

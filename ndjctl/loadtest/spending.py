@@ -10,10 +10,10 @@ from typing import Any
 from ndjctl.contracts import Names
 from ndjctl.errors import UsageError
 from ndjctl.loadtest.journal import FOLLOWED, Journal
-from ndjctl.loadtest.model import dollars
 from ndjctl.loadtest.observing import SeenFile
 from ndjctl.loadtest.reporting import total_usd
 from ndjctl.monitor.runs import RunsSeen
+from ndjctl.plain import dollars
 from ndjctl.prices import dpu_price
 
 EVERY = timedelta(seconds=15)

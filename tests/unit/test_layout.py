@@ -68,7 +68,7 @@ _PURE_HEALTH = (
 @pytest.mark.parametrize(
     "module",
     [
-        *("settings", "profiles", "errors", "bundles"),
+        *("settings", "profiles", "errors", "bundles", "plain"),
         *(f"explain/{name}" for name in ("explaining", "facts", "known", "model", "obstacles", "stages", "timeline")),
         *("explain/unknown", "explain/waiting", "logs/lines", "tune/model", "tune/prediction"),
         *(f"health/{name}" for name in _PURE_HEALTH),

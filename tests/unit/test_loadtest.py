@@ -17,11 +17,13 @@ from ndjctl.contracts import Names, leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
 from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
+from ndjctl.loadtest.feeder import checked
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import FED, FOLLOWED, PLANNED, alone, begin, opened, unfinished
+from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import PHASES, LoadSettings, Thresholds, files_of, input_key, is_test_id, new_test_id
-from ndjctl.loadtest.observing import SeenFile
+from ndjctl.loadtest.observing import RunFacts, SeenFile
 from ndjctl.loadtest.planning import expect
 from ndjctl.loadtest.preflight import Before, check_before, check_budget, check_room
 from ndjctl.loadtest.spending import Spending
@@ -51,6 +53,17 @@ def test_a_phase_can_be_made_smaller() -> None:
     assert not SETTINGS.is_full_size
 
 
+def test_the_default_of_bad_lines_is_as_many_as_fit() -> None:
+    small = replace(SETTINGS, file_size_bytes=10_000, bad_lines="10")
+    assert checked(SETTINGS, "2026-11-27", may_shrink=True) == SETTINGS
+    assert checked(small, "2026-11-27", may_shrink=True) == replace(small, bad_lines="2")
+    assert checked(replace(small, file_size_bytes=100), "2026-11-27", may_shrink=True).bad_lines == "0"
+    with pytest.raises(UsageError, match="there is room for 2; ask for fewer"):
+        checked(small, "2026-11-27", may_shrink=False)
+    with pytest.raises(UsageError, match="drifted records do not fit"):
+        checked(replace(small, drift="100"), "2026-11-27", may_shrink=True)
+
+
 def test_everything_of_a_test_is_told_by_its_name() -> None:
     test_id = new_test_id(NOW, "3fa2")
     key = input_key("2026-11-27", test_id, 12)
@@ -66,6 +79,7 @@ def test_everything_of_a_test_is_told_by_its_name() -> None:
         files=st.integers(1, 100_000),
         file_size_bytes=st.integers(1, 10**12),
         unique_files=st.integers(1, 9),
+        schema=st.none() | st.just({"fields": [{"name": "größe", "type": "int64"}]}),
         rate_per_s=st.none() | st.floats(0.1, 100),
         thresholds=st.builds(Thresholds, max_cost_usd=st.none() | st.floats(0, 1e6)),
     )
@@ -110,6 +124,15 @@ def test_concurrency_ends_at_nothing(pairs: list[tuple[float, float]]) -> None:
     steps = concurrency((begin, begin + length) for begin, length in pairs)
     assert not steps or steps[-1][1] == 0
     assert all(count >= 0 for _, count in steps)
+
+
+def test_close_latencies_have_bins_with_a_width_and_a_small_test_its_throughput() -> None:
+    ends = [NOW + timedelta(seconds=8, milliseconds=n) for n in (0, 1, 7)]
+    files = [SeenFile(f"{n}", "completed", 100, NOW, end, "m", "", "") for n, end in enumerate(ends)]
+    found = measured(files, RunFacts((), 0.0, None, 0, True), [], NOW)
+    assert sum(count for _, _, count in found["series"]["latency_s"]) == 3
+    assert all(low < high for low, high, _ in found["series"]["latency_s"])
+    assert found["mb_per_s"] == pytest.approx(0.0003 / 8.007, abs=1e-6)
 
 
 def test_what_accumulates_grows_while_it_lasts() -> None:
