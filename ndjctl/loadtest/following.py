@@ -113,7 +113,9 @@ def follow(eyes: Eyes, limits: Limits) -> Followed:
             return Followed(tuple(files), counts, why, lost_events, over_budget=True)
         if fed_at is not None:
             still_s = (now - moved_at).total_seconds()
-            is_lost = counts["unseen"] > 0 and at_rest == len(files) and still_s > limits.event_limit_s
+            is_still = at_rest == len(files) and still_s > limits.event_limit_s
+            # Not before the sweep had its turn: a look that takes minutes is no sign of a lost event.
+            is_lost = counts["unseen"] > 0 and is_still and flushed_at is not None
             if at_rest == limits.files or (is_lost and eyes.enter_unseen is None):
                 return Followed(tuple(files), counts, "", lost_events)
             if is_lost and eyes.enter_unseen is not None:
