@@ -20,8 +20,8 @@ def rounded(value: float, places: int) -> str:
 
 
 def dollars(usd: float, places: int | None = None) -> str:
-    """'$1,234.50', '$0.0042', '$0.00042', '$0.00' of nothing. places: left out, two, four below a dollar, where cents are
-    too coarse, and more where two digits need them."""
+    """'$1,234.50', '$0.0042', '$0.00042', '$0.00' of nothing. places: left out, two, four below a dollar, where cents
+    are too coarse, and more where two digits need them."""
     if places is None:
         least = 3 if abs(usd) < 0.001 else 2 if abs(usd) < 1 else 0
         places = least + 2 if usd else 2
