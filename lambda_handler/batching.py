@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,8 +113,27 @@ def age_s(upload_time: str, now: datetime) -> float:
     return max(0.0, (now - parse_iso_utc(upload_time)).total_seconds())
 
 
-def is_aged(inv: Invocation, upload_time: str, now: datetime) -> bool:
-    return age_s(upload_time, now) > inv.settings.max_partial_age_s
+@dataclass(frozen=True)
+class Due:
+    """Which batches are built now: the full ones; of the others those whose oldest file came more than `partial_age_s`
+    seconds ago, and those of `dates` (None: of all dates) at any age."""
+
+    partial_age_s: float
+    dates: frozenset[str] | None = frozenset()
+
+    def takes(self, batch: Batch, now: datetime) -> bool:
+        oldest = batch.files[0]
+        return batch.full or self._takes_any(oldest.date) or is_aged(oldest.upload_time, now, self.partial_age_s)
+
+    def _takes_any(self, date: str) -> bool:
+        return self.dates is None or date in self.dates
+
+
+FULL_ONLY = Due(math.inf)
+
+
+def is_aged(upload_time: str, now: datetime, limit_s: float) -> bool:
+    return age_s(upload_time, now) > limit_s
 
 
 @dataclass(frozen=True)
@@ -184,22 +204,14 @@ def _pending_file(item: Item) -> PendingFile:
     )
 
 
-def due_batches(
-    inv: Invocation, pending: Pending, limits: Limits, now: datetime, takes_any: frozenset[str] | None
-) -> Iterator[Batch]:
-    """The batches to build now: the full ones, and of the others those whose oldest file has waited long enough.
-    takes_any: dates whose partial batches are due at any age, None for all dates."""
-    for date, files in pending.by_date.items():
+def due_batches(pending: Pending, limits: Limits, now: datetime, due: Due) -> Iterator[Batch]:
+    """The batches to build now, date by date."""
+    for files in pending.by_date.values():
         for batch in form_batches(files, limits):
-            if batch.full or takes_any is None or date in takes_any or is_aged(inv, batch.files[0].upload_time, now):
+            if due.takes(batch, now):
                 yield batch
 
 
-def next_due(
-    inv: Invocation, files: Sequence[PendingFile], limits: Limits, now: datetime, takes_any: bool
-) -> Batch | None:
+def next_due(files: Sequence[PendingFile], limits: Limits, now: datetime, due: Due) -> Batch | None:
     """The first batch of one date's files, if it is due."""
-    for batch in islice(form_batches(files, limits), 1):
-        if batch.full or takes_any or is_aged(inv, batch.files[0].upload_time, now):
-            return batch
-    return None
+    return next((batch for batch in islice(form_batches(files, limits), 1) if due.takes(batch, now)), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lambda_handler.batching import Pending, age_s, read_pending
+from lambda_handler.batching import FULL_ONLY, Due, Pending, age_s, read_pending
 from lambda_handler.builder import build_due, is_anything_due
 from lambda_handler.dynamo import Item
 from lambda_handler.ends import follow, follow_run
@@ -48,8 +48,9 @@ def sweep(inv: Invocation, flush: bool = False, flush_date: str | None = None) -
             inv.log.error("manifest_not_cared_for", error, manifest_id=manifest_id_of(item))
             report.failed(manifest_id_of(item), f"{type(error).__name__}: {error}", given_up=False)
     queue = start_waiting(inv, report, at_once=flush)
-    takes_any = frozenset[str]() if not flush else None if flush_date is None else frozenset({flush_date})
-    pending = _build_due(inv, inv.settings.max_waiting_manifests - queue.waiting, takes_any, report)
+    flushed = frozenset[str]() if not flush else None if flush_date is None else frozenset({flush_date})
+    due = Due(inv.settings.max_partial_age_s, flushed)
+    pending = _build_due(inv, due, inv.settings.max_waiting_manifests - queue.waiting, report)
     if report.created_count and queue.has_room:
         queue = start_waiting(inv, report, at_once=flush)
     else:
@@ -100,7 +101,7 @@ def _measure(inv: Invocation, queue: Queue, pending: Pending | None, report: Rep
     inv.signals.observe(now, values)
 
 
-def _build_due(inv: Invocation, room: int, takes_any: frozenset[str] | None, report: Report) -> Pending | None:
+def _build_due(inv: Invocation, due: Due, room: int, report: Report) -> Pending | None:
     """What was pending before anything was built; None when that could not be read."""
     try:
         # Without room only the first page is read, to tell whether anything is pending.
@@ -112,21 +113,22 @@ def _build_due(inv: Invocation, room: int, takes_any: frozenset[str] | None, rep
     report.pending = pending.count
     report.cut_short |= not pending.complete
     if room > 0:
-        build_due(inv, pending, room, report, takes_any)
+        build_due(inv, pending, due, room, report)
     return pending
 
 
 def build_after_messages(inv: Invocation) -> None:
-    """After new files: builds what is due and starts what waits. Most files complete no batch, so it looks before it
-    takes a lock; at the oldest files only, as many as complete a batch in an ordinary hour. What that leaves, the
-    sweep builds."""
+    """After new files: builds the batches that are full and starts what waits. A partial one, however old, is left to
+    the sweep: files that waited in the queue are old when they are entered, and each invocation would make a manifest
+    of the few that it was given. Most files complete no batch, so it looks before it takes a lock; at the oldest files
+    only, as many as complete a batch in an ordinary hour. What that leaves, the sweep builds."""
     most = max(_LEAST_PENDING_PER_BATCH, 2 * inv.settings.max_files_per_manifest)
     pending = read_pending(inv, most)
-    if not is_anything_due(inv, pending):
+    if not is_anything_due(inv, pending, FULL_ONLY):
         return
     room = inv.settings.max_waiting_manifests - count_waiting(inv)
     report = Report()
-    build_due(inv, pending, room, report)
+    build_due(inv, pending, FULL_ONLY, room, report)
     if report.created_count:
         start_waiting(inv, report)
 

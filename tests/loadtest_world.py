@@ -49,10 +49,12 @@ class Told:
 
 @dataclass
 class Plan:
-    """What goes wrong. lost_events: files whose events do not come. failing: files that the job fails. late_s: how much
-    longer each takes. dpu_s: of the one run. copies: whether a part is there twice. torn: whether one is missing."""
+    """What goes wrong. lost_events: files whose events do not come. found: they have come by now. failing: files
+    that the job fails. late_s: how much longer each takes. dpu_s: of the one run. copies: whether a part is there
+    twice. torn: whether one is missing."""
 
     lost_events: int = 0
+    found: bool = False
     failing: int = 0
     late_s: float = 0.0
     dpu_s: float = 60.0
@@ -139,7 +141,7 @@ class LoadWorld:
         listed = self.operations.s3.list_objects_v2(Bucket=NAMES.input_bucket).get("Contents", [])
         known = {key.partition("/")[2] for key in self.everything() if not key.startswith("ndjson-")}
         new = [each for each in sorted(listed, key=lambda each: each["Key"]) if each["Key"] not in known]
-        new = new[self.planted.lost_events :] if not known else []
+        new = new[self.planted.lost_events :] if not known else new if self.planted.found else []
         if new:
             self._convert(new)
         return {"Payload": io.BytesIO(b"{}")}

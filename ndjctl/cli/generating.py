@@ -41,12 +41,12 @@ def recipe_of(
     upload: bool,
 ) -> Recipe:
     from ndjctl.generate.recipe import DEFAULT_MAX_LINE_BYTES, Recipe
-    from ndjctl.generate.shapes import SCHEMA_SHAPE, SHAPES
+    from ndjctl.generate.shapes import SCHEMA_SHAPE
     from ndjctl.generate.typed import parse_amount, parse_size
 
     if records is not None and size is not None:
         raise UsageError("--records and --size exclude each other: a number of lines, or a size.")
-    schema = None if shape in SHAPES else _schema(shape)
+    schema = schema_of_shape(shape)
     return Recipe(
         shape=shape if schema is None else SCHEMA_SHAPE,
         seed=seed,
@@ -61,18 +61,21 @@ def recipe_of(
     )
 
 
-def _schema(shape: str) -> dict[str, Any]:
-    """The schema in a file, checked. Raises UsageError."""
+def schema_of_shape(shape: str) -> dict[str, Any] | None:
+    """The schema in the file that `shape` names, checked; None for a shape that has a name. Raises UsageError."""
     from glue_job import schema
     from ndjctl.generate.shapes import SHAPES
     from ndjctl.paths import shown
     from ndjctl.schemas import read_schema
 
+    if shape in SHAPES:
+        return None
     path = Path(shape)
     if not path.suffix and not path.exists():
         raise UsageError(f"There is no shape {shown(shape)}: take {', '.join(SHAPES)}, or a file with a schema.")
     # Read and written again: what else the file says is no part of what fixes the bytes.
-    return json.loads(json.dumps(schema.document(read_schema(path), {})))  # type: ignore[no-any-return]
+    document: dict[str, Any] = json.loads(json.dumps(schema.document(read_schema(path), {})))
+    return document
 
 
 def pace_of(pattern: str, rate: str | None, files: int) -> Pace:
@@ -96,15 +99,20 @@ def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:
 
 
 def check_names(naming: Naming, in_folder: bool) -> None:
-    from ndjctl.generate.names import MAX_KEY_BYTES
+    from ndjctl.generate.names import MAX_FILE_NAME_BYTES, MAX_KEY_BYTES
 
+    if not naming.name:
+        raise UsageError("--name is empty: give one, or leave it out and the files are named by their shape and seed.")
     first = naming.of(0)
     try:
         length = len(first.encode("utf-8"))
     except UnicodeEncodeError as error:
         raise UsageError("--name and --prefix have to be UTF-8.") from error
-    if not first.isprintable() or (in_folder and ("/" in naming.name or length > 255)):
+    if not first.isprintable() or (in_folder and "/" in naming.name):
         raise UsageError(f"--name {naming.name!r} is no file name: no slash, nothing that is not printable.")
+    if in_folder and length > MAX_FILE_NAME_BYTES:
+        most = MAX_FILE_NAME_BYTES - (length - len(naming.name.encode("utf-8")))
+        raise UsageError(f"--name is too long for a file, which has a date and a number too: {most} bytes at most.")
     if length > MAX_KEY_BYTES:
         raise UsageError(f"The key of the first file has {length:,} bytes, S3 takes {MAX_KEY_BYTES:,}: shorten it.")
     if naming.prefix and (not naming.prefix.endswith("/") or naming.prefix.startswith("/")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-SHAPES = ("events", "flat", "wide", "tweets")
+_SHAPE = "events"
 PATTERNS = ("steady", "burst", "ramp", "day")
 T = TypeVar("T")
 _BAD_LINES, _NO_DRIFT, _COST_RATIO, _P95, _FAILED_SHARE = "10", "0", 1.5, "30m", 0.01
@@ -49,13 +49,24 @@ def loadtest(
         typer.Option("--unique", help="Files that are made and uploaded; the rest are server-side copies.", min=1),
     ] = None,
     bad_lines: Annotated[
-        str,
-        typer.Option("--bad-lines", help="Broken lines of every kind in turn: 10 of each file, or 0.1%.", metavar="N"),
-    ] = _BAD_LINES,
+        str | None,
+        typer.Option(
+            "--bad-lines",
+            help="Broken lines of every kind in turn: 25 of each file, or 0.1%; by default 10, or as many as fit.",
+            metavar="N",
+        ),
+    ] = None,
     drift: Annotated[
         str, typer.Option("--drift", help="Records off the schema: 10 of each file, or 0.1%.", metavar="N")
     ] = _NO_DRIFT,
-    shape: Annotated[str, typer.Option("--shape", help="Of the records: events, flat, wide or tweets.")] = "events",
+    shape: Annotated[
+        str,
+        typer.Option(
+            "--shape",
+            help="events, flat, wide or tweets; or a file with a schema, as 'schema infer --json' prints it.",
+            metavar="SHAPE",
+        ),
+    ] = _SHAPE,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same bytes.", min=0)] = 1,
     rate: Annotated[
         str | None, typer.Option("--rate", help="Files fed: 11/s, 7000/h; else as fast as they go.", metavar="RATE")
@@ -65,7 +76,7 @@ def loadtest(
     ] = "steady",
     max_cost: Annotated[
         float | None,
-        typer.Option("--max-cost", help="The budget in USD: what is estimated above it does not start.", min=0),
+        typer.Option("--max-cost", help="The budget in USD: above it no test starts, and none goes on.", min=0),
     ] = None,
     max_cost_ratio: Annotated[
         float, typer.Option("--max-cost-ratio", help="Of the cost to its estimate, at most.", min=0)
@@ -108,7 +119,7 @@ def loadtest(
     if resume is not None:
         if phase is not None:
             raise UsageError("--resume goes on with a test as it was begun: leave --phase out.")
-        go_on(invocation, resume, keep)
+        go_on(invocation, resume, keep, max_cost)
         return
     if phase is None:
         raise UsageError(
@@ -139,8 +150,8 @@ def loadtest(
         )
     settings = replace(
         _settings(phase, files, scale, file_size, unique, seed, thresholds),
-        shape=_one_of("--shape", shape, SHAPES),
-        bad_lines=_amount("--bad-lines", bad_lines),
+        **_records(shape),
+        bad_lines=_amount("--bad-lines", _BAD_LINES if bad_lines is None else bad_lines),
         drift=_amount("--drift", drift),
         rate_per_s=_rate(rate, pattern),
         pattern=_one_of("--pattern", pattern, PATTERNS),
@@ -152,9 +163,9 @@ def loadtest(
         ("--scale", scale),
         ("--file-size", file_size),
         ("--unique", unique),
-        ("--bad-lines", bad_lines if bad_lines != _BAD_LINES else None),
+        ("--bad-lines", bad_lines),
         ("--drift", drift if drift != _NO_DRIFT else None),
-        ("--shape", shape if shape != SHAPES[0] else None),
+        ("--shape", shape if shape != _SHAPE else None),
         ("--seed", seed if seed != 1 else None),
         ("--rate", rate),
         ("--pattern", pattern if pattern != PATTERNS[0] else None),
@@ -170,7 +181,16 @@ def loadtest(
         ("--keep", keep),
         ("--chaos", chaos),
     )
-    prepared(invocation, settings, words, force=force, keep=keep, yes=yes)
+    prepared(invocation, settings, words, may_shrink=bad_lines is None, force=force, keep=keep, yes=yes)
+
+
+def _records(shape: str) -> dict[str, Any]:
+    """The members of LoadSettings that say of which shape the records are: a schema is read now, and never again."""
+    from ndjctl.cli.generating import schema_of_shape
+    from ndjctl.generate.shapes import SCHEMA_SHAPE
+
+    schema = schema_of_shape(shape)
+    return {"shape": shape if schema is None else SCHEMA_SHAPE, "schema": schema}
 
 
 def _settings(

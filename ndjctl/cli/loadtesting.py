@@ -36,10 +36,12 @@ def home_of(invocation: Invocation) -> Path:
     return invocation.data_dir / "loadtests" / (f"{invocation.env}-{suffix}" if suffix else invocation.env)
 
 
-def go_on(invocation: Invocation, test_id: str, keep: bool) -> None:
-    """With a test that was interrupted or kept. Raises UsageError where there is none of that id."""
+def go_on(invocation: Invocation, test_id: str, keep: bool, max_cost_usd: float | None) -> None:
+    """With a test that was interrupted, kept, or stopped at its budget. max_cost_usd: a new budget. Raises UsageError
+    where there is none of that id."""
     from ndjctl.loadtest.journal import alone, opened
     from ndjctl.loadtest.model import is_test_id
+    from ndjctl.loadtest.spending import spend_more
     from ndjctl.objects import require_parquet
 
     require_parquet()
@@ -51,17 +53,26 @@ def go_on(invocation: Invocation, test_id: str, keep: bool) -> None:
     home = home_of(invocation)
     with alone(home):
         journal = opened(home / test_id)
+        if max_cost_usd is not None:
+            spend_more(journal, max_cost_usd)
         with told_when_not_deployed(invocation):
             _ = invocation.cloud.account_id
             _carry_out(invocation, journal, keep)
 
 
 def prepared(
-    invocation: Invocation, settings: LoadSettings, words: Sequence[str], *, force: bool, keep: bool, yes: bool
+    invocation: Invocation,
+    settings: LoadSettings,
+    words: Sequence[str],
+    *,
+    may_shrink: bool,
+    force: bool,
+    keep: bool,
+    yes: bool,
 ) -> None:
     """Looks, shows, asks, and carries out. The same test, interrupted, is gone on with instead. words: of the command's
-    options, as they were typed."""
-    from ndjctl.loadtest.feeder import check_recipe
+    options, as they were typed. may_shrink: there are fewer bad lines where so many do not fit."""
+    from ndjctl.loadtest.feeder import checked
     from ndjctl.loadtest.journal import alone, begin
     from ndjctl.loadtest.model import new_test_id
     from ndjctl.objects import require_parquet
@@ -69,7 +80,7 @@ def prepared(
     from ndjctl.output.progress import spinner
 
     require_parquet()
-    check_recipe(settings, now().date().isoformat())
+    asked, settings = settings, checked(settings, now().date().isoformat(), may_shrink)
     with alone(home_of(invocation)):
         interrupted = _interrupted(invocation, settings)
         if interrupted is not None:
@@ -88,6 +99,7 @@ def prepared(
         begun_at = now()
         test_id, date = new_test_id(begun_at, secrets.token_hex(2)), begun_at.date().isoformat()
         planned, checks = _planned(invocation, settings, date, test_id, force)
+        planned["remarks"] += _shrunk(asked, settings)
         again = invocation.typed("loadtest", *words, "--yes")
         refused = [check for check in checks if not check.ok]
         if only_looking or not invocation.options.json:
@@ -101,10 +113,19 @@ def prepared(
             confirm_name(invocation.loaded.profile.environment, "Nothing was begun")
         elif not yes:
             confirm("Begin the load test?", "Nothing was begun")
-        cloud.check_room(settings.size_bytes)
         created_at = f"{begun_at:%Y-%m-%dT%H:%M:%SZ}"
         journal = begin(home_of(invocation), invocation.env, test_id, settings, date, created_at, planned)
-        _carry_out(invocation, journal, keep)
+        _carry_out(invocation, journal, keep, is_resumed=False)
+
+
+def _shrunk(asked: LoadSettings, settings: LoadSettings) -> list[str]:
+    """What is to be said where there are fewer bad lines than a test has by default."""
+    from ndjctl.output.progress import counted, size
+
+    if asked.bad_lines == settings.bad_lines:
+        return []
+    told = counted(int(settings.bad_lines), "bad line")
+    return [f"{told} in each file, not {asked.bad_lines}: no more fit into {size(settings.file_size_bytes)}"]
 
 
 def _refusal(invocation: Invocation, refused: Sequence[Check]) -> str:
@@ -116,6 +137,7 @@ def _refusal(invocation: Invocation, refused: Sequence[Check]) -> str:
         "quotas": f"'{invocation.typed('config', 'check')}' tells more",
         "phase": "pass it first, or say --force",
         "budget": "raise --max-cost, or make the test smaller with --files or --file-size",
+        "room": "or make the test smaller with --files or --file-size",
     }
     first = refused[0]
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
@@ -126,16 +148,21 @@ def _interrupted(invocation: Invocation, settings: LoadSettings) -> Journal | No
     """The unfinished test of the same settings; None where none is unfinished. Raises UsageError for one of other
     settings, whose files may still be there."""
     from ndjctl.loadtest.journal import REPORTED, unfinished
+    from ndjctl.loadtest.spending import is_over_budget
 
     for journal in unfinished(home_of(invocation)):
+        resume = invocation.typed("loadtest", "--resume", journal.test_id)
+        if is_over_budget(journal):
+            more = invocation.typed("loadtest", "--resume", journal.test_id, "--max-cost", "USD")
+            raise UsageError(
+                f"The load test {journal.test_id} was stopped at its budget: '{more}' goes on with it, '{resume}' "
+                f"cleans up."
+            )
         if journal.has(REPORTED) and journal.noted("kept"):
             continue
         if journal.settings == settings:
             return journal
-        raise UsageError(
-            f"The load test {journal.test_id} is not finished: "
-            f"'{invocation.typed('loadtest', '--resume', journal.test_id)}' goes on with it and cleans up."
-        )
+        raise UsageError(f"The load test {journal.test_id} is not finished: '{resume}' goes on with it and cleans up.")
     return None
 
 
@@ -169,9 +196,9 @@ def _planned(
     from ndjctl.advice.account import ask_account
     from ndjctl.forecast.runs import Quotas
     from ndjctl.loadtest.feeder import feed_plan_of, pace_of
-    from ndjctl.loadtest.model import PHASES
+    from ndjctl.loadtest.model import PHASES, told_shape
     from ndjctl.loadtest.planning import expect
-    from ndjctl.loadtest.preflight import check_before, check_budget, read_before
+    from ndjctl.loadtest.preflight import check_before, check_budget, check_room, read_before
     from ndjctl.loadtest.reporting import total_usd
     from ndjctl.loadtest.results import Results, is_allowed, passed
     from ndjctl.output.progress import spinner
@@ -193,14 +220,15 @@ def _planned(
             lambda: measure(cloud.client("glue"), cloud.client("dynamodb"), cloud.names, time.sleep), invocation.env
         )
     share = settings.files / PHASES[settings.phase]
-    allowed = None if force else is_allowed(settings.phase, settings.file_size_bytes, share, done)
+    shape = told_shape(settings.to_dict())
+    allowed = None if force else is_allowed(settings.phase, settings.file_size_bytes, share, shape, done)
     checks = check_before(before, profile, settings, advise(profile, facts, None, now().date()), allowed)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
     expected = expect(profile, settings, rate_for(profile, measured.value), quotas, dpu_price(profile.region))
     feed = feed_plan_of(settings, cloud.names.input_bucket, date, test_id)
     estimated_usd = total_usd(expected.glue_usd, feed.cost_usd)
     budget = check_budget(estimated_usd, settings.thresholds.max_cost_usd)
-    checks += [budget] if budget is not None else []
+    checks += [check for check in (budget, check_room(cloud.check_room, settings.size_bytes)) if check is not None]
     remarks = list(facts.remarks)
     if before.schema_version:
         remarks.append(
@@ -220,10 +248,11 @@ def _planned(
     return planned, checks
 
 
-def _carry_out(invocation: Invocation, journal: Journal, keep: bool) -> None:
-    """Does what is left of the test and shows the verdict."""
+def _carry_out(invocation: Invocation, journal: Journal, keep: bool, is_resumed: bool = True) -> None:
+    """Does what is left of the test and shows the verdict. is_resumed: its plan was not shown just now."""
     from ndjctl.loadtest.journal import PLANNED
     from ndjctl.loadtest.running import carry_on
+    from ndjctl.loadtest.spending import is_over_budget
     from ndjctl.loadtest.verdict import PASS
     from ndjctl.output.loadtest import verdict_view
     from ndjctl.output.loadtest_progress import load_progress
@@ -237,10 +266,14 @@ def _carry_out(invocation: Invocation, journal: Journal, keep: bool) -> None:
             f"{invocation.cloud.names.input_bucket}: use the account and the settings that it was begun with."
         )
     sent_bytes = settings.unique_files * settings.file_size_bytes
+    told = () if is_resumed else tuple(journal.of(PLANNED)["remarks"])
     with load_progress(settings.files, settings.unique_files, sent_bytes) as reporter:
         report = carry_on(_world(invocation, journal, reporter), journal, keep)
     paths = page_paths(journal)
-    invocation.out.show(verdict_view(report, paths, resume if keep else None))
+    clean_up = resume if report["cleanup"] is None else None
+    more = invocation.typed("loadtest", "--resume", journal.test_id, "--max-cost", "USD")
+    go_on = more if clean_up and is_over_budget(journal) else None
+    invocation.out.show(verdict_view(report, paths, clean_up, go_on, told))
     if report["verdict"] != PASS:
         raise typer.Exit(EXIT_FAILED)
 

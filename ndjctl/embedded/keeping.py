@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ndjctl.embedded.environment import ACCOUNT_ID
+from ndjctl.embedded.planted import FOLDER as PLANTED
 from ndjctl.embedded.record import FILE_NAME as RECORD_FILE
 from ndjctl.embedded.snapshots import FILE_NAME as SNAPSHOT_FILE
 from ndjctl.embedded.snapshots import read_snapshot
 
-DIRECTORIES = ("s3", "state", "glue", "tmp", "logs")
+DIRECTORIES = ("s3", "state", "glue", "tmp", "logs", PLANTED)
 SERVER_LOCKS = {"services": "services.lock", "glue": "glue.lock"}
 START_LOCK = "cloud.lock"
 PROBE = ".writable"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.aws import Cloud
 from ndjctl.embedded.cloud import CloudStatus, EmbeddedCloud
+from ndjctl.embedded.planted import put_back_left
 from ndjctl.embedded.processes import LockBusy, file_lock
 from ndjctl.errors import CloudError, WorkFailed
 from ndjctl.settings import Profile
@@ -35,9 +36,11 @@ def embedded_cloud(profile: Profile, data_dir: Path) -> EmbeddedCloud:
 
 
 def open_embedded(profile: Profile, data_dir: Path, say: Callable[[str], None]) -> Cloud:
-    """The embedded cloud, started if it was not."""
+    """The embedded cloud, started if it was not, without the settings of a test that was killed."""
     status = embedded_cloud(profile, data_dir).ensure_started(say)
-    return cloud_of(status, profile)
+    cloud = cloud_of(status, profile)
+    put_back_left(Path(status.data_dir), cloud.region, cloud.client, say)
+    return cloud
 
 
 def cloud_of(status: CloudStatus, profile: Profile) -> Cloud:

@@ -16,9 +16,10 @@ from typing import Any
 from ndjctl.generate.bad_lines import Spoiler
 from ndjctl.generate.columns import LINES_OF_A_FILE, Stretch
 from ndjctl.generate.drift import Drift, drifts, fresh
+from ndjctl.generate.fitting import check_fits, fixed, largest
 from ndjctl.generate.mix import derived, mixed
 from ndjctl.generate.places import BAD, special_lines, spread
-from ndjctl.generate.recipe import Amount, Recipe, RecipeError
+from ndjctl.generate.recipe import Recipe, RecipeError
 from ndjctl.generate.record import DriftedPlace, FileFacts
 from ndjctl.generate.shapes import shape_of
 from ndjctl.generate.values import Template, replaced, template
@@ -55,11 +56,13 @@ class Generator:
         self.block_lines = max(1, min(len(self.templates), int(BLOCK_BYTES / self.mean_line_bytes)))
         self._texts: dict[int, bytes] = {}
         self._variants: dict[tuple[int, int], tuple[bytes, tuple[int, ...]]] = {}
-        self.bad = _fixed(recipe.bad, self._least_lines(), "bad lines")
-        least = self._least_lines()
-        # A share is met as well as whole lines can: one more than it, at most.
-        good = least - (self.bad.count or (int(least * self.bad.share) + 1 if self.bad.share else 0))
-        self.drift = _fixed(recipe.drift, good, "drifted records", _LARGEST_DRIFT)
+        self.bad = fixed(recipe.bad, self._least_lines(recipe.bad.count, recipe.drift.count))
+        good = self._good_lines(recipe.bad.count, recipe.drift.count)
+        self.drift = fixed(recipe.drift, good)
+        check_fits(recipe.bad, lambda count: count <= self._least_lines(count, 0), "bad lines")
+        check_fits(
+            recipe.drift, lambda count: self._drift_fits(recipe.bad.count, count), "drifted records", _LARGEST_DRIFT
+        )
         _check(self)
 
     @cached_property
@@ -118,13 +121,28 @@ class Generator:
         for at, each in enumerate(self.templates):
             yield each.text % tuple(args[at * width : (at + 1) * width])
 
-    def _least_lines(self) -> int:
-        """Of a file: so many there are for sure."""
+    def room_for_bad_lines(self, most: int) -> int:
+        """How many bad lines of each file, instead of the recipe's, there is room for beside the drift; at most so
+        many."""
+        drift = self.recipe.drift.count
+        return largest(most, lambda count: count <= self._least_lines(count, 0) and self._drift_fits(count, drift))
+
+    def _drift_fits(self, bad: int, drift: int) -> bool:
+        return drift <= self._good_lines(bad, drift) * _LARGEST_DRIFT
+
+    def _good_lines(self, bad: int, drift: int) -> int:
+        """Of a file with so many bad lines and drifted records: so many there are for sure."""
+        least, share = self._least_lines(bad, drift), self.recipe.bad.share
+        # A share is met as well as whole lines can: one more than it, at most.
+        return least - (bad or (int(least * share) + 1 if share else 0))
+
+    def _least_lines(self, bad: int, drift: int) -> int:
+        """Of a file with so many bad lines and drifted records: so many there are for sure."""
         recipe = self.recipe
         if recipe.lines is not None:
             return recipe.lines
         # A bad line is longer than a good one by some hundred bytes, a drifted one by some dozens.
-        spoiled = recipe.bad.count * 2 * self.longest_line_bytes + recipe.bad.count * 256 + recipe.drift.count * 128
+        spoiled = bad * 2 * self.longest_line_bytes + bad * 256 + drift * 128
         size = (recipe.size_bytes or 0) - self.spoiler.huge_bytes() - spoiled
         # The bases come in turn: whole rounds of them have the mean, but for the chance of their values.
         in_rounds = int(size / (1.05 * self.mean_line_bytes)) - len(self.templates)
@@ -144,21 +162,6 @@ def _positions(base: Template, changed: Template) -> tuple[int, ...]:
     positions += range(at)
     positions += range(at + left, len(base.columns))
     return tuple(positions)
-
-
-def _fixed(amount: Amount, lines: int, what: str, largest: Fraction = Fraction(1)) -> Amount:
-    """An amount with the share that its places are found by: a number of each file is spread over the lines that there
-    are for sure."""
-    if amount.share > largest:
-        raise RecipeError(f"{float(amount.share):.3%} {what} are too many: {float(largest):.0%} at most.")
-    if not amount.count:
-        return amount
-    if amount.count > lines * largest:
-        raise RecipeError(
-            f"{amount.count:,} {what} do not fit into a file: there is room for {int(lines * largest):,}; "
-            f"ask for fewer, or for larger files."
-        )
-    return Amount(amount.count, Fraction(amount.count, lines))
 
 
 def _check(generator: Generator) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,28 +56,26 @@ def write_files(
     seconds.
 
     A file becomes visible when it is whole. Run again after a death, it goes on: what is there with the right checksum
-    stays. Raises UsageError for files of another recipe and for a file of another under one of the names, WorkFailed
-    where another process is writing here and where there is no room, RecipeError, and OSError.
+    stays. Raises UsageError for files of another recipe and for what is not its own under one of the names, before
+    anything is changed; WorkFailed where another process is writing here and where there is no room, RecipeError, and
+    OSError.
     """
     with _held(folder):
         writing = _Writing(generator, folder, progress, clock)
+        writing.check_schema()
+        there = frozenset(name for number, name in enumerate(names) if writing.is_there(number, name))
         writing.tidy(frozenset(names))
-        writing.check_room(names)
-        replace_file(
-            folder / SCHEMA_FILE, json.dumps(schema_document(generator), ensure_ascii=False, indent=1).encode()
-        )
-        kept = 0
+        writing.check_room(len(names) - len(there))
+        writing.write_schema()
         try:
             for number, name in enumerate(names):
-                if writing.is_there(name):
-                    kept += 1
-                else:
+                if name not in there:
                     wait(number)
                     writing.make(number, name)
         except BaseException:
             writing.save(is_complete=False)
             raise
-        return Written(writing.save(is_complete=True), kept)
+        return Written(writing.save(is_complete=True), len(there))
 
 
 def read_record(folder: Path) -> Generated | None:
@@ -124,6 +122,17 @@ class _Writing:
                 f"remove them."
             )
         self._facts: dict[str, FileFacts] = {} if found is None else {file.name: file.facts for file in found.files}
+        self._schema = json.dumps(schema_document(generator), ensure_ascii=False, indent=1).encode()
+        self._schema_checksums = {_sha256(self._schema), found.schema_checksum if found is not None else ""}
+
+    def check_schema(self) -> None:
+        """Raises UsageError for a schema that neither this recipe makes nor the record knows."""
+        path = self._folder / SCHEMA_FILE
+        if os.path.lexists(path) and (not path.is_file() or _sha256(path.read_bytes()) not in self._schema_checksums):
+            raise _not_ours(path)
+
+    def write_schema(self) -> None:
+        replace_file(self._folder / SCHEMA_FILE, self._schema)
 
     def tidy(self, names: frozenset[str]) -> None:
         """Removes what a run that died has left unfinished."""
@@ -134,9 +143,9 @@ class _Writing:
                 if whole in names or whole in self._facts or whole in (RECORD_FILE, SCHEMA_FILE):
                     Path(entry.path).unlink(missing_ok=True)
 
-    def check_room(self, names: Sequence[str]) -> None:
-        there = sum((self._folder / name).exists() for name in self._facts if name in set(names))
-        needed = (len(names) - there) * self._generator.expected_bytes()
+    def check_room(self, files: int) -> None:
+        """files: that are still to be made."""
+        needed = files * self._generator.expected_bytes()
         free = shutil.disk_usage(self._folder).free
         if needed > free:
             raise WorkFailed(
@@ -144,11 +153,22 @@ class _Writing:
                 f"{needed / 1e9:,.1f} GB: make fewer, or name another folder with -o."
             )
 
-    def is_there(self, name: str) -> bool:
-        """Whether the file was made before and has its bytes still."""
-        facts = self._facts.get(name)
-        if facts is None or _checksum(self._folder / name, facts.size_bytes) != facts.checksum:
+    def is_there(self, number: int, name: str) -> bool:
+        """Whether the file was made before. Raises UsageError for one that has other bytes than were made."""
+        path = self._folder / name
+        if not os.path.lexists(path):
             return False
+        facts = self._facts.get(name)
+        if facts is None:
+            # A run that died before it wrote its record has left the bytes that would be made. Anything else is not
+            # ours.
+            content = self._generator.content(number)
+            facts = content.facts if _has_bytes(path, content) else None
+        elif _checksum(path, facts.size_bytes) != facts.checksum:
+            facts = None
+        if facts is None:
+            raise _not_ours(path)
+        self._facts[name] = facts
         self._progress.bytes_done(facts.size_bytes)
         return True
 
@@ -161,27 +181,41 @@ class _Writing:
                 for block in content:
                     file.write(block)
                     self._progress.bytes_done(len(block))
-            facts = content.facts
-            assert facts is not None  # noqa: S101 - for the type checker
-            # A run that died before it wrote its record has left the same bytes. Anything else is not ours.
-            if name not in self._facts and path.exists() and _checksum(path, facts.size_bytes) != facts.checksum:
-                raise UsageError(
-                    f"{shown(path)} was not generated with these settings, and is never replaced: move it away, or "
-                    f"name another folder with -o."
-                )
+            if os.path.lexists(path):  # it was not when this run began
+                raise _not_ours(path)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
-        self._facts[name] = facts
+        assert content.facts is not None  # noqa: S101 - for the type checker
+        self._facts[name] = content.facts
         if self._clock() - self._saved_s >= _SAVED_EVERY_S:
             self.save(is_complete=False)
 
     def save(self, is_complete: bool) -> Generated:
         files = tuple(GeneratedFile(name, facts) for name, facts in sorted(self._facts.items()))
-        generated = Generated(self._settings, __version__, str(self._folder), files, is_complete)
+        generated = Generated(self._settings, __version__, str(self._folder), files, is_complete, _sha256(self._schema))
         replace_file(self._folder / RECORD_FILE, generated.to_json())
         self._saved_s = self._clock()
         return generated
+
+
+def _not_ours(path: Path) -> UsageError:
+    return UsageError(
+        f"{shown(path)} is not what was generated here with these settings, and is never replaced: move it away, or "
+        f"name another folder with -o."
+    )
+
+
+def _sha256(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def _has_bytes(path: Path, content: Iterable[bytes]) -> bool:
+    """Whether the file has these bytes; if so the content has been iterated over to its end."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return all(file.read(len(block)) == block for block in content) and not file.read(1)
 
 
 def _checksum(path: Path, size_bytes: int) -> str:

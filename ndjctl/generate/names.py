@@ -9,6 +9,9 @@ from ndjctl.contracts import FILE_SUFFIX
 MAX_KEY_BYTES = 1024
 """A limit of S3."""
 
+MAX_FILE_NAME_BYTES = 255 - len(f"..{'0' * 16}.unfinished")
+"""Of a file in a folder: most file systems take 255 bytes, and while it is not whole its name is longer."""
+
 
 @dataclass(frozen=True)
 class Naming:

@@ -98,13 +98,15 @@ class GeneratedFile:
 @dataclass(frozen=True)
 class Generated:
     """The record of one run. settings: what fixes the bytes, as Recipe.to_dict() has it. where: the folder, or the
-    s3:// URI of the bucket. is_complete: False while files are still to come."""
+    s3:// URI of the bucket. is_complete: False while files are still to come. schema_checksum: of the schema beside the
+    files, as FileFacts.checksum; empty where none was written, and in records of older versions of the tool."""
 
     settings: Mapping[str, Any]
     tool_version: str
     where: str
     files: tuple[GeneratedFile, ...]
     is_complete: bool = True
+    schema_checksum: str = ""
 
     def totals(self) -> FileFacts:
         """Of all files together; number is how many."""
@@ -118,6 +120,7 @@ class Generated:
             "complete": self.is_complete,
             "where": self.where,
             "settings": dict(self.settings),
+            "schema_checksum": self.schema_checksum or None,
             "files": [{"name": file.name, **file.facts.to_dict()} for file in self.files],
         }
         return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8")
@@ -134,6 +137,7 @@ class Generated:
                 str(document["where"]),
                 files,
                 bool(document["complete"]),
+                str(document.get("schema_checksum") or ""),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise FormatError(f"{where} is no record of generated files: {type(error).__name__} {error}") from error

@@ -31,11 +31,18 @@ _EMPTY_LOOKS = 3
 _PER_CALL = 10  # of SQS
 
 
+Call = tuple[str, str, dict[str, Any]]
+"""boto3's name of a service, of a method of its client, and the arguments."""
+
+
 class Killer(Protocol):
-    """What kills processes of the embedded cloud: ndjctl.embedded.faults.Faults."""
+    """What kills processes of the embedded cloud, and sees to it that settings which were changed are put back even if
+    this process dies: ndjctl.embedded.faults.Faults."""
 
     def kill_run(self, run_id: str) -> int: ...
     def kill_function(self, function: str) -> int: ...
+    def begin(self, test_id: str, region: str, put_back: Sequence[Call]) -> None: ...
+    def end(self, client: Callable[[str], Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,12 @@ def schedule(seed: int, files: int) -> Schedule:
 
 @dataclass
 class Chaos:
-    """Plants the faults of one test. keys: of its files, by number. reserved: concurrency of the function, as it is
-    deployed. visibility_s: of the queue, the same."""
+    """Plants the faults of one test. region: of its environment. keys: of its files, by number. reserved: concurrency
+    of the function, as it is deployed. visibility_s: of the queue, the same."""
 
     client: Callable[[str], Any]
     names: Names
+    region: str
     killer: Killer
     journal: Journal
     keys: Sequence[str]
@@ -93,8 +101,8 @@ class Chaos:
 
     def begin(self) -> None:
         """Before files are fed."""
-        sqs = self.client("sqs")
-        sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"VisibilityTimeout": str(VISIBILITY_S)})
+        self.killer.begin(self.journal.test_id, self.region, self._put_back())
+        self._hides(VISIBILITY_S)
         if not self._is_done("events"):
             self._listens(False)
 
@@ -120,13 +128,17 @@ class Chaos:
 
     def end(self) -> None:
         """Puts back what was set. May be called again."""
-        self._listens(True)
-        self.client("lambda").put_function_concurrency(
-            FunctionName=self.names.function, ReservedConcurrentExecutions=self.reserved
-        )
-        self.client("sqs").set_queue_attributes(
-            QueueUrl=self._url, Attributes={"VisibilityTimeout": str(self.visibility_s)}
-        )
+        self.killer.end(self.client)
+
+    def _put_back(self) -> list[Call]:
+        """The calls that make the queue and the function what they are as deployed."""
+        function = {"FunctionName": self.names.function, "ReservedConcurrentExecutions": self.reserved}
+        queue = {"QueueUrl": self._url, "Attributes": {"VisibilityTimeout": str(self.visibility_s)}}
+        return [
+            *(("lambda", "update_event_source_mapping", {"UUID": uuid, "Enabled": True}) for uuid in self._mappings()),
+            ("lambda", "put_function_concurrency", function),
+            ("sqs", "set_queue_attributes", queue),
+        ]
 
     # ------------------------------------------------------------------------------------------------ events
 
@@ -134,12 +146,17 @@ class Chaos:
     def _url(self) -> str:
         return str(self.client("sqs").get_queue_url(QueueName=self.names.queue)["QueueUrl"])
 
+    def _hides(self, seconds: int) -> None:
+        self.client("sqs").set_queue_attributes(QueueUrl=self._url, Attributes={"VisibilityTimeout": str(seconds)})
+
+    def _mappings(self) -> list[str]:
+        pages = self.client("lambda").get_paginator("list_event_source_mappings")
+        found = pages.paginate(FunctionName=self.names.live_function)
+        return [str(mapping["UUID"]) for page in found for mapping in page.get("EventSourceMappings", [])]
+
     def _listens(self, is_on: bool) -> None:
-        lambda_ = self.client("lambda")
-        pages = lambda_.get_paginator("list_event_source_mappings").paginate(FunctionName=self.names.live_function)
-        for page in pages:
-            for mapping in page.get("EventSourceMappings", []):
-                lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=is_on)
+        for uuid in self._mappings():
+            self.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=is_on)
 
     def _mix_events(self) -> None:
         numbers = {key: number for number, key in enumerate(self.keys)}

@@ -1,10 +1,10 @@
 """Takes a test out of its environment again: exactly what is its own, so that a reconciliation finds nothing.
 
 Its own are the input objects with its prefix; of each manifest that has none but its files: the parts, the bad lines,
-the run report, the manifest's object and items; the items of its files; copies in the quarantine; and schema versions
-that one of its manifests pinned, unless other files were converted meanwhile. A manifest that others' files got into
-stays whole, with the items of its files: a part is one object. Counters, logs and Glue's list of runs stay: they tell
-what happened.
+the run report, the manifest's object and items; the items of its files; copies in the quarantine; messages about them
+in the dead-letter queue; and schema versions that one of its manifests pinned, unless other files were converted
+meanwhile. A manifest that others' files got into stays whole, with the items of its files: a part is one object.
+Counters, logs and Glue's list of runs stay: they tell what happened.
 
 The order is such that what is found by is deleted last, and everything may be done again.
 """
@@ -36,6 +36,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.errors import CloudError, WorkFailed
 from ndjctl.items import query_pages, read_item
+from ndjctl.loadtest.dead_letters import delete_own
 from ndjctl.loadtest.observing import SeenFile, messages, read_files
 from ndjctl.reconcile.streams import list_bucket
 
@@ -75,6 +76,7 @@ class Cleaned:
     manifests: int = 0
     items: int = 0
     schema_versions: int = 0
+    dead_letters: int = 0
     kept: list[str] = field(default_factory=list)
 
 
@@ -95,6 +97,8 @@ def clean(place: Place, flush: Callable[[], None], tell: Callable[[str], None] =
     cleaned.inputs = place.delete_inputs()
     tell("waiting until nothing of it is under way")
     _settle(place, flush, cleaned)
+    if messages(place.client("sqs"), names.dead_letter_queue):
+        cleaned.dead_letters = delete_own(place.client("sqs"), names, place.prefix)
     tell("deleting its Parquet and its items")
     seen = _manifests(place)
     for manifest_id in seen.own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ndjctl.errors import UsageError
@@ -27,15 +28,28 @@ def recipe_of(settings: LoadSettings, date: str) -> Recipe:
         size_bytes=settings.file_size_bytes,
         bad=parse_amount(settings.bad_lines),
         drift=parse_amount(settings.drift),
+        schema=settings.schema,
     )
 
 
-def check_recipe(settings: LoadSettings, date: str) -> None:
-    """Raises UsageError where such files cannot be made: then there is nothing to begin."""
+def checked(settings: LoadSettings, date: str, may_shrink: bool) -> LoadSettings:
+    """The settings of files that can be made. may_shrink: there are fewer bad lines, a number of each file, where so
+    many have no room. Raises UsageError where such files cannot be made: then there is nothing to begin."""
     try:
-        next(iter(Generator(recipe_of(settings, date)).content(0)), None)
+        try:
+            generator = Generator(recipe_of(settings, date))
+        except RecipeError:
+            if not may_shrink:
+                raise
+            room = Generator(recipe_of(replace(settings, bad_lines="0"), date)).room_for_bad_lines(
+                parse_amount(settings.bad_lines).count
+            )
+            settings = replace(settings, bad_lines=str(room))
+            generator = Generator(recipe_of(settings, date))
+        next(iter(generator.content(0)), None)
     except RecipeError as error:
         raise UsageError(str(error)) from error
+    return settings
 
 
 def marker_of(test_id: str) -> str:

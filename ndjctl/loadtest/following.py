@@ -58,7 +58,8 @@ class Eyes:
     """What following looks with and at. look(): the files as they are. fed(): how many are up. is_fed(): whether that
     is all. raise_failure(): raises what feeding failed with, if it did. flush(): asks the pipeline to take partial
     batches. enter_unseen(): enters objects whose events were lost, and says of how many; None where that is not the
-    test's business. tell: of each sample. begun_at: when feeding began. now: UTC. sleep: seconds."""
+    test's business. why_stop(): one clause when the budget is passed. tell: of each sample. begun_at: when feeding
+    began. now: UTC. sleep: seconds."""
 
     look: Callable[[], Sequence[SeenFile]]
     fed: Callable[[], int]
@@ -70,6 +71,7 @@ class Eyes:
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     enter_unseen: Callable[[], int] | None = None
+    why_stop: Callable[[Sequence[SeenFile]], str] = lambda _files: ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Followed:
     counts: Counter[str]
     stopped: str = ""
     lost_events: int = 0
+    over_budget: bool = False
 
 
 def follow(eyes: Eyes, limits: Limits) -> Followed:
@@ -105,10 +108,14 @@ def follow(eyes: Eyes, limits: Limits) -> Followed:
         if counts[FAILED] > limits.max_failed_share * limits.files:
             why = f"{counts[FAILED]:,} of {limits.files:,} files failed, above {limits.max_failed_share:.1%}"
             return Followed(tuple(files), counts, why, lost_events)
+        at_rest = sum(file.is_at_rest for file in files)
+        if at_rest < limits.files and (why := eyes.why_stop(files)):
+            return Followed(tuple(files), counts, why, lost_events, over_budget=True)
         if fed_at is not None:
-            at_rest = sum(file.is_at_rest for file in files)
             still_s = (now - moved_at).total_seconds()
-            is_lost = counts["unseen"] > 0 and at_rest == len(files) and still_s > limits.event_limit_s
+            is_still = at_rest == len(files) and still_s > limits.event_limit_s
+            # Not before the sweep had its turn: a look that takes minutes is no sign of a lost event.
+            is_lost = counts["unseen"] > 0 and is_still and flushed_at is not None
             if at_rest == limits.files or (is_lost and eyes.enter_unseen is None):
                 return Followed(tuple(files), counts, "", lost_events)
             if is_lost and eyes.enter_unseen is not None:

@@ -84,6 +84,13 @@ class Journal:
         self._document["stages"][stage] = result
         self._write()
 
+    def again(self, settings: LoadSettings) -> None:
+        """Takes back every stage but the plan: what was done is found where it is, and gone on with."""
+        self._document["settings"] = settings.to_dict()
+        self._document["stages"] = {PLANNED: self.of(PLANNED)}
+        self._document["notes"].pop("kept", None)
+        self._write()
+
     def add_sample(self, sample: Mapping[str, Any]) -> None:
         with (self.folder / SAMPLES_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(sample) + "\n")

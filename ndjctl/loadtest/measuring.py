@@ -28,7 +28,7 @@ def measured(
     usd_per_dpu_s = None if runs.usd is None or not runs.dpu_hours else runs.usd / (runs.dpu_hours * 3600)
     return {
         "seconds": round(seconds, 3),
-        "mb_per_s": round(size_bytes / 1e6 / seconds, 3) if seconds > 0 else 0.0,
+        "mb_per_s": round(size_bytes / 1e6 / seconds, 6) if seconds > 0 else 0.0,
         "files_per_hour": round(len(completed) / seconds * 3600) if seconds > 0 else 0,
         "latency_s": {name: _rounded(percentile(latencies, share)) for name, share in SHARES},
         "manifests": len({file.manifest_id for file in files if file.manifest_id}),
@@ -44,7 +44,7 @@ def measured(
         "first_error": failed[0].error if failed else "",
         "series": {
             "samples": _samples(samples),
-            "latency_s": [[round(each.low, 3), round(each.high, 3), each.count] for each in histogram(latencies)],
+            "latency_s": [[round(each.low, 6), round(each.high, 6), each.count] for each in histogram(latencies)],
             "mb_per_s": _points(
                 per_bucket(
                     ((end, file.size_bytes / 1e6) for end, file in zip(ends, completed, strict=True)), max(seconds, 1.0)

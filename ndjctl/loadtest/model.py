@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -44,7 +46,8 @@ class Thresholds:
 class LoadSettings:
     """One test. files: of the phase, or what was said instead. file_size_bytes: of each. unique_files: that are made
     and uploaded; the others are server-side copies of these. seed, shape, bad_lines, drift: of the generator; the
-    latter two as they are typed, a number of each file or a share of its lines. pattern, rate_per_s: of feeding, as
+    latter two as they are typed, a number of each file or a share of its lines. schema: the stored form of one, for
+    records of one's own shape, None for a shape with a name. pattern, rate_per_s: of feeding, as
     ndjctl.feeding.pace has them. chaos: with planted faults."""
 
     phase: int
@@ -58,6 +61,7 @@ class LoadSettings:
     pattern: str = "steady"
     rate_per_s: float | None = None
     chaos: bool = False
+    schema: Mapping[str, Any] | None = field(default=None, hash=False)
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
@@ -76,6 +80,16 @@ class LoadSettings:
     def from_dict(cls, document: Mapping[str, Any]) -> LoadSettings:
         """The inverse of to_dict(). Raises TypeError for members that it does not know."""
         return cls(**{**document, "thresholds": Thresholds(**document["thresholds"])})
+
+
+def told_shape(settings: Mapping[str, Any]) -> str:
+    """What tells the records of two tests apart: the name of their shape, or 12 hex digits of their schema. settings:
+    of LoadSettings.to_dict(), also from a version that knew no schema."""
+    schema = settings.get("schema")
+    if schema is None:
+        return str(settings.get("shape", "events"))
+    text = json.dumps(schema, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return f"schema {hashlib.sha256(text.encode('ascii')).hexdigest()[:12]}"
 
 
 def files_of(phase: int, files: int | None, scale: float | None) -> int:

@@ -8,10 +8,12 @@ from typing import Any
 
 from ndjctl.advice import Finding
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, PENDING, STATUS_INDEX, Attr, Names
+from ndjctl.errors import WorkFailed
 from ndjctl.items import query_pages
 from ndjctl.loadtest.model import PHASES, LoadSettings
 from ndjctl.loadtest.observing import messages
 from ndjctl.loadtest.verdict import Check
+from ndjctl.plain import counted, dollars
 from ndjctl.settings import Profile
 
 _COUNTED = 10_000
@@ -88,10 +90,13 @@ def _checks(
     before: Before, profile: Profile, settings: LoadSettings, findings: Sequence[Finding], is_passed: bool | None
 ) -> Iterator[Check]:
     changes = before.pending_changes
-    told = f"{len(changes):,} resources are not as the profile says, the first {changes[0]}" if changes else "deployed"
+    told = "deployed"
+    if changes:
+        told = f"not as the profile says: {counted(len(changes), 'resource')}, the first {changes[0]}"
     yield Check("drift", not changes, told)
-    yield Check("queue", not before.queue_messages, f"{before.queue_messages:,} messages in the queue of file events")
-    waiting = f"{before.others_pending:,} files wait, and {before.others_open:,} manifests are open"
+    queued = counted(before.queue_messages, "message")
+    yield Check("queue", not before.queue_messages, f"{queued} in the queue of file events")
+    waiting = f"waiting: {counted(before.others_pending, 'file')}; open: {counted(before.others_open, 'manifest')}"
     yield Check("idle", not (before.others_pending or before.others_open), waiting)
     verdict = profile.size_rule.window.verdict(settings.file_size_bytes)
     told = f"files of {settings.file_size_bytes:,} bytes are {verdict or 'normal'} by the size rule"
@@ -100,10 +105,20 @@ def _checks(
     yield Check("quotas", not errors, errors[0].sentence if errors else "settings and quotas agree")
     if settings.phase > min(PHASES) and is_passed is not None:
         told = (
-            f"phase {settings.phase - 1} {'was' if is_passed else 'was not'} passed with this configuration, and files "
-            f"as large"
+            f"phase {settings.phase - 1} {'was' if is_passed else 'was not'} passed with this configuration, records "
+            f"of the same shape and files as large"
         )
         yield Check("phase", is_passed, told)
+
+
+def check_room(check: Callable[[int], None], size_bytes: int) -> Check | None:
+    """None where there is room for so much input. check: raises WorkFailed where there is not, with a sentence."""
+    try:
+        check(size_bytes)
+    except WorkFailed as error:
+        told = str(error).rstrip(".")
+        return Check("room", False, told[:1].lower() + told[1:])
+    return None
 
 
 def check_budget(estimated_usd: float | None, max_cost_usd: float | None) -> Check | None:
@@ -112,5 +127,5 @@ def check_budget(estimated_usd: float | None, max_cost_usd: float | None) -> Che
         return None
     if estimated_usd is None:
         return Check("budget", False, "the region's price is not known, so that a budget cannot be kept")
-    told = f"it will cost about ${estimated_usd:,.2f}, the budget is ${max_cost_usd:,.2f}"
+    told = f"it will cost about {dollars(estimated_usd)}, the budget is {dollars(max_cost_usd)}"
     return Check("budget", estimated_usd <= max_cost_usd, told)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ndjctl.aws import is_not_found
 from ndjctl.contracts import FormatError, Names
 from ndjctl.contracts.formats import read_document
 from ndjctl.errors import UsageError
-from ndjctl.loadtest.model import PHASES, is_test_id
+from ndjctl.loadtest.model import PHASES, is_test_id, told_shape
 from ndjctl.loadtest.verdict import PASS
+from ndjctl.plain import counted
 from ndjctl.reconcile.streams import list_bucket
 
 REPORT_FORMAT = "ndjctl.loadtest-report"
@@ -60,8 +62,9 @@ class Results:
         if not is_test_id(test_id):
             found = [each for each in self.ids() if test_id and each.startswith(test_id)]
             if len(found) != 1:
-                what = "no result of a load test" if not found else f"{len(found)} results of load tests"
-                raise UsageError(f"There is {what} whose id begins with {test_id!r}: see 'ndjctl loadtest list'.")
+                what = f"are {len(found)} results of load tests" if found else "is no result of a load test"
+                which = "ids begin" if found else "id begins"
+                raise UsageError(f"There {what} whose {which} with {test_id!r}: see 'ndjctl loadtest list'.")
             wanted = found[0]
         key = result_key(wanted)
         try:
@@ -94,23 +97,29 @@ def _size_bytes(report: Report) -> int:
     return int(report["settings"]["files"]) * int(report["settings"]["file_size_bytes"])
 
 
-def is_allowed(phase: int, file_size_bytes: int, share: float, done: Passed) -> bool:
-    """Whether the phase before was passed, with files as large and at least as large a share of its files. done: of
-    passed(). share: of the phase's own files, that the test has."""
+def is_allowed(phase: int, file_size_bytes: int, share: float, shape: str, done: Passed) -> bool:
+    """Whether the phase before was passed, with records of the same shape, files as large and at least as large a share
+    of its files. done: of passed(). share: of the phase's own files, that the test has. shape: of told_shape()."""
     if phase <= min(PHASES):
         return True
     return any(
-        int(each["settings"]["file_size_bytes"]) >= file_size_bytes
+        told_shape(each["settings"]) == shape
+        and int(each["settings"]["file_size_bytes"]) >= file_size_bytes
         and int(each["settings"]["files"]) / PHASES[phase - 1] >= min(share, 1.0) * (1 - 1e-9)
         for each in done.get(phase - 1, ())
     )
 
 
+def _of_shape(report: Report) -> str:
+    shape = told_shape(report["settings"])
+    return "" if shape == "events" else f" of {shape}"
+
+
 def told_phases(done: Passed) -> str:
     """One sentence's worth: which phases were passed, with the largest test of each, and which were not."""
     told = [
-        f"phase {phase} ({int(report['settings']['files']):,} files of {int(report['settings']['file_size_bytes']):,} "
-        f"bytes, {report['id']})"
+        f"phase {phase} ({counted(int(report['settings']['files']), 'file')} of "
+        f"{counted(int(report['settings']['file_size_bytes']), 'byte')}{_of_shape(report)}, {report['id']})"
         for phase, (report, *_) in sorted(done.items())
     ]
     missing = [str(phase) for phase in PHASES if phase not in done]
@@ -119,23 +128,40 @@ def told_phases(done: Passed) -> str:
     return f"passed: {', '.join(told)}" + (f"; not passed: phase {', '.join(missing)}" if missing else "")
 
 
-COMPARED: tuple[tuple[str, str, Callable[[Report], Any]], ...] = (
-    ("verdict", "", lambda report: report["verdict"]),
-    ("phase", "", lambda report: report["phase"]),
-    ("files", "", lambda report: report["settings"]["files"]),
-    ("file size", "bytes", lambda report: report["settings"]["file_size_bytes"]),
-    ("configuration", "", lambda report: report["configuration"]["hash"]),
-    ("completed", "files", lambda report: report["counts"].get("completed", 0)),
-    ("time", "s", lambda report: report["seconds"]),
-    ("throughput", "MB/s", lambda report: report["mb_per_s"]),
-    ("p50", "s", lambda report: report["latency_s"]["p50"]),
-    ("p95", "s", lambda report: report["latency_s"]["p95"]),
-    ("p99", "s", lambda report: report["latency_s"]["p99"]),
-    ("manifests", "", lambda report: report["manifests"]),
-    ("runs", "", lambda report: report["runs"]["count"]),
-    ("failed runs", "", lambda report: report["runs"]["failed"]),
-    ("DPU hours", "", lambda report: report["dpu_hours"]),
-    ("cost", "USD", lambda report: report["cost"]["total_usd"]),
-    ("estimate", "USD", lambda report: report["cost"]["estimated_usd"]),
+@dataclass(frozen=True)
+class Compared:
+    """One row of a comparison. unit: empty for what has none. read(): the figure in a report; it may raise KeyError or
+    TypeError. is_quantity: whether the change from one to the other says something."""
+
+    name: str
+    unit: str
+    read: Callable[[Report], Any]
+    is_quantity: bool = True
+
+
+COMPARED: tuple[Compared, ...] = (
+    Compared("verdict", "", lambda report: report["verdict"], False),
+    Compared("phase", "", lambda report: report["phase"], False),
+    Compared("configuration", "", lambda report: report["configuration"]["hash"], False),
+    Compared("files", "", lambda report: report["settings"]["files"]),
+    Compared("file size", "bytes", lambda report: report["settings"]["file_size_bytes"]),
+    Compared("shape", "", lambda report: told_shape(report["settings"]), False),
+    Compared("bad lines", "each file", lambda report: report["settings"]["bad_lines"], False),
+    Compared("drift", "each file", lambda report: report["settings"]["drift"], False),
+    Compared("pattern", "", lambda report: report["settings"]["pattern"], False),
+    Compared("rate", "files/s", lambda report: report["settings"]["rate_per_s"]),
+    Compared("chaos", "", lambda report: report["settings"]["chaos"], False),
+    Compared("completed", "files", lambda report: report["counts"].get("completed", 0)),
+    Compared("time", "s", lambda report: report["seconds"]),
+    Compared("throughput", "MB/s", lambda report: report["mb_per_s"]),
+    Compared("p50", "s", lambda report: report["latency_s"]["p50"]),
+    Compared("p95", "s", lambda report: report["latency_s"]["p95"]),
+    Compared("p99", "s", lambda report: report["latency_s"]["p99"]),
+    Compared("manifests", "", lambda report: report["manifests"]),
+    Compared("runs", "", lambda report: report["runs"]["count"]),
+    Compared("failed runs", "", lambda report: report["runs"]["failed"]),
+    Compared("DPU hours", "", lambda report: report["dpu_hours"]),
+    Compared("cost", "USD", lambda report: report["cost"]["total_usd"]),
+    Compared("estimate", "USD", lambda report: report["cost"]["estimated_usd"]),
 )
-"""What two reports are compared by: a name, its unit, and where it is."""
+"""What two reports are compared by: first what they were asked for, then what they came to."""

@@ -26,16 +26,15 @@ from ndjctl.loadtest.journal import (
     REPORTED,
     Journal,
 )
+from ndjctl.loadtest.lost_events import enter_lost
 from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import key_prefix
 from ndjctl.loadtest.observing import RunFacts, SeenFile, messages, read_files, read_runs
 from ndjctl.loadtest.proving import prove
 from ndjctl.loadtest.reporting import judged, report_of
 from ndjctl.loadtest.results import Results
+from ndjctl.loadtest.spending import Spending, is_over_budget
 from ndjctl.reconcile.check import Places
-from ndjctl.reconcile.events import send_events
-from ndjctl.reconcile.missed import find_missed
-from ndjctl.reconcile.spool import Spool
 from ndjctl.reconcile.verdicts import Clock
 from ndjctl.sweeping import invoke_sweep
 
@@ -84,19 +83,23 @@ class World:
 
 def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, Any]:
     """Does what is left of a test and returns its report. keep: nothing is deleted, and the test stays unfinished: it
-    can be cleaned up later. Raises WorkFailed, CloudError and what boto3 raises; then it can be gone on with."""
+    can be cleaned up later. So does one that is stopped at its budget. Raises WorkFailed, CloudError and what boto3
+    raises; then it can be gone on with."""
     with FeedJournal(journal.folder / FEED_FILE, marker_of(journal.test_id)) as fed:
         return _carry_on(world, journal, _Test(world, journal, fed), keep)
 
 
 def _carry_on(world: World, journal: Journal, test: _Test, keep: bool) -> dict[str, Any]:
+    was_followed = journal.has(FOLLOWED)
     stages = ((FOLLOWED, test.feed_and_follow), (PROVEN, test.prove), (REPORTED, test.report))
     for stage, do in stages:
         if not journal.has(stage):
             _timed(world, journal, stage, do)
     if not journal.has(CLEANED):
-        journal.note("kept", keep)
-        if not keep:
+        # What has just been stopped at its budget may go on with a larger one; without one, the next resume cleans up.
+        stays = keep or (is_over_budget(journal) and not was_followed)
+        journal.note("kept", stays)
+        if not stays:
             _timed(world, journal, CLEANED, test.clean)
     report = report_of(journal, judged(journal), world.version)
     world.keep_report(report)
@@ -110,13 +113,6 @@ def _timed(world: World, journal: Journal, stage: str, do: Callable[[], None]) -
     seconds = dict(journal.noted("stage_seconds", {}))
     seconds[stage] = round(seconds.get(stage, 0.0) + world.clock() - begun, 3)
     journal.note("stage_seconds", seconds)
-
-
-class _Silent:
-    """A reporter of a search that nobody watches."""
-
-    def phase(self, name: str) -> None: ...
-    def done(self, count: int) -> None: ...
 
 
 class _Test:
@@ -167,7 +163,7 @@ class _Test:
             if chaos is not None:
                 chaos.step(sample, feeding.is_over)
 
-        chaos = self._chaos()
+        chaos, spending = self._chaos(), self._spending()
         eyes = Eyes(
             look=self._look,
             fed=lambda: feeding.count,
@@ -179,6 +175,7 @@ class _Test:
             now=world.now,
             sleep=world.sleep,
             enter_unseen=None if chaos is None else self._backfill,
+            why_stop=(lambda _files: "") if spending is None else spending.why_stop,
         )
         if chaos is not None:
             chaos.begin()
@@ -191,7 +188,18 @@ class _Test:
                 chaos.end()
         if not journal.has(FED):
             self._end_feeding(feeding)
-        journal.done(FOLLOWED, self._followed(followed))
+        if followed.over_budget:
+            world.reporter.note(f"stopped: {followed.stopped}; no more files are fed, what was fed is still converted")
+        spent_usd = None if spending is None else spending.spent_usd
+        journal.done(FOLLOWED, {**self._followed(followed), "spent_usd": spent_usd})
+
+    def _spending(self) -> Spending | None:
+        world, budget_usd = self._world, self._settings.thresholds.max_cost_usd
+        if budget_usd is None:
+            return None
+        requests_usd = float(self._journal.of(PLANNED)["feed"]["cost_usd"])
+        glue = world.client("glue")
+        return Spending(glue, world.names, world.region, self._begun_at, requests_usd, budget_usd, world.now)
 
     def _chaos(self) -> Chaos | None:
         world = self._world
@@ -201,6 +209,7 @@ class _Test:
         return Chaos(
             world.client,
             world.names,
+            world.region,
             world.killer,
             self._journal,
             keys,
@@ -213,19 +222,8 @@ class _Test:
     def _backfill(self) -> int:
         """Enters objects of the test whose events were lost, as `ndjctl backfill --prefix` does; how many."""
         world = self._world
-        places = Places(world.client, world.names, world.sleep)
-        with Spool() as spool:
-            find_missed(places, None, self._prefix, Clock(world.now(), _BACKFILL_GRACE), spool, _Silent())
-            return send_events(
-                world.client("sqs"),
-                world.names.queue,
-                world.region,
-                (listed for listed, _ in spool.entries()),
-                rate_per_s=None,
-                clock=world.clock,
-                sleep=world.sleep,
-                report=lambda _count: None,
-            )
+        places, clock = Places(world.client, world.names, world.sleep), Clock(world.now(), _BACKFILL_GRACE)
+        return enter_lost(places, self._prefix, world.region, clock, world.clock)
 
     def _end_feeding(self, feeding: Feeder) -> None:
         self._journal.done(FED, {"files": feeding.count, "ended_at": iso_utc(self._world.now())})
@@ -243,6 +241,7 @@ class _Test:
         return {
             "counts": dict(followed.counts),
             "stopped": followed.stopped,
+            "over_budget": followed.over_budget,
             "lost_events": followed.lost_events,
             "faults": self._journal.noted("faults", []),
             "first_unseen": unseen,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ndjctl.loadtest.model import Thresholds
+from ndjctl.plain import counted, dollars, rounded
 
 PASS, FAIL = "PASS", "FAIL"
 
@@ -86,24 +87,22 @@ def _files(facts: Facts) -> Iterator[Check]:
         yield Check("stopped", False, f"the test was stopped: {facts.stopped}")
     counts = facts.counts
     completed, failed, unseen = counts.get("completed", 0), counts.get("failed", 0), counts.get("unseen", 0)
-    told = f"{completed:,} of {facts.files:,} files are completed"
+    told = f"{completed:,} of {counted(facts.files, 'file')} {'is' if facts.files == 1 else 'are'} completed"
     yield Check("completed", completed == facts.files, told)
     if failed:
-        yield Check("failed", False, f"{_files_of(failed)} failed, the first: {facts.first_error or 'no reason given'}")
+        yield Check(
+            "failed", False, f"{counted(failed, 'file')} failed, the first: {facts.first_error or 'no reason given'}"
+        )
     if counts.get("quarantined"):
-        yield Check("quarantined", False, f"{_files_of(counts['quarantined'])} quarantined for the size")
+        yield Check("quarantined", False, f"{counted(counts['quarantined'], 'file')} quarantined for the size")
     if unseen:
         yield Check(
             "events",
             False,
-            f"no event came of {_files_of(unseen)}, the first {facts.first_unseen}: the notification was lost",
+            f"no event came of {counted(unseen, 'file')}, the first {facts.first_unseen}: the notification was lost",
         )
     letters = facts.new_dead_letters
-    yield Check("dead_letters", letters <= 0, f"{max(letters, 0):,} new messages in the dead-letter queue")
-
-
-def _files_of(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
+    yield Check("dead_letters", letters <= 0, f"{counted(max(letters, 0), 'new message')} in the dead-letter queue")
 
 
 def _proof(proof: Proof) -> Iterator[Check]:
@@ -111,24 +110,30 @@ def _proof(proof: Proof) -> Iterator[Check]:
         yield Check("readable", False, problem)
     shown = f": {proof.examples[0]}" if proof.examples else ""
     is_balanced = not (proof.lost or proof.duplicated)
-    found = f"{proof.lines_in:,} lines in, {proof.rows:,} rows and {proof.bad_lines:,} quarantined lines found"
+    found = (
+        f"{counted(proof.lines_in, 'line')} in, {counted(proof.rows, 'row')} and "
+        f"{counted(proof.bad_lines, 'quarantined line')} found"
+    )
     if is_balanced:
         yield Check("lines", True, found)
     if proof.lost:
-        yield Check("lost", False, f"{proof.lost:,} lines lost ({found}){shown}")
+        yield Check("lost", False, f"{counted(proof.lost, 'line')} lost ({found}){shown}")
     if proof.duplicated:
-        yield Check("duplicated", False, f"{proof.duplicated:,} lines more than once ({found}){shown}")
+        yield Check("duplicated", False, f"{counted(proof.duplicated, 'line')} more than once ({found}){shown}")
     if is_balanced:
         is_right = proof.rows == proof.rows_expected and proof.bad_lines == proof.bad_lines_expected
         is_right = is_right and not (proof.wrong_reasons or proof.files_not_balanced)
-        told = f"{proof.bad_lines:,} of {proof.bad_lines_expected:,} planted bad lines are quarantined"
+        told = (
+            f"{proof.bad_lines:,} of {counted(proof.bad_lines_expected, 'planted bad line')} "
+            f"{'is' if proof.bad_lines_expected == 1 else 'are'} quarantined"
+        )
         wrong = f", {proof.wrong_reasons:,} with another reason than was planted" if proof.wrong_reasons else ""
         yield Check("bad_lines", is_right, told + wrong + ("" if is_right else shown))
     if proof.drifted:
         is_right = proof.surely_rescued <= proof.rescued_rows <= proof.drifted
         told = (
-            f"{proof.rescued_rows:,} rows with rescued values, of {proof.drifted:,} drifted records of which "
-            f"{proof.surely_rescued:,} must be rescued"
+            f"{counted(proof.rescued_rows, 'row')} with rescued values, of "
+            f"{counted(proof.drifted, 'drifted record')} of which {proof.surely_rescued:,} must be rescued"
         )
         yield Check("rescued", is_right, told)
 
@@ -141,19 +146,19 @@ def _limits(facts: Facts, limits: Thresholds) -> Iterator[Check]:
         told = f"{name} from upload to Parquet {_seconds(found)}, allowed {_seconds(limit)}"
         yield Check(name, found is not None and found <= limit, told)
     if limits.min_mb_per_s is not None:
-        told = f"{facts.mb_per_s:,.1f} MB/s, at least {limits.min_mb_per_s:,.1f} wanted"
+        told = f"{rounded(facts.mb_per_s, 1)} MB/s, at least {rounded(limits.min_mb_per_s, 1)} wanted"
         yield Check("throughput", facts.mb_per_s >= limits.min_mb_per_s, told)
     if limits.max_dpu_hours is not None:
-        told = f"{facts.dpu_hours:,.2f} DPU hours, allowed {limits.max_dpu_hours:,.2f}"
+        told = f"{rounded(facts.dpu_hours, 2)} DPU hours, allowed {rounded(limits.max_dpu_hours, 2)}"
         yield Check("dpu_hours", facts.dpu_hours <= limits.max_dpu_hours, told)
     if facts.usd is not None and limits.max_cost_usd is not None:
-        told = f"cost ${facts.usd:,.2f}, the budget is ${limits.max_cost_usd:,.2f}"
+        told = f"cost {dollars(facts.usd)}, the budget is {dollars(limits.max_cost_usd)}"
         yield Check("budget", facts.usd <= limits.max_cost_usd, told)
     if facts.usd is not None and facts.estimated_usd and limits.max_cost_ratio is not None:
         ratio = facts.usd / facts.estimated_usd
         told = (
-            f"cost ${facts.usd:,.4f}, {ratio:.2f} times the estimate of ${facts.estimated_usd:,.4f}, allowed "
-            f"{limits.max_cost_ratio:g} times"
+            f"cost {dollars(facts.usd, 4)}, {rounded(ratio, 2)} times the estimate of "
+            f"{dollars(facts.estimated_usd, 4)}, allowed {limits.max_cost_ratio:g} times"
         )
         yield Check("cost", ratio <= limits.max_cost_ratio, told)
 
@@ -161,4 +166,4 @@ def _limits(facts: Facts, limits: Thresholds) -> Iterator[Check]:
 def _seconds(value: float | None) -> str:
     if value is None:
         return "not known"
-    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+    return f"{rounded(value, 1)} s" if value < 120 else f"{value / 60:.1f} min"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ndjctl.loadtest.model import PHASES, LoadSettings
+from ndjctl.loadtest.model import PHASES, LoadSettings, told_shape
 from ndjctl.loadtest.verdict import PASS, Check
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import lasting
 from ndjctl.output.views import fact_table
+from ndjctl.plain import dollars, rounded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,6 +53,7 @@ def _plan_screen(
         "files",
         Text(f"{settings.files:,} of {size(settings.file_size_bytes)}, {size(settings.size_bytes)} together"),
     )
+    facts.add_row("records", Text(one_line(told_records(settings.to_dict()))))
     facts.add_row(
         "upload",
         Text(
@@ -71,7 +73,7 @@ def _plan_screen(
         "manifests",
         Text(
             f"{expected['manifests']:,} of {counted(expected['files_per_manifest'], 'file')}, "
-            f"{expected['concurrent_runs']} runs at once ({expected['limited_by']})"
+            f"{counted(expected['concurrent_runs'], 'run')} at once ({expected['limited_by']})"
         ),
     )
     facts.add_row("time", Text(f"about {lasting(expected['seconds'])}, a run {lasting(expected['run_s'])}"))
@@ -82,15 +84,33 @@ def _plan_screen(
     return Group(*blocks)
 
 
+def told_records(settings: Mapping[str, Any]) -> str:
+    """What is in the files of a test, in one line. settings: of LoadSettings.to_dict()."""
+    bad, drift = str(settings["bad_lines"]), str(settings["drift"])
+    return (
+        f"{told_shape(settings)}, seed {settings['seed']}; {_amount(bad, 'bad line')} and "
+        f"{_amount(drift, 'drifted record')} in each file"
+    )
+
+
+def _amount(typed: str, noun: str) -> str:
+    """As it was typed: a number of each file, or a share of its lines."""
+    if typed == "0":
+        return f"no {noun}s"
+    return f"{typed} {noun}{'' if typed == '1' else 's'}"
+
+
 def _estimate(planned: Mapping[str, Any]) -> str:
     usd, glue = planned["estimated_usd"], planned["expected"]["glue_usd"]
     feed = planned["feed"]
-    requests = f"{feed['requests']:,} S3 requests ${feed['cost_usd']:,.2f}"
-    requests += f"; its inputs ${feed['storage_usd_per_day']:,.2f} a day while they are there"
+    requests = f"{counted(feed['requests'], 'S3 request')} {dollars(feed['cost_usd'])}"
+    # The document has six decimals.
+    per_day = dollars(feed["storage_usd_per_day"]) if feed["storage_usd_per_day"] else "less than $0.000001"
+    requests += f"; its inputs {per_day} a day while they are there"
     if usd is None:
         return f"{requests}; the price of a DPU hour in this region is not known"
     hours = planned["expected"]["dpu_hours"]
-    return f"${usd:,.2f} on AWS: {hours:,.2f} DPU hours ${glue:,.2f}, {requests}"
+    return f"{dollars(usd)} on AWS: {rounded(hours, 2)} DPU hours {dollars(glue)}, {requests}"
 
 
 def _check_line(check: Check) -> Text:
@@ -100,17 +120,32 @@ def _check_line(check: Check) -> Text:
     return mark.append(one_line(check.sentence), style="" if check.ok else "red")
 
 
-def verdict_view(report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None) -> View:
-    """paths: of the report's files. clean_up: what to type to take a kept test away, None where that is done."""
+def verdict_view(
+    report: Mapping[str, Any],
+    paths: Mapping[str, str],
+    clean_up: str | None,
+    go_on: str | None = None,
+    told: Collection[str] = (),
+) -> View:
+    """paths: of the report's files. clean_up: what to type to take a kept test away, None where that is done. go_on:
+    what to type to go on with one that was stopped at its budget, None for every other. told: remarks that the screen
+    has shown already."""
     document = {
         **{name: value for name, value in report.items() if name not in _NOT_IN_THE_DOCUMENT},
         "report": dict(paths),
         "clean_up": clean_up,
+        "go_on": go_on,
     }
-    return View(document, lambda: _verdict_screen(report, paths, clean_up))
+    return View(document, lambda: _verdict_screen(report, paths, clean_up, go_on, told))
 
 
-def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_up: str | None) -> RenderableType:
+def _verdict_screen(
+    report: Mapping[str, Any],
+    paths: Mapping[str, str],
+    clean_up: str | None,
+    go_on: str | None,
+    told_remarks: Collection[str],
+) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -119,13 +154,15 @@ def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_u
     facts.add_row("test", Text(f"{report['id']}, phase {report['phase']} in {one_line(report['env'])}"))
     counts = ", ".join(f"{count:,} {status}" for status, count in report["counts"].items())
     facts.add_row("files", Text(one_line(f"{report['settings']['files']:,}  ({counts})")))
-    rows = f"{lines['lines_in']:,} in = {lines['rows']:,} rows + {lines['bad_lines']:,} quarantined"
+    rows = f"{lines['lines_in']:,} in = {counted(lines['rows'], 'row')} + {lines['bad_lines']:,} quarantined"
     facts.add_row("lines", Text(rows))
     told = ", ".join(f"{name} {lasting(latency[name])}" for name in ("p50", "p95", "p99", "max"))
     facts.add_row("upload to Parquet", Text(told))
     facts.add_row(
         "time",
-        Text(f"{lasting(report['seconds'])}, {report['mb_per_s']:,.1f} MB/s, {report['files_per_hour']:,} files/h"),
+        Text(
+            f"{lasting(report['seconds'])}, {rounded(report['mb_per_s'], 1)} MB/s, {report['files_per_hour']:,} files/h"
+        ),
     )
     runs = report["runs"]
     failed = f", {runs['failed']} failed" if runs["failed"] else ""
@@ -143,16 +180,19 @@ def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_u
             f"{counted(cleanup['inputs'], 'input')}, {counted(cleanup['parts'], 'part')}, "
             f"{counted(cleanup['items'], 'item')} and {counted(cleanup['manifests'], 'manifest')} deleted"
         )
-        facts.add_row("cleanup", Text(done))
+        letters = cleanup.get("dead_letters")
+        facts.add_row("cleanup", Text(done + (f", {counted(letters, 'dead letter')} too" if letters else "")))
         for kept in cleanup["kept"]:
             facts.add_row("", Text(one_line(f"stays: {kept}"), style="yellow"))
     facts.add_row("report", Text(one_line(paths["html"])))
     is_pass = report["verdict"] == PASS
     blocks: list[RenderableType] = [facts]
     blocks += [_check_line(Check(each["name"], each["ok"], each["sentence"])) for each in report["checks"]]
-    blocks += [Text(one_line(remark), style="dim") for remark in report["remarks"]]
+    blocks += [Text(one_line(remark), style="dim") for remark in report["remarks"] if remark not in told_remarks]
     blocks.append(Text(report["verdict"], style="bold green" if is_pass else "bold red"))
-    if clean_up is not None:
+    if go_on is not None:
+        blocks.append(Text(one_line(f"next: {go_on} goes on; without --max-cost it cleans up"), style="dim"))
+    elif clean_up is not None:
         blocks.append(Text(one_line(f"next: {clean_up}"), style="dim"))
     return Group(*blocks)
 
@@ -160,8 +200,8 @@ def _verdict_screen(report: Mapping[str, Any], paths: Mapping[str, str], clean_u
 def _cost(report: Mapping[str, Any]) -> str:
     cost = report["cost"]
     if cost["total_usd"] is None:
-        return f"{report['dpu_hours']:,.3f} DPU hours; the price of this region is not known"
+        return f"{rounded(report['dpu_hours'], 3)} DPU hours; the price of this region is not known"
     return (
-        f"${cost['total_usd']:,.4f} on AWS ({report['dpu_hours']:,.3f} DPU hours), estimated "
-        f"${cost['estimated_usd']:,.4f}"
+        f"{dollars(cost['total_usd'], 4)} on AWS ({rounded(report['dpu_hours'], 3)} DPU hours), estimated "
+        f"{dollars(cost['estimated_usd'], 4)}"
     )

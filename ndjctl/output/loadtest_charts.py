@@ -14,6 +14,10 @@ WIDTH, HEIGHT = 640, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 34
 _PLOT_W, _PLOT_H = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 
+_MOST_DECIMALS = 9
+_COUNTED = ("files", "runs")
+"""Units of which there are only whole numbers."""
+
 Point = tuple[float, float]
 
 
@@ -31,8 +35,8 @@ def lines(series: Sequence[Series], x_unit: str, y_unit: str, *, steps: bool = F
     points = [point for each in series for point in each.points]
     if not points:
         return empty()
-    axes = _Axes(max(x for x, _ in points), max(y for _, y in points))
-    drawn = [axes.frame(x_unit, y_unit)]
+    axes = _Axes(max(x for x, _ in points), max(y for _, y in points), y_unit)
+    drawn = [axes.frame(x_unit)]
     for each in series:
         path = axes.path(each.points, steps)
         if not path:
@@ -56,8 +60,8 @@ def stacked(series: Sequence[Series], x_unit: str, y_unit: str) -> str:
         top = [low + y for low, (_, y) in zip(base, each.points, strict=True)]
         layers.append((each, list(base), top))
         base = top
-    axes = _Axes(max(times), max(base))
-    drawn = [axes.frame(x_unit, y_unit)]
+    axes = _Axes(max(times), max(base), y_unit)
+    drawn = [axes.frame(x_unit)]
     for each, low, high in layers:
         if not any(y for _, y in each.points):
             continue
@@ -78,8 +82,8 @@ def bars(
         low, high = low - 0.5, low + 0.5
         bins = [(low, high, bins[0][2])]
     room = 1.3 if marks else 1.0  # for their names
-    axes = _Axes(high, room * max(count for *_, count in bins), x_from=low)
-    drawn = [axes.frame(x_unit, y_unit)]
+    axes = _Axes(high, room * max(count for *_, count in bins), y_unit, x_from=low)
+    drawn = [axes.frame(x_unit)]
     for begin, end, count in bins:
         x, width = axes.x(begin), max(axes.x(end) - axes.x(begin) - 1, 1)
         drawn.append(
@@ -104,11 +108,12 @@ def empty() -> str:
 
 
 class _Axes:
-    def __init__(self, x_to: float, y_to: float, x_from: float = 0.0) -> None:
+    def __init__(self, x_to: float, y_to: float, y_unit: str, x_from: float = 0.0) -> None:
         self._x_from = x_from
+        self._y_unit = y_unit
         self._x_ticks = ticks(x_from, x_to)
         self._x_to = max(x_to, x_from + 1e-9)
-        self._y_ticks = ticks(0.0, max(y_to, 1e-9))
+        self._y_ticks = ticks(0.0, max(y_to, 1e-9), least_step=1.0 if y_unit in _COUNTED else 0.0)
         self._y_to = max(self._y_ticks[-1], y_to, 1e-9)
 
     def x(self, value: float) -> float:
@@ -128,35 +133,38 @@ class _Axes:
             before = height
         return " ".join(parts)
 
-    def frame(self, x_unit: str, y_unit: str) -> str:
+    def frame(self, x_unit: str) -> str:
         drawn = []
-        for value in self._y_ticks:
+        for value, name in zip(self._y_ticks, labels(self._y_ticks), strict=True):
             y = self.y(value)
             drawn.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            drawn.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>')
+            drawn.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>')
         scale, unit = _time_scale(self._x_to) if x_unit == "s" else (1.0, x_unit)
-        for value in ticks(self._x_from / scale, self._x_to / scale):
+        values = ticks(self._x_from / scale, self._x_to / scale)
+        for value, name in zip(values, labels(values), strict=True):
             x = self.x(value * scale)
             if x <= WIDTH - _RIGHT + 1:
+                anchor = "end" if x > WIDTH - 2 * _RIGHT else "middle"  # or half of it were cut off
                 drawn.append(
-                    f'<text class="tick" x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">'
-                    f"{number(value)}</text>"
+                    f'<text class="tick" x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="{anchor}">{name}</text>'
                 )
         drawn.append(
             f'<text class="unit" x="{WIDTH - _RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(unit)}</text>'
-            f'<text class="unit" x="4" y="{HEIGHT - 4}">{escape(y_unit)}</text>'
+            f'<text class="unit" x="4" y="{HEIGHT - 4}">{escape(self._y_unit)}</text>'
         )
         return "".join(drawn)
 
 
-def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Round numbers from low to high, at most some more than `about`, at least one."""
+def ticks(low: float, high: float, about: int = 6, least_step: float = 0.0) -> list[float]:
+    """Round numbers from low to high, at most some more than `about`, at least one. least_step: from one to the next; 1
+    for what is counted."""
     span = high - low
     if span <= max(abs(high), 1e-6) * 1e-9:  # less than numbers are shown with
         return [low]
     rough = span / about
     power = 10.0 ** floor(log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    step = max(step, least_step)
     first = -(-low // step)
     found = []
     count = 0
@@ -164,6 +172,32 @@ def ticks(low: float, high: float, about: int = 6) -> list[float]:
         found.append((first + count) * step)
         count += 1
     return found or [low]
+
+
+def labels(values: Sequence[float]) -> list[str]:
+    """Of ticks, from the lowest to the highest: as number() shows them, or with as many decimals as tell them apart."""
+    if len(values) < 2:
+        return [number(value) for value in values]
+    least = (values[-1] - values[0]) / (len(values) - 1) / 100
+
+    def is_true(texts: Sequence[str]) -> bool:
+        return all(
+            abs(float(text.replace(",", "")) - value) <= least for text, value in zip(texts, values, strict=True)
+        )
+
+    short = [number(value) for value in values]
+    if not any(text.endswith("M") for text in short):
+        if is_true(short):
+            return short
+    else:
+        short = [f"{value / 1e6:,.3g}M" if value else "0" for value in values]
+        if len(set(short)) == len(short):
+            return short
+    for places in range(_MOST_DECIMALS):
+        texts = [f"{value:,.{places}f}" for value in values]
+        if is_true(texts):
+            return texts
+    return [f"{value:,.{_MOST_DECIMALS}f}" for value in values]
 
 
 def number(value: float) -> str:

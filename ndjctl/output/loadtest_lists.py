@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.loadtest.journal import Journal
-from ndjctl.loadtest.results import COMPARED, Report
+from ndjctl.loadtest.results import COMPARED, Compared, Report
+from ndjctl.loadtest.spending import is_over_budget
 from ndjctl.loadtest.verdict import PASS
 from ndjctl.output.base import StreamView, View, one_line
-from ndjctl.output.progress import size
+from ndjctl.output.progress import counted, size
 from ndjctl.output.times import lasting
+from ndjctl.plain import rounded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
+
+_LEAST_CHANGE = 0.0005
+"""A smaller one would be shown as none."""
 
 _LINE = "{:<21}  {:>5}  {:<10}  {:>7}  {:>10}  {:>9}  {:>9}  {}"
 
@@ -52,7 +57,7 @@ def tests_view(
             return counts, Text("No load tests.")
         told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         next_ = f"{resume} {unfinished[0].test_id}" if unfinished else f"{compare} A B"
-        return counts, Text(f"{total:,} load tests: {told}", style="bold").append(
+        return counts, Text(f"{counted(total, 'load test')}: {told}", style="bold").append(
             f"\nnext: {one_line(next_)}", style="dim not bold"
         )
 
@@ -78,11 +83,12 @@ def _document(report: Report) -> dict[str, Any]:
 def _unfinished_document(journal: Journal) -> dict[str, Any]:
     settings = journal.settings
     kept = bool(journal.noted("kept")) and journal.has("reported")
+    state = "kept" if not is_over_budget(journal) else "stopped at its budget"
     return {
         "id": journal.test_id,
         "phase": settings.phase,
         "verdict": None,
-        "reasons": ["kept, not cleaned up yet" if kept else f"not finished: {list(journal.stages)[-1]}"],
+        "reasons": [f"{state}, not cleaned up yet" if kept else f"not finished: {list(journal.stages)[-1]}"],
         "files": settings.files,
         "file_size_bytes": settings.file_size_bytes,
         "begun_at": journal.noted("begun_at"),
@@ -115,13 +121,13 @@ def _line(row: Mapping[str, Any]) -> Text:
 
 
 def compared_view(first: Report, second: Report) -> View:
-    figures = [(name, unit, _get(first, read), _get(second, read)) for name, unit, read in COMPARED]
+    figures = [(row, _get(first, row.read), _get(second, row.read)) for row in COMPARED]
     document = {
         "a": first["id"],
         "b": second["id"],
         "figures": [
-            {"name": name, "unit": unit or None, "a": a, "b": b, "change": _change(a, b)}
-            for name, unit, a, b in figures
+            {"name": row.name, "unit": row.unit or None, "a": a, "b": b, "change": _change(row, a, b)}
+            for row, a, b in figures
         ],
     }
 
@@ -133,10 +139,10 @@ def compared_view(first: Report, second: Report) -> View:
         table.add_column("")
         for head in (str(first["id"]), str(second["id"]), "change"):
             table.add_column(one_line(head), justify="right")
-        for name, unit, a, b in figures:
-            change = _change(a, b)
-            told = "" if change is None else f"{change:+.1%}"
-            label = f"{name} ({unit})" if unit else name
+        for row, a, b in figures:
+            change = _change(row, a, b)
+            told = "" if change is None or abs(change) < _LEAST_CHANGE else f"{change:+.1%}"
+            label = f"{row.name} ({row.unit})" if row.unit else row.name
             table.add_row(Text(label, style="cyan"), Text(_shown(a)), Text(_shown(b)), Text(told))
         return table
 
@@ -150,8 +156,10 @@ def _get(report: Report, read: Callable[[Report], Any]) -> Any:
         return None
 
 
-def _change(a: Any, b: Any) -> float | None:
+def _change(row: Compared, a: Any, b: Any) -> float | None:
     """Of b to a, as a share; None where these are no measures."""
+    if not row.is_quantity:
+        return None
     if isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, (int, float)) or not isinstance(b, (int, float)):
         return None
     return round((b - a) / a, 6) if a and a != b else None
@@ -161,5 +169,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.1f}"
+        return rounded(value, 4 if abs(value) < 1 else 1)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else one_line(str(value))

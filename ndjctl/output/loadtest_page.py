@@ -8,10 +8,12 @@ from typing import Any
 
 from ndjctl.loadtest.model import PHASES
 from ndjctl.loadtest.verdict import PASS
+from ndjctl.output.loadtest import told_records
 from ndjctl.output.loadtest_charts import Series, bars, lines, stacked
 from ndjctl.output.loadtest_style import STYLE
 from ndjctl.output.progress import size
 from ndjctl.output.times import lasting
+from ndjctl.plain import counted, dollars, rounded
 
 _STATUSES = ("completed", "processing", "manifested", "pending", "unseen", "quarantined", "failed")
 """As they are stacked, from the bottom."""
@@ -56,13 +58,21 @@ def _head(report: Mapping[str, Any]) -> str:
 
 def _tiles(report: Mapping[str, Any]) -> str:
     latency, cost, counts = report["latency_s"], report["cost"], report["counts"]
-    usd = "not known" if cost["total_usd"] is None else f"${cost['total_usd']:,.4g}"
-    estimated = "" if cost["estimated_usd"] is None else f"estimated ${cost['estimated_usd']:,.4g}"
+    usd = "not known" if cost["total_usd"] is None else _usd(cost["total_usd"])
+    estimated = "" if cost["estimated_usd"] is None else f"estimated {_usd(cost['estimated_usd'])}"
     tiles = [
         ("files completed", f"{counts.get('completed', 0):,}", f"of {report['settings']['files']:,}"),
-        ("rows proven", f"{report['lines']['rows']:,}", f"and {report['lines']['bad_lines']:,} bad lines quarantined"),
+        (
+            "rows proven",
+            f"{report['lines']['rows']:,}",
+            f"and {counted(report['lines']['bad_lines'], 'bad line')} quarantined",
+        ),
         ("upload to Parquet, p95", lasting(latency["p95"]), f"p50 {lasting(latency['p50'])}"),
-        ("throughput", f"{report['mb_per_s']:,.1f} MB/s", f"{report['files_per_hour']:,} files an hour"),
+        (
+            "throughput",
+            f"{rounded(report['mb_per_s'], 1)} MB/s",
+            f"{counted(report['files_per_hour'], 'file')} an hour",
+        ),
         ("time", lasting(report["seconds"]), "first upload to last Parquet"),
         ("cost on AWS", usd, estimated),
     ]
@@ -137,12 +147,12 @@ def _figures(report: Mapping[str, Any]) -> str:
         ("rows in the Parquet", f"{lines_['rows']:,} of {lines_['rows_expected']:,}"),
         ("lines quarantined", f"{lines_['bad_lines']:,} of {lines_['bad_lines_expected']:,}"),
         ("lost, more than once", f"{lines_['lost']:,}, {lines_['duplicated']:,}"),
-        ("Parquet", f"{lines_['parts']:,} parts, {size(lines_['parquet_bytes'])}"),
+        ("Parquet", f"{counted(lines_['parts'], 'part')}, {size(lines_['parquet_bytes'])}"),
         ("upload to Parquet", ", ".join(f"{name} {lasting(latency[name])}" for name in ("p50", "p95", "p99", "max"))),
         ("manifests", f"{report['manifests']:,}"),
         ("runs", f"{runs['count']:,}, {runs['failed']:,} failed, {report['most_runs_at_once']} at once"),
-        ("DPU hours", f"{report['dpu_hours']:,.4f}"),
-        ("S3 requests of the feeder", f"{report['feed']['requests']:,} (${cost['requests_usd']:,.4f})"),
+        ("DPU hours", rounded(report["dpu_hours"], 4)),
+        ("S3 requests of the feeder", f"{report['feed']['requests']:,} ({dollars(cost['requests_usd'], 4)})"),
         ("not in the cost", str(cost["not_counted"])),
         ("dead letters", f"{report['dead_letters']:,}"),
     ]
@@ -153,19 +163,16 @@ def _settings(report: Mapping[str, Any]) -> str:
     settings, expected, cleanup = report["settings"], report["expected"], report["cleanup"]
     found = [
         ("configuration", f"{report['configuration']['hash']}, {report['configuration']['source']}"),
-        (
-            "records",
-            f"{settings['shape']}, seed {settings['seed']}, {settings['bad_lines']} bad lines and {settings['drift']} "
-            f"drifted records in each file",
-        ),
+        ("records", told_records(settings)),
         (
             "fed",
-            f"{report['feed']['uploads']:,} uploads, {report['feed']['copies']:,} copies, {report['feed']['pace']}",
+            f"{counted(report['feed']['uploads'], 'file')} uploaded, "
+            f"{counted(report['feed']['copies'], 'file')} copied, {report['feed']['pace']}",
         ),
         (
             "expected",
-            f"{expected['manifests']:,} manifests, {lasting(expected['seconds'])}, "
-            f"{expected['dpu_hours']:,.4f} DPU hours; {expected['basis']}",
+            f"{counted(expected['manifests'], 'manifest')}, {lasting(expected['seconds'])}, "
+            f"{rounded(expected['dpu_hours'], 4)} DPU hours; {expected['basis']}",
         ),
         ("ndjctl", str(report["tool_version"])),
     ]
@@ -174,13 +181,17 @@ def _settings(report: Mapping[str, Any]) -> str:
         found.append(
             (
                 "cleaned up",
-                f"{cleanup['inputs']:,} inputs, {cleanup['parts']:,} parts, {cleanup['items']:,} items, "
-                f"{cleanup['manifests']:,} manifests",
+                f"{counted(cleanup['inputs'], 'input')}, {counted(cleanup['parts'], 'part')}, "
+                f"{counted(cleanup['items'], 'item')}, {counted(cleanup['manifests'], 'manifest')}",
             )
         )
         found += [("stays", each) for each in cleanup["kept"]]
     found += [("remark", each) for each in report["remarks"]]
     return _table(found)
+
+
+def _usd(usd: float) -> str:
+    return dollars(usd, 2 if usd >= 1 else 4)
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from ndjctl.loadtest.following import Sample
 from ndjctl.output.base import console, one_line, say
-from ndjctl.output.progress import LINE_EVERY_S, size, told
+from ndjctl.output.progress import LINE_EVERY_S, counted, size, told
 from ndjctl.output.times import lasting
 
 
@@ -88,7 +88,7 @@ class TerminalTestProgress(_Told):
 
     def done(self, count: int) -> None:
         self._objects += count
-        self._bars.update(self._task, detail=f"{self._objects:,} objects read")
+        self._bars.update(self._task, detail=f"{counted(self._objects, 'object')} read")
 
     def note(self, text: str) -> None:
         self._bars.console.print(one_line(text), soft_wrap=True)
@@ -115,7 +115,7 @@ class LineTestProgress(_Told):
     def done(self, count: int) -> None:
         self._objects += count
         if self._is_due():
-            say(f"  {self._objects:,} objects read")
+            say(f"  {counted(self._objects, 'object')} read")
 
     def note(self, text: str) -> None:
         say(text)

@@ -11,6 +11,7 @@ from threading import Lock
 from types import TracebackType
 
 from ndjctl.output.base import console, one_line, say
+from ndjctl.plain import counted as counted
 
 LINE_EVERY_S = 10.0
 
@@ -145,8 +146,3 @@ def size(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1024
     return f"{size_bytes:.1f} TiB"
-
-
-def counted(count: int, noun: str) -> str:
-    """'1 part', '2,000 parts'."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,14 @@ def test_a_phase_passes_and_leaves_nothing_behind(tool: Tool, embedded: Cloud) -
 
 def _killed_at(tool: Tool, stage: str) -> str:
     """kill -9 as soon as the stage is written down (or feeding has begun); the test's id."""
+    return _killed_when(tool, lambda folder: _has(folder, stage))
+
+
+def _killed_when(tool: Tool, is_due: Callable[[Path], bool], *words: str) -> str:
+    """kill -9 as soon as that is so of the test's folder; its id."""
     home = tool.data_dir / "loadtests" / f"local-{tool.suffix}"
     before = set(home.glob("2*"))
-    command = [sys.executable, "-m", "ndjctl", *SMALL, "--set", f"suffix={tool.suffix}"]
+    command = [sys.executable, "-m", "ndjctl", *SMALL, *words, "--set", f"suffix={tool.suffix}"]
     process = subprocess.Popen(
         command, env=tool.environment(), cwd=tool.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -77,14 +83,14 @@ def _killed_at(tool: Tool, stage: str) -> str:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             for folder in set(home.glob("2*")) - before:
-                if _has(folder, stage):
+                if is_due(folder):
                     os.kill(process.pid, signal.SIGKILL)
                     return folder.name
             time.sleep(0.002)
     finally:
         process.kill()
         process.wait()
-    raise AssertionError(f"it never came to {stage}")
+    raise AssertionError("it never came to that")
 
 
 def _has(folder: Path, stage: str) -> bool:
@@ -125,6 +131,25 @@ def test_with_faults_it_has_to_pass_all_the_same(tool: Tool, embedded: Cloud) ->
     assert document["runs"]["failed"] >= 1
     assert _left_behind(embedded) == []
     assert _load(tool, "drift", "--json", *words[2:4]).document["drifted"] == 0
+
+
+@pytest.mark.slow
+def test_faults_of_a_killed_test_end_with_the_next_command(tool: Tool, embedded: Cloud) -> None:
+    sqs = embedded.client("sqs")
+
+    def is_planted(_: Path) -> bool:
+        try:
+            url = sqs.get_queue_url(QueueName=embedded.names.queue)["QueueUrl"]
+        except sqs.exceptions.QueueDoesNotExist:
+            return False
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+        return bool(found["Attributes"]["VisibilityTimeout"] == "30")
+
+    test_id = _killed_when(tool, is_planted, "--chaos", "--rate", "1/s")
+    drift = _load(tool, "drift", "--json")
+    assert f"the load test {test_id} was killed amid its faults" in drift.err
+    assert drift.document["drifted"] == 0
+    assert "amid its faults" not in _load(tool, "drift", "--json").err
 
 
 @pytest.mark.slow

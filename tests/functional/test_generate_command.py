@@ -144,7 +144,7 @@ def test_the_same_command_makes_the_same_files_and_keeps_those_that_are_there(
     assert {file.name: file.facts.checksum for file in record.files} == {n: f"sha256:{d}" for n, d in files.items()}
 
     before = contents(tmp_path / "a")
-    (tmp_path / "a/2026-11-23-events-1-000001.ndjson").write_bytes(b"damaged")
+    (tmp_path / "a/2026-11-23-events-1-000001.ndjson").unlink()
     again = here(*words, "-o", "a", "--json")
     assert again.document["files_already_there"] == 2
     assert contents(tmp_path / "a") == before
@@ -201,6 +201,69 @@ def test_what_is_not_ours_is_never_replaced(tmp_path: Path, here: Callable[..., 
     assert "is not a folder" in here(*words[:-1], "file").err
 
 
+def _touched(path: Path) -> None:
+    """Its size stays, its bytes do not."""
+    body = path.read_bytes()
+    path.write_bytes(bytes([body[0] ^ 1]) + body[1:])
+
+
+OTHERS: dict[str, Callable[[Path], object]] = {
+    "a file of another size": lambda folder: (folder / "2026-11-23-events-1-000001.ndjson").write_text("mine\n"),
+    "a file of the same size": lambda folder: _touched(folder / "2026-11-23-events-1-000001.ndjson"),
+    "a folder": lambda folder: (
+        (folder / "2026-11-23-events-1-000001.ndjson").unlink(),
+        (folder / "2026-11-23-events-1-000001.ndjson").mkdir(),
+    ),
+    "a link to nothing": lambda folder: (
+        (folder / "2026-11-23-events-1-000001.ndjson").unlink(),
+        (folder / "2026-11-23-events-1-000001.ndjson").symlink_to("nowhere"),
+    ),
+    "a file that is to be added": lambda folder: (folder / "2026-11-23-events-1-000003.ndjson").write_text("mine\n"),
+    "a schema": lambda folder: (folder / "_schema.json").write_text('{"mine": 1}'),
+    "a schema and no record": lambda folder: (
+        (folder / "_schema.json").write_text('{"mine": 1}'),
+        (folder / "_generated.json").unlink(),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_somebody_put_there_since_is_not_replaced_either(
+    what: str, tmp_path: Path, here: Callable[..., Finished]
+) -> None:
+    words = ("generate", "--records", "20", "--date", "2026-11-23", "-o", "out", "--files")
+    folder = tmp_path / "out"
+    assert here(*words, "3").code == 0
+    (folder / "2026-11-23-events-1-000000.ndjson").unlink()  # it would be made again
+    OTHERS[what](folder)
+    before = {path.name: (path.lstat().st_mtime_ns, path.lstat().st_ino) for path in folder.iterdir()}
+    done = here(*words, "4")
+    assert done.code == 2
+    name = "_schema.json" if "schema" in what else f"2026-11-23-events-1-00000{3 if 'added' in what else 1}.ndjson"
+    told = done.err.strip()
+    assert f"out/{name} " in told and "never replaced" in " ".join(told.split())
+    assert told.count(".\n") == 0 and told.endswith(".")
+    assert {path.name: (path.lstat().st_mtime_ns, path.lstat().st_ino) for path in folder.iterdir()} == before
+    # Moved away, all is made as it was to be.
+    path = folder / name
+    path.rmdir() if path.is_dir() else path.unlink()
+    again = here(*words, "4", "--json")
+    assert (again.code, again.document["files"]) == (0, 4), again.err
+    assert json.loads((folder / "_schema.json").read_text())["fields"]
+
+
+def test_a_file_that_a_killed_run_did_not_write_down_is_known_by_its_bytes(
+    tmp_path: Path, here: Callable[..., Finished]
+) -> None:
+    words = ("generate", "--records", "20", "--date", "2026-11-23", "-o", "out", "--files", "3", "--json")
+    assert here(*words).code == 0
+    before = contents(tmp_path / "out")
+    (tmp_path / "out/_generated.json").unlink()
+    again = here(*words)
+    assert again.document["files_already_there"] == 3
+    assert contents(tmp_path / "out") == before
+
+
 def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path, here: Callable[..., Finished]) -> None:
     words = ("--files", "10000", "--size", "3.5GB", "--upload", "--unique", "4", "--env", "prod", "--dry-run")
     done = here("generate", *words, "--json", "--rate", "11/s")
@@ -229,6 +292,11 @@ def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path, here: Callab
     assert "too-small for the environment prod" in warned.out
 
 
+def test_the_longest_name_is_one(tmp_path: Path, here: Callable[..., Finished]) -> None:
+    assert here("generate", "--records", "5", "-o", "out", "--name", "n" * 201).code == 0
+    assert any("n" * 201 in path.name for path in (tmp_path / "out").iterdir())
+
+
 def test_a_rate_is_kept(here: Callable[..., Finished]) -> None:
     began_s = time.monotonic()
     assert here("generate", "--files", "4", "--records", "5", "--rate", "2/s", "-o", "out").code == 0
@@ -253,6 +321,12 @@ def test_a_rate_is_kept(here: Callable[..., Finished]) -> None:
         (("-o", "x", "--rate", "fast"), "--rate: 'fast' is no rate"),
         (("-o", "x", "--date", "yesterday"), "--date"),
         (("-o", "x", "--name", "a/b"), "no file name"),
+        (("-o", "x", "--name", ""), "--name is empty: give one, or leave it out"),
+        (
+            ("-o", "x", "--name", "n" * 300),
+            "--name is too long for a file, which has a date and a number too: 201 bytes",
+        ),
+        (("-o", "x", "--name", "n" * 202), "201 bytes at most"),
         (("-o", "x", "--name", "a\nb"), "no file name"),
         (("-o", "x", "--files", "50000", "--size", "3.5GB"), "has room for"),
     ],

@@ -3,6 +3,7 @@ that dies in any stage."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from ndjctl.errors import WorkFailed
+from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.loadtest.journal import Journal, opened
-from ndjctl.loadtest.model import LoadSettings, Thresholds
+from ndjctl.loadtest.model import LoadSettings, Thresholds, input_key
 from ndjctl.loadtest.results import Results
 from ndjctl.loadtest.running import carry_on
+from ndjctl.loadtest.spending import spend_more
 from tests.functional.operations_world import NAMES, Operations
 from tests.loadtest_world import LoadWorld, Plan
 
@@ -145,6 +147,39 @@ def test_a_kept_test_is_cleaned_up_later(load: LoadWorld) -> None:
     assert load.everything() == load.before
 
 
+@pytest.fixture
+def stopped(load: LoadWorld) -> tuple[LoadWorld, Journal]:
+    """A test that was stopped at its budget of $1 when half of its files were Parquet, for $4.40."""
+    load.planted = Plan(lost_events=3, dpu_s=36_000)
+    load.settings = replace(SETTINGS, thresholds=replace(SETTINGS.thresholds, max_cost_usd=1.0))
+    journal = load.begin()
+    report = carry_on(load.world(), journal)
+    assert report["verdict"] == "FAIL" and report["cleanup"] is None
+    assert report["reasons"][0].startswith("the test was stopped: it has cost $4.40")
+    assert report["counts"] == {"completed": 3, "unseen": 3}
+    return load, opened(journal.folder)
+
+
+def test_a_test_that_was_stopped_at_its_budget_goes_on_with_a_larger_one(stopped: tuple[LoadWorld, Journal]) -> None:
+    load, journal = stopped
+    with pytest.raises(UsageError, match=r"has cost \$4\.40.*above that"):
+        spend_more(journal, 2.0)
+    spend_more(journal, 10.0)
+    load.planted = Plan(found=True)
+    report = carry_on(load.world(), opened(journal.folder))
+    assert (report["verdict"], report["counts"], report["runs"]["count"]) == ("PASS", {"completed": 6}, 2)
+    assert load.everything() == load.before
+    with pytest.raises(UsageError, match="was not stopped at its budget"):
+        spend_more(opened(journal.folder), 20.0)
+
+
+def test_without_a_larger_budget_it_is_cleaned_up(stopped: tuple[LoadWorld, Journal]) -> None:
+    load, journal = stopped
+    report = carry_on(load.world(), journal)
+    assert report["verdict"] == "FAIL" and journal.is_over
+    assert load.everything() == load.before
+
+
 def test_what_is_others_stays(load: LoadWorld) -> None:
     """A manifest with a file of somebody else in it, and a schema that another's files needed."""
     s3 = load.operations.s3
@@ -162,6 +197,45 @@ def test_what_is_others_stays(load: LoadWorld) -> None:
     assert sum(key.startswith(f"{NAMES.output_bucket}/") for key in left) == 2
     assert "1 manifests with files of others" in report["cleanup"]["kept"][0]
     assert sum(key.startswith(f"{journal.date}/{journal.date}-loadtest-") for key in left) == 6
+
+
+def _event(bucket: str, *keys: str, name: str = "ObjectCreated:Put") -> str:
+    records = [
+        {
+            "eventSource": "aws:s3",
+            "eventName": name,
+            "eventTime": "2026-11-27T19:00:00.000Z",
+            "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": 1, "eTag": "e"}},
+        }
+        for key in keys
+    ]
+    return json.dumps({"Records": records})
+
+
+def test_its_own_dead_letters_go_with_it_and_no_others(load: LoadWorld) -> None:
+    journal = load.begin()
+    sqs, bucket = load.operations.sqs, NAMES.input_bucket
+    url = sqs.get_queue_url(QueueName=NAMES.dead_letter_queue)["QueueUrl"]
+    own = [input_key(journal.date, journal.test_id, number) for number in range(6)]
+    like_it = own[0].replace(journal.test_id, "20261126T100000Z-aaaa")
+    others = [
+        "x",
+        _event(bucket, like_it),
+        _event(bucket, own[0], f"{journal.date}-of-others.ndjson"),
+        _event("another-bucket", own[0]),
+        _event(bucket, own[0], name="ObjectRemoved:Delete"),
+    ]
+    for body in [*others, *(_event(bucket, key) for key in own), _event(bucket, *own)]:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    report = carry_on(load.world(), journal)
+    assert report["verdict"] == "FAIL", "they came while it ran"
+    assert report["cleanup"]["dead_letters"] == 7
+    left = [
+        message["Body"]
+        for _ in range(3)
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    ]
+    assert sorted(left) == sorted(others), "all others are there, and in view"
 
 
 def test_a_test_is_not_cleaned_up_while_its_manifests_are_open(load: LoadWorld) -> None:

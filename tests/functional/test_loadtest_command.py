@@ -25,7 +25,16 @@ def _report(test_id: str, **more: Any) -> dict[str, Any]:
         "verdict": "PASS",
         "reasons": [],
         "phase": 1,
-        "settings": {"files": 10, "file_size_bytes": 1000},
+        "settings": {
+            "files": 10,
+            "file_size_bytes": 1000,
+            "shape": "events",
+            "bad_lines": "10",
+            "drift": "0",
+            "pattern": "steady",
+            "rate_per_s": None,
+            "chaos": False,
+        },
         "configuration": {"hash": "c" * 12},
         "begun_at": "2026-11-26T10:00:00.000Z",
         "seconds": 100.0,
@@ -100,11 +109,33 @@ def test_two_tests_side_by_side(two: Operations) -> None:
     assert "+50.0%" in two("loadtest", "compare", "20261126", "20261127").out
 
 
+def test_a_comparison_says_what_the_tests_were_asked_for(operations: Operations) -> None:
+    operations.deploy()
+    settings = {**_report(OLD)["settings"], "pattern": "burst", "rate_per_s": 5.0, "chaos": True, "bad_lines": "0.1%"}
+    own = {"shape": "schema", "schema": {"fields": [{"name": "a", "type": "int64"}]}}
+    _put(operations, _report(OLD, mb_per_s=0.0, dpu_hours=0.0000042))
+    _put(operations, _report(NEW, phase=2, settings={**settings, **own}))
+    found = {each["name"]: each for each in operations("loadtest", "compare", OLD, NEW, "--json").document["figures"]}
+    assert {name: (found[name]["a"], found[name]["b"]) for name in ("bad lines", "pattern", "rate", "chaos")} == {
+        "bad lines": ("10", "0.1%"),
+        "pattern": ("steady", "burst"),
+        "rate": (None, 5.0),
+        "chaos": (False, True),
+    }
+    assert found["shape"]["a"] == "events" and found["shape"]["b"].startswith("schema ")
+    assert (found["phase"]["a"], found["phase"]["b"], found["phase"]["change"]) == (1, 2, None)
+    shown = {
+        line[:24].strip(): line.split()[-2:] for line in operations("loadtest", "compare", OLD, NEW).out.splitlines()
+    }
+    assert any(name.startswith("chaos") and words == ["no", "yes"] for name, words in shown.items())
+    assert "0.0000042" in operations("loadtest", "compare", OLD, NEW).out
+
+
 @pytest.mark.parametrize("name", ["", "2026", "nothing", "20261126T100000Z-ffff", "../x", "[bold]"])
 def test_a_test_that_is_not_one_is_said_to_be_none(two: Operations, name: str) -> None:
     answer = two("loadtest", "compare", OLD, name)
     assert answer.code == 2
-    assert "There is no result" in answer.err or "2 results" in answer.err
+    assert "There is no result" in answer.err or "There are 2 results of load tests whose ids begin" in answer.err
 
 
 REFUSED = [
@@ -121,12 +152,13 @@ REFUSED = [
     (("--phase", "1", "--rate", "fast"), "--rate: 'fast' is no rate"),
     (("--phase", "1", "--pattern", "burst"), "--pattern burst needs a --rate"),
     (("--phase", "1", "--pattern", "x"), "--pattern takes one of"),
-    (("--phase", "1", "--shape", "x"), "--shape takes one of"),
+    (("--phase", "1", "--shape", "x"), "There is no shape x"),
+    (("--phase", "1", "--shape", "no.json"), "no.json cannot be read"),
     (("--phase", "1", "--chaos"), "is for the embedded cloud only"),
     (("--phase", "1", "--resume", OLD), "leave --phase out"),
     (("--resume", "yesterday"), "is no id of a load test"),
     (("--resume", OLD), "There is no load test"),
-    (("--phase", "1", "--file-size", "10KB", "--bad-lines", "500"), "do not fit"),
+    (("--phase", "1", "--file-size", "10KB", "--bad-lines", "500"), "there is room for 2"),
     (("--phase", "1", "list"), "--phase is for 'loadtest' alone"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from fractions import Fraction
 from itertools import islice
 
@@ -180,6 +181,43 @@ def test_values_are_nested_skewed_and_rich_in_nulls(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "size", "bad", "drift"),
+    [
+        ("events", 10_000, 10, 0),
+        ("events", 1_000, 1, 0),
+        ("flat", 60_000, 300, 2),
+        ("tweets", 30_000, 2, 7),
+        ("flat", 20_000, 10, 40),
+        ("schema", 500, 3, 1),
+    ],
+)
+def test_as_many_fit_as_the_refusal_says_and_not_one_more(shape: str, size: int, bad: int, drift: int) -> None:
+    def refused(bad: int, drift: int) -> tuple[str, int] | None:
+        try:
+            generator = Generator(recipe(shape, 1, Amount(bad), Amount(drift), size_bytes=size))
+        except RecipeError as error:
+            told = re.search(r"[0-9,]+ (bad lines|drifted records) do not fit .* room for ([0-9,]+|none);", str(error))
+            assert told is not None, str(error)
+            return told[1], 0 if told[2] == "none" else int(told[2].replace(",", ""))
+        for number in range(3):
+            _, facts = made(generator, number)
+            assert (facts.bad_line_count, facts.drifted_records) == (bad, drift)
+        return None
+
+    wrong = refused(bad, drift)
+    assert wrong is not None
+    what, room = wrong
+    if what == "bad lines":
+        assert room < bad
+        assert refused(room, 0) is None
+        assert refused(room + 1, 0) == (what, room)
+    else:
+        assert room < drift
+        assert refused(bad, room) is None
+        assert refused(bad, room + 1) == (what, room)
+
+
+@pytest.mark.parametrize(
     ("what", "sentence"),
     [
         ({"shape": "round", "lines": 1}, "There is no shape 'round'"),
@@ -189,7 +227,8 @@ def test_values_are_nested_skewed_and_rich_in_nulls(shape: str) -> None:
         ({"shape": "events", "lines": 10, "bad": Amount(11)}, "there is room for 10"),
         ({"shape": "events", "lines": 30, "drift": Amount(11)}, "there is room for 10"),
         ({"shape": "events", "lines": 30, "drift": Amount(share=Fraction(1, 2))}, "33% at most"),
-        ({"shape": "events", "size_bytes": 10_000, "bad": Amount(100)}, "there is room for"),
+        ({"shape": "events", "size_bytes": 10_000, "bad": Amount(100)}, "there is room for 2; ask for fewer"),
+        ({"shape": "events", "size_bytes": 100, "bad": Amount(1)}, "there is room for none; ask for none"),
         ({"shape": "events", "lines": 30, "huge_lines": 1}, "more huge lines than bad lines"),
         ({"shape": "schema", "lines": 1, "schema": {"fields": []}}, "has no field"),
         ({"shape": "schema", "lines": 1, "schema": {"fields": [{"name": "a"}]}}, "neither a kind nor"),

@@ -96,12 +96,43 @@ def test_a_partial_batch_is_left_until_its_oldest_file_is_aged() -> None:
     assert world.statuses() == {MANIFESTED: 2}
 
 
-def test_new_files_take_an_aged_partial_batch_along() -> None:
+def test_events_leave_an_aged_partial_batch_to_the_sweep_which_takes_all_of_it() -> None:
     world = World()
     world.deliver(world.upload())
     world.later(601)
     world.deliver(world.upload())
+    assert world.statuses() == {PENDING: 2}
+    assert len(world.sweep()["manifests_created"]) == 1
     assert world.statuses() == {MANIFESTED: 2}
+
+
+def test_events_that_waited_longer_than_the_age_limit_make_full_manifests_but_for_one() -> None:
+    """A backlog in the queue: every file of it is old when it is entered, ten at a time."""
+    world = World(max_files_per_manifest=25, page_items=500)
+    events = [world.upload() for _ in range(130)]
+    world.later(3_600)
+    for begin in range(0, len(events), 10):
+        world.deliver(*events[begin : begin + 10])
+    world.sweep()
+    assert [len(item[Attr.FILES]) for item in world.manifests()] == [25, 25, 25, 25, 25, 5]
+    assert world.statuses() == {MANIFESTED: 130}
+
+
+def test_a_sweep_amid_a_backlog_makes_one_partial_manifest_of_a_date_and_no_more() -> None:
+    """Aged events keep coming: a sweep takes what there is, and those after it fill batches again."""
+    world = World(max_files_per_manifest=25, page_items=500)
+    events = [(world.upload(), world.upload(day="2026-03-15")) for _ in range(100)]
+    world.later(3_600)
+    sweeps = 0
+    for begin in range(0, len(events), 5):
+        world.deliver(*(record for pair in events[begin : begin + 5] for record in pair))
+        if begin in (30, 65):
+            world.sweep()
+            sweeps += 1
+    world.sweep()
+    sizes = sorted(len(item[Attr.FILES]) for item in world.manifests())
+    assert sum(sizes) == 200
+    assert sum(size < 25 for size in sizes) <= 2 * (sweeps + 1)
 
 
 def test_a_flush_takes_partial_batches_of_any_age_and_one_date_each() -> None:

@@ -77,7 +77,7 @@ _PURE_HEALTH = (
 @pytest.mark.parametrize(
     "module",
     [
-        *("settings", "profiles", "errors", "bundles", "budget"),
+        *("settings", "profiles", "errors", "bundles", "budget", "plain"),
         *(f"explain/{name}" for name in ("explaining", "facts", "known", "model", "obstacles", "stages", "timeline")),
         *("explain/unknown", "explain/waiting", "logs/lines", "tune/model", "tune/prediction"),
         *(f"health/{name}" for name in _PURE_HEALTH),

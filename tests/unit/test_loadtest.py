@@ -13,19 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.contracts import leading_date
+from ndjctl.contracts import Names, leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
 from ndjctl.forecast.rate import Rate
 from ndjctl.forecast.runs import Quotas
 from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
+from ndjctl.loadtest.feeder import checked
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import FED, FOLLOWED, PLANNED, alone, begin, opened, unfinished
+from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import PHASES, LoadSettings, Thresholds, files_of, input_key, is_test_id, new_test_id
-from ndjctl.loadtest.observing import SeenFile
+from ndjctl.loadtest.observing import RunFacts, SeenFile
 from ndjctl.loadtest.planning import expect
-from ndjctl.loadtest.preflight import Before, check_before, check_budget
+from ndjctl.loadtest.preflight import Before, check_before, check_budget, check_room
+from ndjctl.loadtest.spending import Spending
 from ndjctl.prices import dpu_price
 from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
@@ -51,6 +54,17 @@ def test_a_phase_can_be_made_smaller() -> None:
     assert not SETTINGS.is_full_size
 
 
+def test_the_default_of_bad_lines_is_as_many_as_fit() -> None:
+    small = replace(SETTINGS, file_size_bytes=10_000, bad_lines="10")
+    assert checked(SETTINGS, "2026-11-27", may_shrink=True) == SETTINGS
+    assert checked(small, "2026-11-27", may_shrink=True) == replace(small, bad_lines="2")
+    assert checked(replace(small, file_size_bytes=100), "2026-11-27", may_shrink=True).bad_lines == "0"
+    with pytest.raises(UsageError, match="there is room for 2; ask for fewer"):
+        checked(small, "2026-11-27", may_shrink=False)
+    with pytest.raises(UsageError, match="drifted records do not fit"):
+        checked(replace(small, drift="100"), "2026-11-27", may_shrink=True)
+
+
 def test_everything_of_a_test_is_told_by_its_name() -> None:
     test_id = new_test_id(NOW, "3fa2")
     key = input_key("2026-11-27", test_id, 12)
@@ -66,6 +80,7 @@ def test_everything_of_a_test_is_told_by_its_name() -> None:
         files=st.integers(1, 100_000),
         file_size_bytes=st.integers(1, 10**12),
         unique_files=st.integers(1, 9),
+        schema=st.none() | st.just({"fields": [{"name": "größe", "type": "int64"}]}),
         rate_per_s=st.none() | st.floats(0.1, 100),
         thresholds=st.builds(Thresholds, max_cost_usd=st.none() | st.floats(0, 1e6)),
     )
@@ -110,6 +125,15 @@ def test_concurrency_ends_at_nothing(pairs: list[tuple[float, float]]) -> None:
     steps = concurrency((begin, begin + length) for begin, length in pairs)
     assert not steps or steps[-1][1] == 0
     assert all(count >= 0 for _, count in steps)
+
+
+def test_close_latencies_have_bins_with_a_width_and_a_small_test_its_throughput() -> None:
+    ends = [NOW + timedelta(seconds=8, milliseconds=n) for n in (0, 1, 7)]
+    files = [SeenFile(f"{n}", "completed", 100, NOW, end, "m", "", "") for n, end in enumerate(ends)]
+    found = measured(files, RunFacts((), 0.0, None, 0, True), [], NOW)
+    assert sum(count for _, _, count in found["series"]["latency_s"]) == 3
+    assert all(low < high for low, high, _ in found["series"]["latency_s"])
+    assert found["mb_per_s"] == pytest.approx(0.0003 / 8.007, abs=1e-6)
 
 
 def test_what_accumulates_grows_while_it_lasts() -> None:
@@ -204,6 +228,17 @@ def test_a_budget_is_kept_before_anything_is_paid() -> None:
     assert over is not None and not over.ok and "$2.00" in over.sentence
     assert within is not None and within.ok
     assert unknown is not None and not unknown.ok
+
+
+def test_a_test_that_its_disk_has_no_room_for_does_not_begin() -> None:
+    def check(size_bytes: int) -> None:
+        if size_bytes > 100:
+            raise WorkFailed("The disk is too full: 100 bytes are free, 101 are needed.")
+
+    assert check_room(check, 100) is None
+    refused = check_room(check, 101)
+    assert refused is not None and not refused.ok
+    assert refused.sentence == "the disk is too full: 100 bytes are free, 101 are needed"
 
 
 # ------------------------------------------------------------------------------------------------ chaos
@@ -302,3 +337,52 @@ def test_where_lost_events_are_expected_the_test_enters_them() -> None:
 
     followed, _ = _follow(cloud, Limits(2, 0.01, 900, event_limit_s=30), enter_unseen=enter)
     assert (followed.counts, followed.lost_events) == (Counter(completed=2), 1)
+
+
+# ------------------------------------------------------------------------------------------------ the budget
+
+
+class _Glue:
+    """One run, under way. told: what Glue tells of it so far."""
+
+    def __init__(self, **told: Any) -> None:
+        self.calls = 0
+        uri = "s3://m/manifests/2026-11-27/manifest-m.json"
+        self.run = {"Id": "jr_1", "StartedOn": NOW, "MaxCapacity": 2.0, "Arguments": {"--MANIFEST_PATH": uri}, **told}
+
+    def get_job_runs(self, **_: Any) -> dict[str, Any]:
+        self.calls += 1
+        return {"JobRuns": [self.run]}
+
+
+def _spending(cloud: _Cloud, glue: _Glue, budget_usd: float, region: str = "us-east-1") -> Spending:
+    return Spending(glue, Names("1" * 12), region, NOW, 0.0, budget_usd, lambda: cloud.now)
+
+
+@pytest.mark.parametrize("told", [{"ExecutionTime": 3_600}, {"DPUSeconds": 7_200.0}])
+def test_a_test_stops_when_its_runs_have_cost_its_budget(told: dict[str, Any]) -> None:
+    """Two DPU for an hour are $0.88; the run of another manifest does not count."""
+    cloud = _Cloud([["processing"]])
+    glue = _Glue(JobRunState="RUNNING", **told)
+    followed, samples = _follow(cloud, Limits(1, 0.01, 900), why_stop=_spending(cloud, glue, 0.87).why_stop)
+    assert followed.over_budget and followed.stopped == "it has cost $0.8800 so far, and the budget is $0.8700"
+    assert len(samples) == 1
+    followed, _ = _follow(cloud, Limits(1, 0.01, 60), why_stop=_spending(cloud, glue, 0.88).why_stop)
+    assert not followed.over_budget and "not at rest" in followed.stopped
+    glue.run["Arguments"] = {}
+    assert _spending(cloud, glue, 0.0).why_stop(cloud.look()) == ""
+
+
+def test_what_a_run_costs_is_looked_at_now_and_then() -> None:
+    cloud, glue = _Cloud([["processing"]]), _Glue(JobRunState="RUNNING")
+    spending = _spending(cloud, glue, 0.01)
+    followed, samples = _follow(cloud, Limits(1, 0.01, 180), why_stop=spending.why_stop)
+    assert not followed.over_budget and spending.spent_usd == 0.0
+    assert len(samples) > 100 and 11 <= glue.calls <= 13
+
+
+def test_what_is_at_rest_is_not_stopped_and_an_unknown_price_stops_nothing() -> None:
+    cloud, glue = _Cloud([["completed"]]), _Glue(JobRunState="SUCCEEDED", ExecutionTime=3_600)
+    followed, _ = _follow(cloud, Limits(1, 0.01, 900), why_stop=_spending(cloud, glue, 0.1).why_stop)
+    assert (followed.stopped, followed.over_budget) == ("", False)
+    assert _spending(cloud, glue, 0.1, "xx-nowhere-1").why_stop(cloud.look()) == ""

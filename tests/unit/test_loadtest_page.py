@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjctl.output.loadtest_charts import Series, bars, lines, number, stacked, ticks
+from ndjctl.output.loadtest_charts import Series, bars, labels, lines, number, stacked, ticks
 from ndjctl.output.loadtest_page import page
 
 NASTY = "<script>alert(1)</script>&\"'\n[bold]\x1b"
@@ -147,6 +147,31 @@ def test_ticks_are_few_round_and_within(low: float, span: float) -> None:
     assert 1 <= len(found) <= 12
     assert found == sorted(found)
     assert all(low * (1 - 1e-6) - 1e-9 <= each <= (low + span) * (1 + 1e-6) + span * 1e-3 + 1e-9 for each in found)
+
+
+@given(_NUMBERS, _NUMBERS)
+def test_the_labels_of_ticks_differ(low: float, span: float) -> None:
+    found = ticks(low, low + span)
+    assert len(set(labels(found))) == len(found)
+
+
+def test_labels_have_as_many_decimals_as_tell_them_apart() -> None:
+    assert labels(ticks(12.299, 12.351)) == ["12.30", "12.31", "12.32", "12.33", "12.34", "12.35"]
+    assert labels(ticks(0, 5)) == ["0", "1", "2", "3", "4", "5"]
+    assert labels(ticks(1200.2, 1201.3))[:2] == ["1,200.2", "1,200.4"]
+    assert labels(ticks(0, 3e6)) == ["0", "0.5M", "1M", "1.5M", "2M", "2.5M", "3M"]
+
+
+def test_a_chart_of_close_values_has_ticks_that_differ() -> None:
+    svg = bars([(12.301 + 0.001 * n, 12.302 + 0.001 * n, 2.0) for n in range(24)], "s", "files", [("p50", 12.31)])
+    across = re.findall(r'text-anchor="middle">([^<]+)<', svg)
+    assert len(across) >= 3 and len(set(across)) == len(across)
+
+
+def test_what_is_counted_has_whole_ticks() -> None:
+    assert ticks(0, 1, least_step=1.0) == [0, 1]
+    svg = lines([Series("runs", "c1", [(0.0, 0.0), (3.0, 2.0)])], "s", "runs")
+    assert re.findall(r'class="tick" x="52"[^>]*>([^<]+)<', svg) == ["0", "1", "2"]
 
 
 def test_numbers_are_short() -> None:

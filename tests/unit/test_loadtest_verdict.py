@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndjctl.generate.record import FileFacts
-from ndjctl.loadtest.model import Thresholds
+from ndjctl.loadtest.model import Thresholds, told_shape
 from ndjctl.loadtest.proving import compared
 from ndjctl.loadtest.results import is_allowed, passed, told_phases
 from ndjctl.loadtest.verdict import FAIL, PASS, Facts, Proof, judge, reasons_of, verdict_of
@@ -100,7 +100,7 @@ PLANTED: Mapping[str, tuple[Facts, str, str]] = {
     "over budget": (_good(usd=0.45), "budget", "the budget is $0.44"),
     "over the estimate": (_good(usd=0.44, estimated_usd=0.2), "cost", "2.20 times the estimate"),
     "too many DPU hours": (_good(dpu_hours=1.1), "dpu_hours", "1.10 DPU hours"),
-    "dead letter": (_good(new_dead_letters=1), "dead_letters", "1 new messages"),
+    "dead letter": (_good(new_dead_letters=1), "dead_letters", "1 new message"),
     "unreadable": (_good(replace(compared(MADE, ROWS, BAD), unreadable=("s3://o/p: no",))), "readable", "s3://o/p: no"),
 }
 
@@ -118,29 +118,57 @@ def test_a_planted_failure_is_a_fail_with_its_reason(planted: str) -> None:
 
 
 def _report(
-    phase: int, verdict: str = PASS, files: int = 10, size: int = 1000, configuration: str = "c"
+    phase: int, verdict: str = PASS, files: int = 10, size: int = 1000, configuration: str = "c", **more: Any
 ) -> dict[str, Any]:
     return {
         "id": f"test-{phase}",
         "phase": phase,
         "verdict": verdict,
         "configuration": {"hash": configuration},
-        "settings": {"files": files, "file_size_bytes": size},
+        "settings": {"files": files, "file_size_bytes": size, **more},
     }
 
 
 def test_a_phase_wants_the_one_before_it() -> None:
     done = passed([_report(1)], "c")
-    assert is_allowed(1, 1000, 1.0, {})
-    assert is_allowed(2, 1000, 1.0, done)
-    assert not is_allowed(3, 1000, 1.0, done)
-    assert not is_allowed(2, 1001, 1.0, done), "with smaller files it says nothing of larger ones"
-    assert not is_allowed(2, 1000, 1.0, passed([_report(1, files=5)], "c")), "half of it is not it"
-    assert is_allowed(2, 1000, 0.5, passed([_report(1, files=5)], "c"))
+    assert is_allowed(1, 1000, 1.0, "events", {})
+    assert is_allowed(2, 1000, 1.0, "events", done)
+    assert not is_allowed(3, 1000, 1.0, "events", done)
+    assert not is_allowed(2, 1001, 1.0, "events", done), "with smaller files it says nothing of larger ones"
+    assert not is_allowed(2, 1000, 1.0, "events", passed([_report(1, files=5)], "c")), "half of it is not it"
+    assert is_allowed(2, 1000, 0.5, "events", passed([_report(1, files=5)], "c"))
     assert passed([_report(1, FAIL), _report(1, configuration="other")], "c") == {}
     smaller_since = passed([_report(1, files=2, size=10), _report(1)], "c")
-    assert is_allowed(2, 1000, 1.0, smaller_since), "what was passed before a smaller test stays passed"
+    assert is_allowed(2, 1000, 1.0, "events", smaller_since), "what was passed before a smaller test stays passed"
     assert told_phases(smaller_since).startswith("passed: phase 1 (10 files of 1,000 bytes")
+
+
+def test_a_phase_wants_the_one_before_it_with_records_of_the_same_shape() -> None:
+    own, other = ({"shape": "schema", "schema": {"fields": [{"name": name, "type": "int64"}]}} for name in "ab")
+    done = passed([_report(1, **own)], "c")
+    assert is_allowed(2, 1000, 1.0, told_shape(own), done)
+    assert not is_allowed(2, 1000, 1.0, told_shape(other), done)
+    assert not is_allowed(2, 1000, 1.0, "events", done)
+    assert f" of {told_shape(own)}, test-1)" in told_phases(done)
+    assert told_shape({"shape": "flat", "schema": None}) == "flat"
+
+
+def test_what_rounds_to_nothing_is_told_with_two_digits() -> None:
+    facts = replace(_good(), usd=0.00042, estimated_usd=0.0003, mb_per_s=0.0123, dpu_hours=0.0001)
+    limits = Thresholds(max_cost_usd=0.0004, min_mb_per_s=0.5, max_dpu_hours=0.001, max_cost_ratio=None)
+    told = {check.name: check.sentence for check in judge(facts, limits)}
+    assert told["budget"] == "cost $0.00042, the budget is $0.00040"
+    assert told["throughput"] == "0.012 MB/s, at least 0.5 wanted"
+    assert told["dpu_hours"] == "0.00010 DPU hours, allowed 0.0010"
+
+
+def test_one_of_a_thing_is_one() -> None:
+    proof = Proof(lines_in=1, rows=0, bad_lines=1, bad_lines_expected=1, parts=1)
+    told = " ".join(
+        check.sentence for check in judge(replace(_good(), files=1, counts={"completed": 1}, proof=proof), Thresholds())
+    )
+    assert "1 of 1 file is completed" in told and "1 line in, 0 rows and 1 quarantined line found" in told
+    assert "1 of 1 planted bad line is quarantined" in told
 
 
 def test_a_deployment_is_told_what_its_configuration_has_passed() -> None:

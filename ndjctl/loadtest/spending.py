@@ -1,0 +1,80 @@
+"""What a test has cost so far, against its budget; and a test that was stopped there, with a larger one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ndjctl.contracts import Names
+from ndjctl.errors import UsageError
+from ndjctl.loadtest.journal import FOLLOWED, Journal
+from ndjctl.loadtest.observing import SeenFile
+from ndjctl.loadtest.reporting import total_usd
+from ndjctl.monitor.runs import RunsSeen
+from ndjctl.plain import dollars
+from ndjctl.prices import dpu_price
+
+EVERY = timedelta(seconds=15)
+"""Glue throttles those who ask for its runs every second."""
+
+
+class Spending:
+    """Of the test's own runs, as its report counts them, and of the requests that feed it, as they were planned. What
+    Glue does not tell of a run under way is counted when it does. since: when the test began."""
+
+    def __init__(
+        self,
+        glue: Any,
+        names: Names,
+        region: str,
+        since: datetime,
+        requests_usd: float,
+        budget_usd: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._runs = RunsSeen(glue, names.job)
+        self._price = dpu_price(region)
+        self._since = since
+        self._requests_usd = requests_usd
+        self._budget_usd = budget_usd
+        self._now = now
+        self._looked_at: datetime | None = None
+        self.spent_usd: float | None = None
+        """At the last look; None before it, and where the region's price is not known."""
+
+    def why_stop(self, files: Iterable[SeenFile]) -> str:
+        """One clause when the budget is passed, empty while it is not. Looks every 15 s at most. Raises what boto3
+        raises."""
+        now = self._now()
+        if self._price is None or (self._looked_at is not None and now - self._looked_at < EVERY):
+            return ""
+        self._looked_at = now
+        manifests = {file.manifest_id for file in files if file.manifest_id}
+        price, (found, _) = self._price, self._runs.read(self._since)
+        own = [run for run in found if run.about.manifest_id in manifests]
+        glue_usd = sum(run.dpu_s / 3600 * price.of(run.execution_class) for run in own)
+        self.spent_usd = total_usd(glue_usd, self._requests_usd)
+        if self.spent_usd is None or self.spent_usd <= self._budget_usd:
+            return ""
+        return f"it has cost {dollars(self.spent_usd)} so far, and the budget is {dollars(self._budget_usd)}"
+
+
+def is_over_budget(journal: Journal) -> bool:
+    """Whether the test was stopped at its budget."""
+    return journal.has(FOLLOWED) and bool(journal.of(FOLLOWED).get("over_budget"))
+
+
+def spend_more(journal: Journal, budget_usd: float) -> None:
+    """The test may cost that much: one that was stopped at its budget feeds and follows again. Raises UsageError where
+    that changes nothing."""
+    if journal.has(FOLLOWED) and (journal.is_over or not is_over_budget(journal)):
+        raise UsageError(f"The load test {journal.test_id} was not stopped at its budget: leave --max-cost out.")
+    spent_usd = journal.of(FOLLOWED).get("spent_usd") if journal.has(FOLLOWED) else None
+    if spent_usd is not None and budget_usd <= spent_usd:
+        raise UsageError(
+            f"The load test {journal.test_id} has cost {dollars(spent_usd)}: it goes on with a --max-cost above that."
+        )
+    settings = journal.settings
+    journal.again(replace(settings, thresholds=replace(settings.thresholds, max_cost_usd=budget_usd)))
