@@ -12,9 +12,8 @@ from ndjctl.errors import UsageError
 from ndjctl.loadtest.journal import FOLLOWED, Journal
 from ndjctl.loadtest.observing import SeenFile
 from ndjctl.loadtest.reporting import total_usd
-from ndjctl.monitor.runs import RunsSeen
+from ndjctl.monitor.runs import RunsSeen, usd_of
 from ndjctl.plain import dollars
-from ndjctl.prices import dpu_price
 
 EVERY = timedelta(seconds=15)
 """Glue throttles those who ask for its runs every second."""
@@ -35,7 +34,7 @@ class Spending:
         now: Callable[[], datetime],
     ) -> None:
         self._runs = RunsSeen(glue, names.job)
-        self._price = dpu_price(region)
+        self._region = region
         self._since = since
         self._requests_usd = requests_usd
         self._budget_usd = budget_usd
@@ -48,14 +47,13 @@ class Spending:
         """One clause when the budget is passed, empty while it is not. Looks every 15 s at most. Raises what boto3
         raises."""
         now = self._now()
-        if self._price is None or (self._looked_at is not None and now - self._looked_at < EVERY):
+        if self._looked_at is not None and now - self._looked_at < EVERY:
             return ""
         self._looked_at = now
         manifests = {file.manifest_id for file in files if file.manifest_id}
-        price, (found, _) = self._price, self._runs.read(self._since)
+        found, _ = self._runs.read(self._since)
         own = [run for run in found if run.about.manifest_id in manifests]
-        glue_usd = sum(run.dpu_s / 3600 * price.of(run.execution_class) for run in own)
-        self.spent_usd = total_usd(glue_usd, self._requests_usd)
+        self.spent_usd = total_usd(usd_of(own, self._region), self._requests_usd)
         if self.spent_usd is None or self.spent_usd <= self._budget_usd:
             return ""
         return f"it has cost {dollars(self.spent_usd)} so far, and the budget is {dollars(self._budget_usd)}"

@@ -199,7 +199,8 @@ def usd_of(runs: Iterable[SeenRun], region: str) -> float | None:
 def cost_of(runs: Sequence[SeenRun], is_complete: bool, region: str, midnight: datetime) -> Cost:
     """What the runs that started since midnight cost so far."""
     today = [each for each in runs if not _is_before(each, midnight)]
-    price = dpu_price(region)
+    version = next((each.glue_version for each in runs), "")
+    price = dpu_price(region, version)
     hours = sum(each.dpu_s for each in today) / 3600
     usd = usd_of(today, region)
     source = f"no price of {region} is known here" if price is None else f"{region}, {price.source}, {price.as_of}"

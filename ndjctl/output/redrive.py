@@ -9,6 +9,7 @@ from ndjctl.estimate import Estimate
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.views import fact_table
+from ndjctl.plain import dollars
 from ndjctl.redrive.choice import reason_alone
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, n
 
 def add_cost(facts: Table, cost: Estimate) -> None:
     """What it comes to on AWS, to a table of facts."""
-    facts.add_row("about", f"{_minutes(cost.seconds)}, {counted(cost.manifests, 'run')}, ${cost.cost_usd:,.2f} on AWS")
+    usd = "a cost that is not known" if cost.cost_usd is None else dollars(cost.cost_usd)
+    facts.add_row("about", f"{_minutes(cost.seconds)}, {counted(cost.manifests, 'run')}, {usd} on AWS")
     facts.add_row("", cost.basis)
 
 

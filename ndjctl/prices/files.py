@@ -111,10 +111,11 @@ def built_in_book(region: str) -> PriceBook | None:
     return parse_book(text, f"the built-in prices of {region}", BUILT_IN, region, date.max)
 
 
-def dpu_price(region: str) -> DpuPrice | None:
-    """The built-in prices of a DPU hour of Glue 5.1 and before; None for a region whose price is not built in."""
+def dpu_price(region: str, glue_version: str) -> DpuPrice | None:
+    """The built-in price of a DPU hour of runs of that version, as Glue spells it; None for a region whose price is not
+    built in."""
     book = built_in_book(region)
-    return None if book is None else dpu_price_of(book)
+    return None if book is None else dpu_price_of(book, glue_version)
 
 
 def age_days(as_of: date, today: date) -> int:

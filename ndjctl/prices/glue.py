@@ -15,18 +15,12 @@ FLEX = "FLEX"
 
 @dataclass(frozen=True)
 class DpuPrice:
-    """usd: for a DPU hour of an ordinary run; flex_usd: of one of the execution class FLEX. Both of Glue 5.1 and
-    before. as_of: YYYY-MM, when the source of the older of both said so."""
+    """usd: for a DPU hour of an ordinary run. as_of: YYYY-MM, when the source said so."""
 
     region: str
     usd: float
-    flex_usd: float
     as_of: str
     source: str
-
-    def of(self, execution_class: str) -> float:
-        """USD for a DPU hour of a run of that class; empty is an ordinary one."""
-        return self.flex_usd if execution_class == FLEX else self.usd
 
 
 def dpu_key(glue_version: str, execution_class: str = "") -> str:
@@ -36,10 +30,7 @@ def dpu_key(glue_version: str, execution_class: str = "") -> str:
     return f"glue.{'v6_' if is_new else ''}{'flex_' if execution_class == FLEX else ''}dpu_hour"
 
 
-def dpu_price_of(book: PriceBook) -> DpuPrice | None:
-    """None for a book without both prices."""
-    ordinary, flex = book.find(dpu_key("")), book.find(dpu_key("", FLEX))
-    if ordinary is None or flex is None:
-        return None
-    as_of = min(ordinary.as_of, flex.as_of)
-    return DpuPrice(book.region, float(ordinary.usd), float(flex.usd), f"{as_of:%Y-%m}", ordinary.source)
+def dpu_price_of(book: PriceBook, glue_version: str) -> DpuPrice | None:
+    """None for a book without it."""
+    price = book.find(dpu_key(glue_version))
+    return None if price is None else DpuPrice(book.region, float(price.usd), f"{price.as_of:%Y-%m}", price.source)

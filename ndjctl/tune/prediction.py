@@ -74,12 +74,11 @@ def predict(
     before, after = (profile.model_copy(update={"load": load}) for profile in (now, proposed))
     rate = rate_for(after, None if _RATE in typed else measured)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
-    price = dpu_price(proposed.region)
-    usd = None if price is None else price.usd
+    price_now, price = (dpu_price(profile.region, profile.job.glue_version) for profile in (now, proposed))
     return Prediction(
         now_source=now_source,
-        now=forecast(before, rate, quotas, backlog, usd),
-        proposed=forecast(after, rate, quotas, backlog, usd),
+        now=forecast(before, rate, quotas, backlog, None if price_now is None else price_now.usd),
+        proposed=forecast(after, rate, quotas, backlog, None if price is None else price.usd),
         changes=tuple(changes_of(now, proposed)),
         load=load,
         rate=rate,

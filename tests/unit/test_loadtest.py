@@ -196,7 +196,7 @@ def test_one_test_of_an_environment_at_a_time(tmp_path: Path) -> None:
 
 def test_the_plan_of_phase_4_at_full_size(prod: Profile) -> None:
     full = LoadSettings(phase=4, files=10_000, file_size_bytes=3_500_000_000, unique_files=4)
-    expected = expect(prod, full, Rate(20.0, 90.0, "said"), Quotas(), dpu_price("us-east-1"))
+    expected = expect(prod, full, Rate(20.0, 90.0, "said"), Quotas(), dpu_price("us-east-1", "4.0"))
     assert (expected.files_per_manifest, expected.manifests) == (100, 100)
     assert expected.glue_usd == pytest.approx(expected.dpu_hours * 0.44)
     # 35 TB at 20 MB/s a vCPU and 4 vCPU a DPU are 116 DPU hours of work; the driver's and the starts come on top.

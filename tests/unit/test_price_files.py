@@ -268,10 +268,10 @@ def test_glue_from_6_0_on_has_prices_of_its_own() -> None:
     ]
     assert dpu_key("4.0", "FLEX") == "glue.flex_dpu_hour"
     assert dpu_key("6.0", "FLEX") == "glue.v6_flex_dpu_hour"
-    price = dpu_price("us-east-1")
-    assert price is not None and (price.usd, price.of("FLEX"), price.as_of) == (0.44, 0.29, "2026-09")
-    assert dpu_price("eu-west-1") is None, "its FLEX price is not known"
-    assert dpu_price("mars") is None
+    price, newest = dpu_price("us-east-1", "4.0"), dpu_price("us-east-1", "6.0")
+    assert price is not None and (price.usd, price.as_of) == (0.44, "2026-09")
+    assert newest is not None and newest.usd == 0.308
+    assert dpu_price("mars", "4.0") is None
 
 
 def _offered(*bands: tuple[str, str, str], effective: str = "2026-09-01T00:00:00Z") -> str:

@@ -73,6 +73,7 @@ def test_an_estimate_counts_runs_their_least_time_and_their_concurrency() -> Non
     assert estimate(PROD, 0, 0).manifests == 0
     tiny = estimate(PROD, 1, 1_000)
     assert (tiny.manifests, round(tiny.seconds)) == (1, RUN_START_S)
+    assert tiny.cost_usd is not None
     assert tiny.cost_usd == pytest.approx(LEAST_BILLED_S / 3600 * PROD.job.dpus * 0.44)
     by_count, by_size = estimate(PROD, 1_001, 1_001), estimate(PROD, 10, 600 * 2**30)
     assert (by_count.manifests, by_size.manifests) == (11, 2)
@@ -83,8 +84,16 @@ def test_an_estimate_counts_runs_their_least_time_and_their_concurrency() -> Non
     assert json.dumps(day.to_dict())
 
 
+def test_an_estimate_takes_no_price_of_another_region_or_version() -> None:
+    elsewhere = estimate(PROD.model_copy(update={"region": "eu-north-1"}), 1, 1_000)
+    assert elsewhere.cost_usd is None and "no price of a DPU hour is known in eu-north-1" in elsewhere.basis
+    newest = estimate(PROD.model_copy(update={"job": PROD.job.model_copy(update={"glue_version": "6.0"})}), 1, 1_000)
+    assert newest.cost_usd == pytest.approx(LEAST_BILLED_S / 3600 * PROD.job.dpus * 0.308)
+
+
 @given(st.integers(1, 10_000), st.integers(1, 10**14), st.integers(1, 10_000), st.integers(0, 10**13))
 def test_more_is_never_cheaper(files: int, size_bytes: int, more_files: int, more_bytes: int) -> None:
     less, more = estimate(PROD, files, size_bytes), estimate(PROD, files + more_files, size_bytes + more_bytes)
     assert more.manifests >= less.manifests
+    assert more.cost_usd is not None and less.cost_usd is not None
     assert more.cost_usd >= less.cost_usd * (1 - 1e-9)

@@ -254,7 +254,7 @@ def test_what_is_proposed_is_warned_of() -> None:
 
 
 def test_a_region_without_a_price_is_said() -> None:
-    assert dpu_price("eu-north-1") is None
+    assert dpu_price("eu-north-1", "4.0") is None
     found = predicted("region=eu-north-1")
     assert (found.price, found.proposed.usd_per_day) == (None, None)
     assert tune_view("prod", found, None, "x").document["price"] is None
