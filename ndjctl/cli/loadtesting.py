@@ -195,10 +195,11 @@ def _planned(
     from ndjctl.advice import advise
     from ndjctl.advice.account import ask_account
     from ndjctl.forecast.runs import Quotas
+    from ndjctl.lifting import read_budget
     from ndjctl.loadtest.feeder import feed_plan_of, pace_of
     from ndjctl.loadtest.model import PHASES, told_shape
     from ndjctl.loadtest.planning import expect
-    from ndjctl.loadtest.preflight import check_before, check_budget, check_room, read_before
+    from ndjctl.loadtest.preflight import check_before, check_budget, check_day, check_room, read_before
     from ndjctl.loadtest.reporting import total_usd
     from ndjctl.loadtest.results import Results, is_allowed, passed
     from ndjctl.output.progress import spinner
@@ -214,6 +215,7 @@ def _planned(
         latest = SchemaStore(cloud.client("s3"), cloud.names.manifest_bucket, profile.job.dataset, now).versions()
         before = read_before(cloud.client, cloud.names, pending, latest[-1] if latest else 0, time.sleep)
         facts = ask_account(cloud.client, profile, cloud.names.function)
+        day = read_budget(cloud.client("dynamodb"), cloud.names, now())
         results = Results(cloud.client("s3"), cloud.names)
         done = passed(results.all(), configuration) if settings.phase > min(PHASES) and not force else {}
         measured = attempt(
@@ -229,7 +231,8 @@ def _planned(
     feed = feed_plan_of(settings, cloud.names.input_bucket, date, test_id)
     estimated_usd = total_usd(expected.glue_usd, feed.cost_usd)
     budget = check_budget(estimated_usd, settings.thresholds.max_cost_usd)
-    checks += [check for check in (budget, check_room(cloud.check_room, settings.size_bytes)) if check is not None]
+    more = (budget, check_day(day, profile, expected.glue_usd), check_room(cloud.check_room, settings.size_bytes))
+    checks += [check for check in more if check is not None]
     remarks = list(facts.remarks)
     if before.schema_version:
         remarks.append(

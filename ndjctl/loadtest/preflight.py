@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from ndjctl.advice import Finding
+from ndjctl.budget import DayBudget, held_at_dpu_s, usd_of
 from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, PENDING, STATUS_INDEX, Attr, Names
 from ndjctl.errors import WorkFailed
 from ndjctl.items import query_pages
@@ -129,3 +131,17 @@ def check_budget(estimated_usd: float | None, max_cost_usd: float | None) -> Che
         return Check("budget", False, "the region's price is not known, so that a budget cannot be kept")
     told = f"it will cost about {dollars(estimated_usd)}, the budget is {dollars(max_cost_usd)}"
     return Check("budget", estimated_usd <= max_cost_usd, told)
+
+
+def check_day(day: DayBudget, profile: Profile, glue_usd: float | None) -> Check | None:
+    """Whether today's budget lets the test's runs start. None where no run is held, or the budget is lifted wholly.
+    glue_usd: that the runs will cost, None where the price is not known."""
+    limit = max(held_at_dpu_s(profile), day.limit_now or Decimal(0)) if profile.cost.hold_runs else None
+    if limit is None or (day.lifted_at is not None and day.limit_now is None):
+        return None
+    if day.held_since is not None:
+        told = "today's budget (cost.max_per_day) is spent, and runs are held: 'ndjctl cost lift' lets them start"
+        return Check("day", False, told)
+    left_usd = float(usd_of(limit - day.spent, profile) or 0)
+    told = f"{dollars(left_usd)} of today's budget for runs are left"
+    return Check("day", glue_usd is None or glue_usd <= left_usd, told)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ndjctl.budget import NOTHING_SPENT
 from ndjctl.contracts import Names, leading_date
 from ndjctl.errors import CloudError, UsageError, WorkFailed
 from ndjctl.forecast.rate import Rate
@@ -27,7 +29,7 @@ from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import PHASES, LoadSettings, Thresholds, files_of, input_key, is_test_id, new_test_id
 from ndjctl.loadtest.observing import RunFacts, SeenFile
 from ndjctl.loadtest.planning import expect
-from ndjctl.loadtest.preflight import Before, check_before, check_budget, check_room
+from ndjctl.loadtest.preflight import Before, check_before, check_budget, check_day, check_room
 from ndjctl.loadtest.spending import Spending
 from ndjctl.prices import dpu_price
 from ndjctl.profiles import load_profile
@@ -386,3 +388,22 @@ def test_what_is_at_rest_is_not_stopped_and_an_unknown_price_stops_nothing() -> 
     followed, _ = _follow(cloud, Limits(1, 0.01, 900), why_stop=_spending(cloud, glue, 0.1).why_stop)
     assert (followed.stopped, followed.over_budget) == ("", False)
     assert _spending(cloud, glue, 0.1, "xx-nowhere-1").why_stop(cloud.look()) == ""
+
+
+def test_the_budget_of_the_day_has_to_have_room_for_the_runs(tmp_path: Path, prod: Profile) -> None:
+    """10 dollars are 10 / 0.44 * 3600 DPU seconds of Glue 4.0."""
+    assignments = ("cost.max_per_day=10", "cost.hold_runs=true")
+    profile = load_profile("prod", working_dir=tmp_path, assignments=assignments).profile
+    assert check_day(NOTHING_SPENT, prod, 100.0) is None
+    room, none = check_day(NOTHING_SPENT, profile, 9.99), check_day(NOTHING_SPENT, profile, 10.01)
+    assert room is not None and room.ok and room.sentence == "$10.00 of today's budget for runs are left"
+    assert none is not None and not none.ok
+    spent = replace(NOTHING_SPENT, spent=Decimal(9) / Decimal("0.44") * 3600)
+    left = check_day(spent, profile, 1.5)
+    assert left is not None and not left.ok and "$1.00" in left.sentence
+    now = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
+    held = check_day(replace(spent, held_since=now), profile, 0.0)
+    assert held is not None and not held.ok and "cost lift" in held.sentence
+    assert check_day(replace(spent, lifted_at=now), profile, 100.0) is None
+    more = check_day(replace(spent, lifted_at=now, lifted_to=spent.spent * 2), profile, 8.9)
+    assert more is not None and more.ok
