@@ -38,6 +38,10 @@ def compare(
     region: Annotated[
         str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="With what the figures rest on, how sure each is, and notes of the runners."),
+    ] = False,
     markdown: Annotated[
         str | None,
         typer.Option(
@@ -81,7 +85,7 @@ def compare(
     if markdown:
         # A page is for others, whose PATH has the program.
         commands = {code: f"ndjctl{typed.removeprefix(typed_plain())}" for code, typed in commands.items()}
-    invocation.out.show(compare_view(found, commands, warnings, markdown))
+    invocation.out.show(compare_view(found, commands, warnings, explain=explain, markdown=markdown))
 
 
 def _with_load(profile: Profile, files_per_day: int | None, file_size: str | None) -> Profile:

@@ -22,16 +22,23 @@ SOME_COLUMNS, ALL_COLUMNS = 115, 150
 """Of the screen, from which on more columns of the table are shown, and all of them."""
 AT_ONCE, PROMISE = "at once, of the quota", "30 min"
 
+SURE = "how sure: the readers' ratio and rate were measured on one machine, nothing was run on AWS"
+
 _STYLES = {"yes": "green", "maybe": "yellow", "no": "red", "open": "yellow", "unknown": "dim"}
 
 _Cell = Callable[[Comparison, Row], str]
 
 
 def compare_view(
-    found: Comparison, commands: Mapping[str, str], warnings: Sequence[str], markdown: str | None = None
+    found: Comparison,
+    commands: Mapping[str, str],
+    warnings: Sequence[str],
+    *,
+    explain: bool = False,
+    markdown: str | None = None,
 ) -> View:
-    """commands: by a row's code, what deploys it. warnings: of the prices. markdown: the page ("full") or its summary
-    instead of the screen."""
+    """commands: by a row's code, what deploys it. warnings: of the prices. explain: with the notes and what it rests
+    on. markdown: the page ("full") or its summary instead of the screen."""
     from ndjctl.output.cost_compare_document import comparison_document
     from ndjctl.output.cost_compare_page import page, summary
 
@@ -39,7 +46,7 @@ def compare_view(
     text = None
     if markdown is not None:
         text = page(found, commands) if markdown == "full" else summary(found)
-    return View(document, lambda: _screen(found, commands, warnings), text)
+    return View(document, lambda: _screen(found, commands, warnings, explain), text)
 
 
 def columns(found: Comparison, width: int | None) -> list[tuple[str, bool, _Cell]]:
@@ -60,7 +67,7 @@ def columns(found: Comparison, width: int | None) -> list[tuple[str, bool, _Cell
     return [(heading, is_number, cell) for heading, is_number, least, cell in listed if room >= least]
 
 
-def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str]) -> RenderableType:
+def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str], explain: bool) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -80,8 +87,11 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
     blocks: list[RenderableType] = [Text(one_line(load_line(found)), style="bold"), table]
     blocks += [Text(one_line(text), style="dim") for text in (rates_line(found), legend(found))]
     blocks += [Text(one_line(f"to change: {text}")) for text in changes(found)]
-    blocks += [Text(one_line(f"note: {text}"), style="dim") for text in notes(found)]
-    blocks += [Text(one_line(text), style="dim") for text in (*how_sure(found), prices_line(found))]
+    if explain:
+        blocks += [Text(one_line(f"note: {text}"), style="dim") for text in notes(found)]
+        blocks += [Text(one_line(text), style="dim") for text in (*how_sure(found), prices_line(found))]
+    else:
+        blocks.append(Text(f"{SURE}: --explain has what each figure rests on, and the notes", style="dim"))
     blocks += [Text(one_line(f"warning: {text}"), style="yellow") for text in warnings]
     blocks += [Text(one_line(text), style="bold") for text in conclusions(found)]
     blocks += [Text(one_line(text)) for text in next_lines(found, commands)]

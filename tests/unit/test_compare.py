@@ -361,7 +361,7 @@ def test_a_missing_price_is_named_and_never_guessed() -> None:
     assert rows["athena-own"].missing == ("athena.scanned_tb",)
     assert found.in_time is not None
     assert found.in_time.group == "emr-serverless"
-    text = str(compare_view(found, {}, (), "full").verbatim)
+    text = str(compare_view(found, {}, (), markdown="full").verbatim)
     assert "No price is known for fargate.gb\\_hour\\_x86" in text
 
 
