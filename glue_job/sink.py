@@ -12,8 +12,9 @@ from glue_job.clients import error_code
 from glue_job.store import Target, Written
 from ndjctl.contracts import MIB
 
-UPLOAD_PART_BYTES = 8 * MIB
-"""S3 takes 10,000 parts, so objects of up to 78 GiB."""
+UPLOAD_PART_BYTES = 32 * MIB
+"""Each part is a request that is paid for: of 8 MiB they cost a fifteenth of what converting does. S3 takes 10,000
+parts, so objects of up to 312 GiB."""
 
 
 class S3Sink(io.RawIOBase):
@@ -60,8 +61,7 @@ class S3Sink(io.RawIOBase):
             answer = self._s3.create_multipart_upload(**self._target, ContentType=self._content_type)
             self._upload_id = answer["UploadId"]
         number = len(self._parts) + 1
-        body = bytes(self._buffer)
-        self._buffer.clear()
+        body, self._buffer = self._buffer, bytearray()  # handed over, not copied: a part is large
         answer = self._s3.upload_part(**self._target, UploadId=self._upload_id, PartNumber=number, Body=body)
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 

@@ -68,7 +68,7 @@ OUTPUT_SOURCE = "measured: the sample of 'ndjctl run' (README), 1/6.5"
 
 READ_BLOCK_BYTES = Decimal(8 * MIB)
 """Of the job's ranged reads of its input (glue_job/store.py)."""
-WRITE_PART_BYTES = Decimal(8 * MIB)
+WRITE_PART_BYTES = Decimal(32 * MIB)
 """Of a part of its multipart uploads (glue_job/sink.py)."""
 UPLOAD_PART_BYTES = Decimal(8 * MIB)
 """Of whoever uploads the input: the aws CLI's default (multipart_chunksize, 8 MB). Assumed."""

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glue_job.sink import UPLOAD_PART_BYTES
+from glue_job.store import BLOCK_BYTES
 from ndjctl.contracts import METRICS
 from ndjctl.cost import figures
 from ndjctl.cost.bill import Item, priced
@@ -214,9 +216,9 @@ def test_requests() -> None:
     """A GiB is 128 parts of 8 MiB, a beginning and an end: 130 PUTs; and 128 reads and 3 more (Amazon S3 pricing)."""
     found = case()
     assert usd(found, "Amazon S3", "input uploads") == 100_000 * 130 * 30 * D("0.000005")
-    # 100,000 GiB make 15,400 GiB of Parquet: 61,600 parts of 256 MiB, of 32 uploads and 2 requests more each.
+    # 100,000 GiB make 15,400 GiB of Parquet: 61,600 parts of 256 MiB, of 8 uploads and 2 requests more each.
     control = 100_000 * figures.per_file().s3_puts
-    assert line(found, "Amazon S3", "job's writes").quantity == pytest.approx((61_600 * 34 + control) * 30)
+    assert line(found, "Amazon S3", "job's writes").quantity == pytest.approx((61_600 * 10 + control) * 30)
     read = 100_000 * figures.per_file().s3_gets
     reads = line(found, "Amazon S3", "job's reads")
     assert reads.quantity == pytest.approx((100_000 * 131 + 61_600 * 2 + read) * 30)
@@ -370,3 +372,7 @@ def test_odd_figures_are_refused(values: dict[str, object], what: str) -> None:
 def test_more_manifests_than_files_are_refused() -> None:
     with pytest.raises(UsageError, match="more than the 3 files"):
         used(Given(files_per_day=3, manifests_per_day=4))
+
+
+def test_the_sizes_of_requests_are_those_of_the_job() -> None:
+    assert (figures.READ_BLOCK_BYTES, figures.WRITE_PART_BYTES) == (BLOCK_BYTES, UPLOAD_PART_BYTES)
