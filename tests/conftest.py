@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from tests.deploy_world import quieten
 # How long an example takes says more of who else is on the machine than of the code.
 settings.register_profile("ndjctl", deadline=None)
 settings.load_profile("ndjctl")
+
+# A suite that a shell runs in the background ignores Ctrl-C, and so would the commands that it starts, for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
