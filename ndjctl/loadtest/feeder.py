@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
+from ndjctl.contracts import s3_uri
 from ndjctl.errors import UsageError
 from ndjctl.feeding.feed import feed
 from ndjctl.feeding.journal import Fed
@@ -80,6 +81,15 @@ def known_facts(journal: FeedJournal, plan: FeedPlan, settings: LoadSettings, da
         if content.facts is not None:
             facts[number] = content.facts
     return facts
+
+
+def facts_by_uri(
+    journal: FeedJournal, plan: FeedPlan, settings: LoadSettings, date: str, without: Collection[str]
+) -> dict[str, FileFacts]:
+    """Of every file that was fed, but for the keys in `without`: what is not there is not missing."""
+    facts = known_facts(journal, plan, settings, date)
+    fed = (file for file in plan.files if file.key in journal.fed and file.key not in without)
+    return {s3_uri(plan.bucket, file.key): facts[file.unique] for file in fed}
 
 
 def pace_of(settings: LoadSettings) -> Pace:

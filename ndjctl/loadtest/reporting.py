@@ -19,7 +19,8 @@ def facts_of(journal: Journal) -> Facts:
     found = proven["measured"]
     return Facts(
         files=journal.settings.files,
-        counts=followed["counts"],
+        counts=_counts(journal),
+        not_converted=proven.get("not_converted", 0),
         proof=proof_of(proven["proof"]),
         latencies=found["latency_s"],
         seconds=found["seconds"],
@@ -31,8 +32,14 @@ def facts_of(journal: Journal) -> Facts:
         runs_failed=found["runs"]["failed"],
         first_error=found["first_error"],
         first_unseen=followed.get("first_unseen", ""),
-        stopped=followed["stopped"],
+        stopped=proven.get("stopped", followed["stopped"]),
     )
+
+
+def _counts(journal: Journal) -> Mapping[str, int]:
+    """Of the moment of the proof; journals of older versions have those of the last look before it."""
+    found: Mapping[str, int] = journal.of(PROVEN).get("counts", journal.of(FOLLOWED)["counts"])
+    return found
 
 
 def proof_of(document: Mapping[str, Any]) -> Proof:
@@ -45,6 +52,15 @@ def total_usd(glue_usd: float | None, requests_usd: float) -> float | None:
 
 def judged(journal: Journal) -> list[Check]:
     return judge(facts_of(journal), journal.settings.thresholds)
+
+
+def spent_usd(journal: Journal) -> float | None:
+    """What the test has cost, as its report tells it, else as it was when it was stopped; None before that, and where
+    the region's price is not known."""
+    if journal.has(PROVEN):
+        return facts_of(journal).usd
+    found: float | None = journal.of(FOLLOWED).get("spent_usd") if journal.has(FOLLOWED) else None
+    return found
 
 
 def report_of(journal: Journal, checks: Sequence[Check], version: str) -> dict[str, Any]:
@@ -68,7 +84,7 @@ def report_of(journal: Journal, checks: Sequence[Check], version: str) -> dict[s
         "ended_at": proven["ended_at"],
         "seconds": found["seconds"],
         "stage_seconds": journal.noted("stage_seconds", {}),
-        "counts": followed["counts"],
+        "counts": _counts(journal),
         "lines": proven["proof"],
         "latency_s": found["latency_s"],
         "mb_per_s": found["mb_per_s"],

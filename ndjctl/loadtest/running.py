@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from ndjctl.contracts import Names, iso_utc, parse_iso_utc, s3_uri
+from ndjctl.contracts import Names, iso_utc, parse_iso_utc
 from ndjctl.feeding.deleting import delete_all
 from ndjctl.feeding.journal import Journal as FeedJournal
 from ndjctl.feeding.plan import FeedLimits
-from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.chaos import Chaos, Killer
 from ndjctl.loadtest.cleaning import Cleaned, Place, clean
-from ndjctl.loadtest.feeder import Feeder, feed_plan_of, known_facts, marker_of
+from ndjctl.loadtest.feeder import Feeder, facts_by_uri, feed_plan_of, marker_of
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import (
     CLEANED,
@@ -29,10 +29,11 @@ from ndjctl.loadtest.journal import (
 from ndjctl.loadtest.lost_events import enter_lost
 from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import key_prefix
-from ndjctl.loadtest.observing import RunFacts, SeenFile, messages, read_files, read_runs
+from ndjctl.loadtest.observing import RunFacts, SeenFile, counted, messages, read_files, read_runs
 from ndjctl.loadtest.proving import prove
 from ndjctl.loadtest.reporting import judged, report_of
 from ndjctl.loadtest.results import Results
+from ndjctl.loadtest.settling import GONE, RUNS_END_S, are_gone, settled
 from ndjctl.loadtest.spending import Spending, is_over_budget
 from ndjctl.reconcile.check import Places
 from ndjctl.reconcile.verdicts import Clock
@@ -41,8 +42,6 @@ from ndjctl.sweeping import invoke_sweep
 _LEAST_DEADLINE_S = 900.0
 _BACKFILL_GRACE = timedelta(seconds=5)
 """An event is looked for after nothing has come for long: what is younger than this is another's."""
-_RUNS_END_S, _RUNS_PAUSE_S = 180.0, 2.0
-"""How long runs may go on after the last of their files is at rest, before they are told as they are."""
 
 
 class Reporter(Protocol):
@@ -139,6 +138,9 @@ class _Test:
 
     def feed_and_follow(self) -> None:
         world, journal = self._world, self._journal
+        if self._is_gone():
+            self._give_up()
+            return
         world.reporter.phase("feeding")
         if journal.noted("begun_at") is None:
             journal.note("begun_at", iso_utc(world.now()))
@@ -192,6 +194,20 @@ class _Test:
             world.reporter.note(f"stopped: {followed.stopped}; no more files are fed, what was fed is still converted")
         spent_usd = None if spending is None else spending.spent_usd
         journal.done(FOLLOWED, {**self._followed(followed), "spent_usd": spent_usd})
+
+    def _is_gone(self) -> bool:
+        """Of what an earlier process fed; never while the inputs are there, or the pipeline knows of one."""
+        world = self._world
+        return are_gone(world.client("s3"), world.names, self._prefix, len(self._fed.fed), self._look)
+
+    def _give_up(self) -> None:
+        """There is nothing to follow and nothing to prove: the test ends, and what is still there is cleaned up."""
+        journal = self._journal
+        self._world.reporter.note(f"stopped: {GONE}")
+        if not journal.has(FED):
+            journal.done(FED, {"files": len(self._fed.fed), "ended_at": iso_utc(self._world.now())})
+        gone = Followed((), Counter(), GONE)
+        journal.done(FOLLOWED, {**self._followed(gone), "first_unseen": "", "spent_usd": None})
 
     def _spending(self) -> Spending | None:
         world, budget_usd = self._world, self._settings.thresholds.max_cost_usd
@@ -253,38 +269,30 @@ class _Test:
     def prove(self) -> None:
         world, journal = self._world, self._journal
         world.reporter.phase("proving")
-        made = self._made()
+        followed = journal.of(FOLLOWED)
+        limit_s = max(RUNS_END_S, world.settle_s) if followed.get("over_budget") else RUNS_END_S
+        still = settled(self._look, self._runs, world.sleep, limit_s)
+        # One that is still under way has a part of its rows at most: none of them is lost.
+        fed, at_rest = self._fed.fed.keys(), {file.key for file in still.files if file.is_at_rest}
+        seen = fed & {file.key for file in still.files}
+        is_gone = self._is_gone()
+        moving = (fed if is_gone or followed["stopped"] else seen) - at_rest
+        made = facts_by_uri(self._fed, self._plan, self._settings, journal.date, moving)
         proof = prove(world.client("s3"), world.names, journal.date, self._begun_at, made, tell=world.reporter.done)
-        files = self._look()
-        manifests = {file.manifest_id for file in files if file.manifest_id}
-        runs = self._runs(manifests)
         result = {
             "proof": asdict(proof),
-            "measured": measured(files, runs, journal.samples(), self._begun_at),
+            "stopped": GONE if is_gone else followed["stopped"],
+            "counts": {"gone": len(fed)} if is_gone else dict(counted(still.files, len(fed))),
+            "not_converted": 0 if is_gone else len(moving),
+            "measured": measured(still.files, still.runs, journal.samples(), self._begun_at),
             "dead_letters": messages(world.client("sqs"), world.names.dead_letter_queue),
             "ended_at": iso_utc(world.now()),
         }
         journal.done(PROVEN, result)
 
     def _runs(self, manifests: set[str]) -> RunFacts:
-        """Once they have ended: files are completed some seconds before the run is that completed them."""
         world = self._world
-        waited_s = 0.0
-        while True:
-            runs = read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
-            if waited_s >= _RUNS_END_S or all(run.run.has_ended for run in runs.runs):
-                return runs
-            world.sleep(_RUNS_PAUSE_S)
-            waited_s += _RUNS_PAUSE_S
-
-    def _made(self) -> Mapping[str, FileFacts]:
-        """By URI, of every file that was fed: what is not there is not missing."""
-        facts = known_facts(self._fed, self._plan, self._settings, self._journal.date)
-        return {
-            s3_uri(self._plan.bucket, file.key): facts[file.unique]
-            for file in self._plan.files
-            if file.key in self._fed.fed
-        }
+        return read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
 
     def report(self) -> None:
         checks = judged(self._journal)

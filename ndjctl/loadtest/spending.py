@@ -11,7 +11,7 @@ from ndjctl.contracts import Names
 from ndjctl.errors import UsageError
 from ndjctl.loadtest.journal import FOLLOWED, Journal
 from ndjctl.loadtest.observing import SeenFile
-from ndjctl.loadtest.reporting import total_usd
+from ndjctl.loadtest.reporting import spent_usd, total_usd
 from ndjctl.monitor.runs import RunsSeen, usd_of
 from ndjctl.plain import dollars
 
@@ -56,7 +56,8 @@ class Spending:
         self.spent_usd = total_usd(usd_of(own, self._region), self._requests_usd)
         if self.spent_usd is None or self.spent_usd <= self._budget_usd:
             return ""
-        return f"it has cost {dollars(self.spent_usd)} so far, and the budget is {dollars(self._budget_usd)}"
+        # No figure of what was spent: what is under way goes on, and the report counts that too.
+        return f"its cost passed the budget of {dollars(self._budget_usd)}"
 
 
 def is_over_budget(journal: Journal) -> bool:
@@ -69,10 +70,10 @@ def spend_more(journal: Journal, budget_usd: float) -> None:
     that changes nothing."""
     if journal.has(FOLLOWED) and (journal.is_over or not is_over_budget(journal)):
         raise UsageError(f"The load test {journal.test_id} was not stopped at its budget: leave --max-cost out.")
-    spent_usd = journal.of(FOLLOWED).get("spent_usd") if journal.has(FOLLOWED) else None
-    if spent_usd is not None and budget_usd <= spent_usd:
+    cost_usd = spent_usd(journal)
+    if cost_usd is not None and budget_usd <= cost_usd:
         raise UsageError(
-            f"The load test {journal.test_id} has cost {dollars(spent_usd)}: it goes on with a --max-cost above that."
+            f"The load test {journal.test_id} has cost {dollars(cost_usd, 4)}: it goes on with a --max-cost above that."
         )
     settings = journal.settings
     journal.again(replace(settings, thresholds=replace(settings.thresholds, max_cost_usd=budget_usd)))

@@ -51,7 +51,7 @@ class Facts:
     """What a test came to. files: that it has. counts: by status, `unseen` for those the ledger does not know.
     first_error: of a failed file. latencies: seconds by p50, p95, p99 and max. usd, estimated_usd: None where the
     region's price is not known. new_dead_letters: since the test began. stopped: why it was ended early, empty where it
-    was not. runs_failed: of the job, also those whose manifest came through in another."""
+    was not. not_converted: files that were fed and are not at rest: nothing is proven of them. runs_failed: of the job, also those whose manifest came through in another."""
 
     files: int
     counts: Mapping[str, int]
@@ -67,6 +67,7 @@ class Facts:
     first_error: str = ""
     first_unseen: str = ""
     stopped: str = ""
+    not_converted: int = 0
 
 
 def judge(facts: Facts, thresholds: Thresholds) -> list[Check]:
@@ -95,7 +96,11 @@ def _files(facts: Facts) -> Iterator[Check]:
         )
     if counts.get("quarantined"):
         yield Check("quarantined", False, f"{counted(counts['quarantined'], 'file')} quarantined for the size")
-    if unseen:
+    if facts.not_converted:
+        one = facts.not_converted == 1
+        told = f"{counted(facts.not_converted, 'file')} {'is' if one else 'are'} not converted yet"
+        yield Check("not_converted", False, told)
+    if unseen and not facts.stopped:
         yield Check(
             "events",
             False,
@@ -108,6 +113,8 @@ def _files(facts: Facts) -> Iterator[Check]:
 def _proof(proof: Proof) -> Iterator[Check]:
     for problem in proof.unreadable:
         yield Check("readable", False, problem)
+    if not (proof.lines_in or proof.rows or proof.bad_lines):
+        return  # of no file: there is nothing to prove
     shown = f": {proof.examples[0]}" if proof.examples else ""
     is_balanced = not (proof.lost or proof.duplicated)
     found = (

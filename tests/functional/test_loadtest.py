@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +156,9 @@ def stopped(load: LoadWorld) -> tuple[LoadWorld, Journal]:
     journal = load.begin()
     report = carry_on(load.world(), journal)
     assert report["verdict"] == "FAIL" and report["cleanup"] is None
-    assert report["reasons"][0].startswith("the test was stopped: it has cost $4.40")
+    assert report["reasons"][0] == "the test was stopped: its cost passed the budget of $1.00"
     assert report["counts"] == {"completed": 3, "unseen": 3}
+    assert report["cost"]["total_usd"] == pytest.approx(4.40, abs=0.01)
     return load, opened(journal.folder)
 
 
@@ -171,6 +173,91 @@ def test_a_test_that_was_stopped_at_its_budget_goes_on_with_a_larger_one(stopped
     assert load.everything() == load.before
     with pytest.raises(UsageError, match="was not stopped at its budget"):
         spend_more(opened(journal.folder), 20.0)
+
+
+def test_what_was_not_converted_when_it_was_stopped_is_not_lost(stopped: tuple[LoadWorld, Journal]) -> None:
+    load, _ = stopped
+    report = load.reports[-1]
+    assert "3 files are not converted yet" in report["reasons"]
+    assert not [reason for reason in report["reasons"] if "lost" in reason]
+    assert report["lines"]["lost"] == 0 and 0 < report["lines"]["lines_in"] == report["lines"]["rows"] + 9
+
+
+def test_a_stopped_test_is_counted_when_its_runs_have_ended(load: LoadWorld) -> None:
+    """The run goes on for a minute after the budget is passed: files, rows and cost are those of its end."""
+    load.planted = Plan(lost_events=3, dpu_s=36_000)
+    load.settings = replace(SETTINGS, thresholds=replace(SETTINGS.thresholds, max_cost_usd=1.0))
+    journal = load.begin()
+    convert, at_rest = load._convert, list[dict[str, Any]]()
+
+    def begin(listed: list[dict[str, Any]]) -> None:
+        convert(listed)
+        load.runs[-1] |= {"JobRunState": "RUNNING", "CompletedOn": None, "ends_at": load.now() + timedelta(minutes=1)}
+        for each in listed:
+            item = load.operations.get(journal.date, each["Key"])
+            assert item is not None
+            at_rest.append({"partition": journal.date, "sort": each["Key"], **_without_keys(item)})
+            load.operations.put(**at_rest[-1], status="processing")
+
+    def runs(**_: Any) -> dict[str, Any]:
+        for run in load.runs:
+            if run["JobRunState"] == "RUNNING" and load.now() >= run["ends_at"]:
+                run |= {"JobRunState": "SUCCEEDED", "CompletedOn": load.now(), "DPUSeconds": 40_000.0}
+                for item in at_rest:
+                    load.operations.put(**item, status="completed")
+        return {"JobRuns": [dict(run) for run in load.runs]}
+
+    load._convert, load.get_job_runs = begin, runs  # type: ignore[method-assign]
+    report = carry_on(load.world(), journal)
+    assert report["counts"] == {"completed": 3, "unseen": 3}
+    assert "3 files are not converted yet" in report["reasons"] and report["lines"]["lost"] == 0
+    assert report["dpu_hours"] == pytest.approx(40_000 / 3600, abs=1e-4)
+    with pytest.raises(UsageError, match=r"has cost \$4\.8889: it goes on"):
+        spend_more(opened(journal.folder), 4.5)
+
+
+@pytest.mark.parametrize("stage", ["fed", "followed"])
+def test_a_test_whose_environment_was_reset_ends_with_that(load: LoadWorld, stage: str) -> None:
+    journal = load.begin()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_Killed):
+        _killing(stage, journal, patch, before=False)
+        carry_on(load.world(), journal)
+    _reset(load)
+    begun_at = load.now()
+    report = carry_on(load.world(), opened(journal.folder))
+    assert (report["verdict"], report["counts"]) == ("FAIL", {"gone": 6})
+    assert report["reasons"][0].startswith("the test was stopped: its files are gone from the input bucket and from")
+    assert not [reason for reason in report["reasons"] if "lost" in reason or "not converted" in reason]
+    assert (load.now() - begun_at).total_seconds() < 30, "nothing is waited for"
+    assert opened(journal.folder).is_over and load.everything() == load.before
+
+
+def _reset(load: LoadWorld) -> None:
+    s3 = load.operations.s3
+    for key in load.everything():
+        bucket, _, name = key.partition("/")
+        if bucket.startswith("ndjson-"):
+            s3.delete_object(Bucket=bucket, Key=name)
+        else:
+            where = {"date_prefix": {"S": bucket}, "file_key": {"S": name}}
+            load.operations.dynamodb.delete_item(TableName=NAMES.tracking_table, Key=where)
+
+
+@pytest.mark.parametrize("there", ["an input", "an item"])
+def test_a_test_of_which_anything_is_there_goes_on(load: LoadWorld, there: str) -> None:
+    journal = load.begin()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_Killed):
+        _killing("fed", journal, patch, before=False)
+        carry_on(load.world(), journal)
+    key = input_key(journal.date, journal.test_id, 5)
+    body = load.operations.s3.get_object(Bucket=NAMES.input_bucket, Key=key)["Body"].read()
+    _reset(load)
+    if there == "an input":
+        load.operations.s3.put_object(Bucket=NAMES.input_bucket, Key=key, Body=body)
+    else:
+        load.operations.put(journal.date, key, status="completed")
+    report = carry_on(load.world(), opened(journal.folder))
+    assert "gone" not in report["counts"] and report["counts"]["completed"] == 1
 
 
 def test_without_a_larger_budget_it_is_cleaned_up(stopped: tuple[LoadWorld, Journal]) -> None:

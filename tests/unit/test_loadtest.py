@@ -367,7 +367,7 @@ def test_a_test_stops_when_its_runs_have_cost_its_budget(told: dict[str, Any]) -
     cloud = _Cloud([["processing"]])
     glue = _Glue(JobRunState="RUNNING", **told)
     followed, samples = _follow(cloud, Limits(1, 0.01, 900), why_stop=_spending(cloud, glue, 0.87).why_stop)
-    assert followed.over_budget and followed.stopped == "it has cost $0.8800 so far, and the budget is $0.8700"
+    assert followed.over_budget and followed.stopped == "its cost passed the budget of $0.8700"
     assert len(samples) == 1
     followed, _ = _follow(cloud, Limits(1, 0.01, 60), why_stop=_spending(cloud, glue, 0.88).why_stop)
     assert not followed.over_budget and "not at rest" in followed.stopped
