@@ -258,14 +258,25 @@ def list_(invocation: Invocation) -> None:
     from ndjctl.loadtest.journal import unfinished
     from ndjctl.loadtest.results import Results
     from ndjctl.output.loadtest_lists import tests_view
+    from ndjctl.reading import Reading, attempt
 
-    cloud = invocation.cloud
+    open_ = unfinished(home_of(invocation))
+    compare_, resume = invocation.typed("loadtest", "compare"), invocation.typed("loadtest", "--resume")
+
+    def kept() -> tuple[Results, list[str]]:
+        results = Results(invocation.cloud.client("s3"), invocation.cloud.names)
+        with told_when_not_deployed(invocation):
+            return results, results.ids()
+
+    # Tests of this machine are told in any case; without any, there is nothing to tell but why nothing could be read.
+    found = attempt(kept, invocation.env) if open_ else Reading(kept())
+    if found.value is None:
+        invocation.out.note(f"the results that are kept in the cloud could not be read: {found.sentence}")
+        invocation.out.stream(tests_view(invocation.env, open_, (), compare_, resume))
+        return
+    results, ids = found.value
     with told_when_not_deployed(invocation):
-        results = Results(cloud.client("s3"), cloud.names)
-        open_ = unfinished(home_of(invocation))
-        compare_ = invocation.typed("loadtest", "compare")
-        resume = invocation.typed("loadtest", "--resume")
-        invocation.out.stream(tests_view(invocation.env, open_, results.all(), compare_, resume))
+        invocation.out.stream(tests_view(invocation.env, open_, results.each(ids), compare_, resume))
 
 
 def compare(

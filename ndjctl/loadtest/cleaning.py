@@ -67,7 +67,8 @@ class Place:
 
 @dataclass
 class Cleaned:
-    """What was deleted. kept: what had to stay, a sentence each."""
+    """What was deleted. kept: what had to stay, a sentence each. is_least: an earlier try was cut short, and what it
+    deleted is counted of the inputs alone."""
 
     inputs: int = 0
     parts: int = 0
@@ -77,6 +78,7 @@ class Cleaned:
     items: int = 0
     schema_versions: int = 0
     dead_letters: int = 0
+    is_least: bool = False
     kept: list[str] = field(default_factory=list)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from lambda_handler.events import BadMessage, decode
 from ndjctl.contracts import Names
 from ndjctl.errors import CloudError
+from ndjctl.loadtest.observing import messages
 
 _AT_ONCE = 10  # of SQS
 _HIDDEN_S = 120
@@ -24,9 +25,9 @@ def delete_own(sqs: Any, names: Names, prefix: str) -> int:
     url = str(sqs.get_queue_url(QueueName=names.dead_letter_queue)["QueueUrl"])
     deleted, others = 0, list[str]()
     try:
-        for messages in _received(sqs, url):
-            own = [message for message in messages if is_own(str(message.get("Body", "")), names.input_bucket, prefix)]
-            others += [str(message["ReceiptHandle"]) for message in messages if message not in own]
+        for found in _received(sqs, url):
+            own = [message for message in found if is_own(str(message.get("Body", "")), names.input_bucket, prefix)]
+            others += [str(message["ReceiptHandle"]) for message in found if message not in own]
             if own:
                 entries = _entries([str(message["ReceiptHandle"]) for message in own])
                 failed = sqs.delete_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
@@ -37,10 +38,29 @@ def delete_own(sqs: Any, names: Names, prefix: str) -> int:
                     )
                 deleted += len(own)
     finally:
-        for start in range(0, len(others), _AT_ONCE):
-            entries = [{**each, "VisibilityTimeout": 0} for each in _entries(others[start : start + _AT_ONCE])]
-            sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        _show(sqs, url, others)
     return deleted
+
+
+def find_letters(sqs: Any, names: Names, prefix: str, before: int) -> dict[str, int]:
+    """dead_letters: that there are; own_dead_letters: of these, about files whose keys begin so. They are read only if
+    there are more than before the test."""
+    there = messages(sqs, names.dead_letter_queue)
+    return {"dead_letters": there, "own_dead_letters": _count_own(sqs, names, prefix) if there > before else 0}
+
+
+def _count_own(sqs: Any, names: Names, prefix: str) -> int:
+    """How many messages announce input objects whose keys begin so, and nothing else. All are in view again afterwards,
+    at the latest after two minutes. Raises what boto3 raises."""
+    url = str(sqs.get_queue_url(QueueName=names.dead_letter_queue)["QueueUrl"])
+    count, receipts = 0, list[str]()
+    try:
+        for found in _received(sqs, url):
+            count += sum(is_own(str(message.get("Body", "")), names.input_bucket, prefix) for message in found)
+            receipts += [str(message["ReceiptHandle"]) for message in found]
+    finally:
+        _show(sqs, url, receipts)
+    return count
 
 
 def is_own(body: str, bucket: str, prefix: str) -> bool:
@@ -67,6 +87,13 @@ def _received(sqs: Any, url: str) -> Iterator[Sequence[Any]]:
         empty = 0 if fresh else empty + 1
         if fresh:
             yield fresh
+
+
+def _show(sqs: Any, url: str, receipts: Sequence[str]) -> None:
+    """Messages that were received are in view again."""
+    for start in range(0, len(receipts), _AT_ONCE):
+        entries = [{**each, "VisibilityTimeout": 0} for each in _entries(receipts[start : start + _AT_ONCE])]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
 def _entries(receipts: Sequence[str]) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ def facts_of(journal: Journal) -> Facts:
         usd=total_usd(found["glue_usd"], planned["feed"]["cost_usd"]),
         estimated_usd=total_usd(planned["expected"]["glue_usd"], planned["feed"]["cost_usd"]),
         new_dead_letters=proven["dead_letters"] - planned["dead_letters"],
+        own_dead_letters=proven.get("own_dead_letters"),
         runs_failed=found["runs"]["failed"],
         first_error=found["first_error"],
         first_unseen=followed.get("first_unseen", ""),
@@ -94,6 +95,7 @@ def report_of(journal: Journal, checks: Sequence[Check], version: str) -> dict[s
         "runs": found["runs"],
         "dpu_hours": found["dpu_hours"],
         "dead_letters": max(facts.new_dead_letters, 0),
+        "own_dead_letters": facts.own_dead_letters,
         "lost_events": followed["lost_events"],
         "faults": followed.get("faults", []),
         "cost": {

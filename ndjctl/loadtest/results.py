@@ -48,7 +48,11 @@ class Results:
 
     def all(self) -> Iterator[Report]:
         """The newest first, each read when asked for; what is no report is left out."""
-        for test_id in self.ids():
+        yield from self.each(self.ids())
+
+    def each(self, ids: Iterable[str]) -> Iterator[Report]:
+        """Those with these ids, each read when asked for; what is no report is left out."""
+        for test_id in ids:
             try:
                 yield self.get(test_id)
             except UsageError:

@@ -14,6 +14,7 @@ from ndjctl.feeding.journal import Journal as FeedJournal
 from ndjctl.feeding.plan import FeedLimits
 from ndjctl.loadtest.chaos import Chaos, Killer
 from ndjctl.loadtest.cleaning import Cleaned, Place, clean
+from ndjctl.loadtest.dead_letters import find_letters
 from ndjctl.loadtest.feeder import Feeder, facts_by_uri, feed_plan_of, marker_of
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import (
@@ -29,7 +30,7 @@ from ndjctl.loadtest.journal import (
 from ndjctl.loadtest.lost_events import enter_lost
 from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import key_prefix
-from ndjctl.loadtest.observing import RunFacts, SeenFile, counted, messages, read_files, read_runs
+from ndjctl.loadtest.observing import RunFacts, SeenFile, counted, read_files, read_runs
 from ndjctl.loadtest.proving import prove
 from ndjctl.loadtest.reporting import judged, report_of
 from ndjctl.loadtest.results import Results
@@ -285,7 +286,7 @@ class _Test:
             "counts": {"gone": len(fed)} if is_gone else dict(counted(still.files, len(fed))),
             "not_converted": 0 if is_gone else len(moving),
             "measured": measured(still.files, still.runs, journal.samples(), self._begun_at),
-            "dead_letters": messages(world.client("sqs"), world.names.dead_letter_queue),
+            **find_letters(world.client("sqs"), world.names, self._prefix, journal.of(PLANNED)["dead_letters"]),
             "ended_at": iso_utc(world.now()),
         }
         journal.done(PROVEN, result)
@@ -310,6 +311,8 @@ class _Test:
         world, journal = self._world, self._journal
         world.reporter.phase("cleaning up")
         counts = journal.of(FOLLOWED)["counts"]
+        is_least = bool(journal.noted("cleaning"))
+        journal.note("cleaning", True)
         place = Place(
             client=world.client,
             names=world.names,
@@ -319,10 +322,16 @@ class _Test:
             since=self._begun_at,
             now=world.now,
             sleep=world.sleep,
-            delete_inputs=lambda: delete_all(self._plan, world.client("s3"), self._fed).objects,
+            delete_inputs=self._delete_inputs,
             may_come=bool(counts.get("unseen")) or self._settings.chaos or bool(journal.of(FOLLOWED)["stopped"]),
             settle_s=world.settle_s,
         )
         cleaned: Cleaned = clean(place, self._flush)
+        cleaned.is_least = is_least
         journal.done(CLEANED, asdict(cleaned))
         self._keep(judged(journal))
+
+    def _delete_inputs(self) -> int:
+        """How many, in all tries."""
+        delete_all(self._plan, self._world.client("s3"), self._fed)
+        return len(self._fed.deleted)

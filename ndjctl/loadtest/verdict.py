@@ -50,7 +50,8 @@ class Proof:
 class Facts:
     """What a test came to. files: that it has. counts: by status, `unseen` for those the ledger does not know.
     first_error: of a failed file. latencies: seconds by p50, p95, p99 and max. usd, estimated_usd: None where the
-    region's price is not known. new_dead_letters: since the test began. stopped: why it was ended early, empty where it
+    region's price is not known. new_dead_letters: since the test began,
+    own_dead_letters of them about its files alone (None: not looked at). stopped: why it was ended early, empty where it
     was not. not_converted: files that were fed and are not at rest: nothing is proven of them. runs_failed: of the job, also those whose manifest came through in another."""
 
     files: int
@@ -63,6 +64,7 @@ class Facts:
     usd: float | None = None
     estimated_usd: float | None = None
     new_dead_letters: int = 0
+    own_dead_letters: int | None = None
     runs_failed: int = 0
     first_error: str = ""
     first_unseen: str = ""
@@ -107,7 +109,11 @@ def _files(facts: Facts) -> Iterator[Check]:
             f"no event came of {counted(unseen, 'file')}, the first {facts.first_unseen}: the notification was lost",
         )
     letters = facts.new_dead_letters
-    yield Check("dead_letters", letters <= 0, f"{counted(max(letters, 0), 'new message')} in the dead-letter queue")
+    told = f"{counted(max(letters, 0), 'new message')} in the dead-letter queue"
+    own = facts.own_dead_letters
+    if letters > 0 and own is not None:
+        told += f", {own:,} about the test's own files"
+    yield Check("dead_letters", letters <= 0, told)
 
 
 def _proof(proof: Proof) -> Iterator[Check]:

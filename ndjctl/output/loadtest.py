@@ -154,8 +154,7 @@ def _verdict_screen(
     facts.add_row("test", Text(f"{report['id']}, phase {report['phase']} in {one_line(report['env'])}"))
     counts = ", ".join(f"{count:,} {status}" for status, count in report["counts"].items())
     facts.add_row("files", Text(one_line(f"{report['settings']['files']:,}  ({counts})")))
-    rows = f"{lines['lines_in']:,} in = {counted(lines['rows'], 'row')} + {lines['bad_lines']:,} quarantined"
-    facts.add_row("lines", Text(rows))
+    facts.add_row("lines", Text(told_lines(lines)))
     told = ", ".join(f"{name} {lasting(latency[name])}" for name in ("p50", "p95", "p99", "max"))
     facts.add_row("upload to Parquet", Text(told))
     facts.add_row(
@@ -181,6 +180,7 @@ def _verdict_screen(
             f"{counted(cleanup['items'], 'item')} and {counted(cleanup['manifests'], 'manifest')} deleted"
         )
         letters = cleanup.get("dead_letters")
+        done = f"at least {done}" if cleanup.get("is_least") else done
         facts.add_row("cleanup", Text(done + (f", {counted(letters, 'dead letter')} too" if letters else "")))
         for kept in cleanup["kept"]:
             facts.add_row("", Text(one_line(f"stays: {kept}"), style="yellow"))
@@ -195,6 +195,15 @@ def _verdict_screen(
     elif clean_up is not None:
         blocks.append(Text(one_line(f"next: {clean_up}"), style="dim"))
     return Group(*blocks)
+
+
+def told_lines(lines: Mapping[str, Any]) -> str:
+    """What went in and what was found: with an equals sign only where they are equal, file by file. lines: of a
+    report."""
+    rows, bad = counted(lines["rows"], "row"), f"{lines['bad_lines']:,} quarantined"
+    if lines["lost"] or lines["duplicated"] or lines["lines_in"] != lines["rows"] + lines["bad_lines"]:
+        return f"{lines['lines_in']:,} in, {rows} and {bad} found"
+    return f"{lines['lines_in']:,} in = {rows} + {bad}"
 
 
 def _cost(report: Mapping[str, Any]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ndjctl.loadtest.journal import Journal
+from ndjctl import __version__
+from ndjctl.loadtest.journal import REPORTED, Journal
+from ndjctl.loadtest.reporting import judged, report_of
 from ndjctl.loadtest.results import COMPARED, Compared, Report
 from ndjctl.loadtest.spending import is_over_budget
 from ndjctl.loadtest.verdict import PASS
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 _LEAST_CHANGE = 0.0005
 """A smaller one would be shown as none."""
 
-_LINE = "{:<21}  {:>5}  {:<10}  {:>7}  {:>10}  {:>9}  {:>9}  {}"
+_LINE = "{:<21} {:>5} {:<7} {:>7} {:>10} {:>11} {:>11}"
+"""78 columns, so that a terminal of 80 holds it; why is on a line of its own."""
 
 
 def tests_view(
@@ -34,7 +37,7 @@ def tests_view(
         open_ids = {journal.test_id for journal in unfinished}
         for journal in unfinished:
             counts["unfinished"] += 1
-            document = _unfinished_document(journal)
+            document = _unfinished_document(journal, __version__)
             yield document, lambda document=document: _line(document)  # type: ignore[misc]
         for report in reports:
             if report["id"] in open_ids:
@@ -46,7 +49,7 @@ def tests_view(
     def heading() -> Text:
         from rich.text import Text
 
-        words = ("test", "phase", "verdict", "files", "each", "time", "p95", "why")
+        words = ("test", "phase", "verdict", "files", "each", "time", "p95")
         return Text(_LINE.format(*words).rstrip(), style="bold")
 
     def summary() -> tuple[Mapping[str, Any], Text]:
@@ -61,15 +64,17 @@ def tests_view(
             f"\nnext: {one_line(next_)}", style="dim not bold"
         )
 
-    return StreamView({"env": env}, "tests", rows(), heading, summary)
+    return StreamView({"env": env}, "tests", rows(), heading, summary, wraps=True)
 
 
-def _document(report: Report) -> dict[str, Any]:
+def _document(report: Report, unfinished: str | None = None) -> dict[str, Any]:
+    """unfinished: why the test is listed as such though it has a verdict."""
     return {
         "id": report["id"],
         "phase": report["phase"],
         "verdict": report["verdict"],
         "reasons": list(report["reasons"]),
+        "unfinished": unfinished,
         "files": report["settings"]["files"],
         "file_size_bytes": report["settings"]["file_size_bytes"],
         "begun_at": report["begun_at"],
@@ -80,15 +85,19 @@ def _document(report: Report) -> dict[str, Any]:
     }
 
 
-def _unfinished_document(journal: Journal) -> dict[str, Any]:
+def _unfinished_document(journal: Journal, version: str) -> dict[str, Any]:
     settings = journal.settings
-    kept = bool(journal.noted("kept")) and journal.has("reported")
-    state = "kept" if not is_over_budget(journal) else "stopped at its budget"
+    if journal.has(REPORTED):
+        state = "stopped at its budget" if is_over_budget(journal) else "kept"
+        state = f"{state}, not cleaned up yet" if journal.noted("kept") else "not cleaned up yet"
+        return _document(report_of(journal, judged(journal), version), state)
+    state = f"not finished: {list(journal.stages)[-1]}"
     return {
         "id": journal.test_id,
         "phase": settings.phase,
         "verdict": None,
-        "reasons": [f"{state}, not cleaned up yet" if kept else f"not finished: {list(journal.stages)[-1]}"],
+        "reasons": [state],
+        "unfinished": state,
         "files": settings.files,
         "file_size_bytes": settings.file_size_bytes,
         "begun_at": journal.noted("begun_at"),
@@ -102,7 +111,7 @@ def _unfinished_document(journal: Journal) -> dict[str, Any]:
 def _line(row: Mapping[str, Any]) -> Text:
     from rich.text import Text
 
-    verdict = row["verdict"] or "unfinished"
+    verdict = row["verdict"] or "-"
     latency = row["latency_s"] or {}
     line = _LINE.format(
         one_line(str(row["id"])),
@@ -112,11 +121,16 @@ def _line(row: Mapping[str, Any]) -> Text:
         size(row["file_size_bytes"]),
         lasting(row["seconds"]),
         lasting(latency.get("p95")),
-        one_line(str(row["reasons"][0])) if row["reasons"] else "",
     )
     text = Text(line.rstrip())
-    start = line.index(verdict)
-    text.stylize("green" if verdict == PASS else "yellow" if row["verdict"] is None else "red", start, start + 10)
+    start = line.index(verdict, len(str(row["id"])))
+    style = "green" if verdict == PASS else "yellow" if row["verdict"] is None else "red"
+    text.stylize(style, start, start + len(verdict))
+    # What it is told by first: that something is left to do, and else why it failed.
+    told = [row["unfinished"]] if row["unfinished"] else []
+    told += [reason for reason in row["reasons"][:1] if reason not in told]
+    if told:
+        text.append(f"\n  {one_line('; '.join(map(str, told)))}", style="dim")
     return text
 
 

@@ -3,6 +3,7 @@ that dies in any stage."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.loadtest.journal import Journal, opened
@@ -18,6 +20,8 @@ from ndjctl.loadtest.model import LoadSettings, Thresholds, input_key
 from ndjctl.loadtest.results import Results
 from ndjctl.loadtest.running import carry_on
 from ndjctl.loadtest.spending import spend_more
+from ndjctl.output.loadtest import verdict_view
+from ndjctl.output.loadtest_lists import tests_view
 from tests.functional.operations_world import NAMES, Operations
 from tests.loadtest_world import LoadWorld, Plan
 
@@ -62,7 +66,7 @@ FAILURES: dict[str, tuple[Plan, dict[str, Any], str]] = {
     "too slow": (Plan(late_s=3_000), {}, "p95 from upload to Parquet 50.1 min, allowed 30.0 min"),
     "over budget": (Plan(dpu_s=360_000), {"max_cost_usd": 1.0}, "the budget is $1.00"),
     "over the estimate": (Plan(dpu_s=360_000), {"max_cost_ratio": 1.5}, "times the estimate"),
-    "dead letter": (Plan(dead_letters=2), {}, "2 new messages in the dead-letter queue"),
+    "dead letter": (Plan(dead_letters=2), {}, "2 new messages in the dead-letter queue, 0 about the test's own"),
 }
 
 
@@ -137,6 +141,50 @@ def test_a_cleanup_that_died_at_any_call_is_done_by_the_next(load: LoadWorld, ca
         carry_on(load.world(), opened(journal.folder))
     load.operations.s3 = s3
     assert load.everything() == load.before
+
+
+def test_a_cleanup_in_two_tries_says_at_least(load: LoadWorld) -> None:
+    journal = load.begin()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_Killed):
+        _killing("cleaned", journal, patch, before=True)
+        carry_on(load.world(), journal)
+    report = carry_on(load.world(), opened(journal.folder))
+    assert (report["cleanup"]["inputs"], report["cleanup"]["is_least"]) == (6, True)
+    assert "at least 6 inputs, 0 parts" in _screen(report)
+
+
+def _screen(report: dict[str, Any]) -> str:
+    screen = Console(width=160, record=True, file=io.StringIO())
+    screen.print(verdict_view(report, {"html": "h", "json": "j"}, None).render())
+    return screen.export_text()
+
+
+def test_a_kept_test_is_listed_with_its_verdict(load: LoadWorld) -> None:
+    journal = load.begin()
+    report = carry_on(load.world(), journal, keep=True)
+    view = tests_view("dev", [opened(journal.folder)], [report], "compare", "resume")
+    ((document, line),) = list(view.rows)
+    assert (document["verdict"], document["reasons"]) == ("PASS", [])
+    assert document["unfinished"] == "kept, not cleaned up yet"
+    assert (document["seconds"], document["latency_s"]) == (report["seconds"], report["latency_s"])
+    first, second = str(line()).splitlines()
+    assert "PASS" in first and first.endswith("5 s") and second == "  kept, not cleaned up yet"
+
+
+def test_a_test_that_was_stopped_at_its_budget_is_listed_with_its_reason(stopped: tuple[LoadWorld, Journal]) -> None:
+    ((document, line),) = list(tests_view("dev", [stopped[1]], [], "compare", "resume").rows)
+    assert document["verdict"] == "FAIL" and document["unfinished"] == "stopped at its budget, not cleaned up yet"
+    assert "; the test was stopped: its cost passed the budget of $1.00" in str(line())
+
+
+def test_a_sum_that_is_not_one_has_no_equals_sign(load: LoadWorld) -> None:
+    assert " = " in _screen(carry_on(load.world(), load.begin()))
+
+
+def test_more_rows_than_lines_are_no_sum(load: LoadWorld) -> None:
+    load.planted = Plan(copies=True)
+    shown = _screen(carry_on(load.world(), load.begin()))
+    assert " = " not in shown and "18 quarantined found" in shown
 
 
 def test_a_kept_test_is_cleaned_up_later(load: LoadWorld) -> None:
@@ -316,6 +364,7 @@ def test_its_own_dead_letters_go_with_it_and_no_others(load: LoadWorld) -> None:
         sqs.send_message(QueueUrl=url, MessageBody=body)
     report = carry_on(load.world(), journal)
     assert report["verdict"] == "FAIL", "they came while it ran"
+    assert (report["dead_letters"], report["own_dead_letters"]) == (12, 7)
     assert report["cleanup"]["dead_letters"] == 7
     left = [
         message["Body"]

@@ -101,6 +101,30 @@ def test_tests_that_are_not_finished_are_listed(two: Operations, tmp_path: Path)
     assert f"loadtest --resume --env dev {test_id}" in two("loadtest", "list").out
 
 
+def test_without_a_deployed_environment_those_of_this_machine_are_listed(
+    operations: Operations, tmp_path: Path
+) -> None:
+    settings = LoadSettings(phase=2, files=100, file_size_bytes=1000, unique_files=1)
+    test_id = "20261127T120000Z-0000"
+    planned = {"configuration": {"hash": "c" * 12}}
+    begin(tmp_path / "loadtests" / "dev", "dev", test_id, settings, "2026-11-27", "2026-11-27T12:00:00Z", planned)
+    answer = operations("loadtest", "list", "--json")
+    assert answer.code == 0
+    assert [each["id"] for each in answer.document["tests"]] == [test_id]
+    (line,) = answer.err.splitlines()
+    assert line.startswith("the results that are kept in the cloud could not be read: ") and "not deployed" in line
+
+
+def test_the_reason_of_a_fail_can_be_read_in_80_columns(two: Operations) -> None:
+    reason = "p95 from upload to Parquet 59.1 min, allowed 30.0 min, which is a long sentence"
+    settings = {**_report(NEW)["settings"], "files": 10_000, "file_size_bytes": 1023 * 1024 + 900}
+    slow = {"seconds": 3599.0, "latency_s": {"p95": 3599.0}}
+    _put(two, _report(NEW, verdict="FAIL", reasons=[reason], settings=settings, **slow))
+    heading, row, why = two("loadtest", "list").out.splitlines()[:3]
+    assert max(len(heading), len(row)) <= 80 and "59 min 59 s 59 min 59 s" in " ".join(row.split())
+    assert why == f"  {reason}"
+
+
 def test_two_tests_side_by_side(two: Operations) -> None:
     found = two("loadtest", "compare", OLD, NEW, "--json").document
     figures = {each["name"]: each for each in found["figures"]}
