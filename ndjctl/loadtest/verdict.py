@@ -50,9 +50,10 @@ class Proof:
 class Facts:
     """What a test came to. files: that it has. counts: by status, `unseen` for those the ledger does not know.
     first_error: of a failed file. latencies: seconds by p50, p95, p99 and max. usd, estimated_usd: None where the
-    region's price is not known. new_dead_letters: since the test began,
-    own_dead_letters of them about its files alone (None: not looked at). stopped: why it was ended early, empty where it
-    was not. not_converted: files that were fed and are not at rest: nothing is proven of them. runs_failed: of the job, also those whose manifest came through in another."""
+    region's price is not known. new_dead_letters: since the test began. own_dead_letters: in the queue, about the
+    test's files alone; None where they were not looked at. stopped: why it was ended early, empty where it was not.
+    not_converted: files that were fed and are not at rest: nothing is proven of them. runs_failed: of the job, also
+    those whose manifest came through in another."""
 
     files: int
     counts: Mapping[str, int]
