@@ -21,7 +21,7 @@ from ndjctl.loadtest.results import Results
 from ndjctl.loadtest.running import carry_on
 from ndjctl.loadtest.spending import spend_more
 from ndjctl.output.loadtest import verdict_view
-from ndjctl.output.loadtest_lists import tests_view
+from ndjctl.output.loadtest_lists import tests_view as list_view
 from tests.functional.operations_world import NAMES, Operations
 from tests.loadtest_world import LoadWorld, Plan
 
@@ -162,7 +162,7 @@ def _screen(report: dict[str, Any]) -> str:
 def test_a_kept_test_is_listed_with_its_verdict(load: LoadWorld) -> None:
     journal = load.begin()
     report = carry_on(load.world(), journal, keep=True)
-    view = tests_view("dev", [opened(journal.folder)], [report], "compare", "resume")
+    view = list_view("dev", [opened(journal.folder)], [report], "compare", "resume")
     ((document, line),) = list(view.rows)
     assert (document["verdict"], document["reasons"]) == ("PASS", [])
     assert document["unfinished"] == "kept, not cleaned up yet"
@@ -172,7 +172,7 @@ def test_a_kept_test_is_listed_with_its_verdict(load: LoadWorld) -> None:
 
 
 def test_a_test_that_was_stopped_at_its_budget_is_listed_with_its_reason(stopped: tuple[LoadWorld, Journal]) -> None:
-    ((document, line),) = list(tests_view("dev", [stopped[1]], [], "compare", "resume").rows)
+    ((document, line),) = list(list_view("dev", [stopped[1]], [], "compare", "resume").rows)
     assert document["verdict"] == "FAIL" and document["unfinished"] == "stopped at its budget, not cleaned up yet"
     assert "; the test was stopped: its cost passed the budget of $1.00" in str(line())
 
