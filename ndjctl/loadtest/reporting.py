@@ -99,6 +99,6 @@ def _remarks(manifests: int, expected: int) -> list[str]:
         return []
     told = f"{expected:,} {'was' if expected == 1 else 'were'} expected"
     return [
-        f"{manifests:,} manifests were made where {told}: files waited longer than batching.max_partial_age_s before the "
-        f"others came"
+        f"{manifests:,} manifests were made where {told}: files waited longer than batching.max_partial_age_s before "
+        f"the others came"
     ]
