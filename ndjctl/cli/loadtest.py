@@ -279,7 +279,7 @@ def compare(
 ) -> None:
     """Compare two load tests figure by figure: what is better, what is worse, and by how much."""
     from ndjctl.loadtest.results import Results
-    from ndjctl.output.loadtest_lists import compared_view
+    from ndjctl.output.loadtest_compare import compared_view
 
     cloud = invocation.cloud
     with told_when_not_deployed(invocation):
