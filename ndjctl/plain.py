@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, log10
+from math import floor, isfinite, log10
 
 
 def counted(count: int, noun: str) -> str:
@@ -12,9 +12,9 @@ def counted(count: int, noun: str) -> str:
 
 def rounded(value: float, places: int) -> str:
     """'1,234.5' with that many places; two significant digits where that would be zero and the value is not:
-    '0.0042'."""
+    '0.0042'. 'inf' and 'nan' as they are."""
     told = f"{value:,.{places}f}"
-    if value and not any("1" <= digit <= "9" for digit in told):
+    if value and isfinite(value) and not any("1" <= digit <= "9" for digit in told):
         return f"{value:.{1 - floor(log10(abs(value)))}f}"
     return told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,8 +84,8 @@ def generate(
         str | None,
         typer.Option("--name", help="Behind the date in the names; by default the shape and the seed.", metavar="NAME"),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the files; made if need be.", metavar="DIR")
+    folder: Annotated[
+        str | None, typer.Option("--output", "-o", help="Folder for the files; made if need be.", metavar="DIR")
     ] = None,
     upload: Annotated[
         bool, typer.Option("--upload", help="Put the files into the input bucket, without a copy on this machine.")
@@ -130,6 +131,9 @@ def generate(
     from ndjctl.generate.content import Generator
     from ndjctl.generate.names import Naming
 
+    if folder == "":
+        raise UsageError("--output is empty: name a folder for the files, or '.' for this one.")
+    output = None if folder is None else Path(folder)
     if upload == (output is not None) and not (dry_run and not upload):
         raise UsageError("Say where the files are to go: '-o DIR', or '--upload' for the input bucket; one of the two.")
     if not upload:
@@ -158,6 +162,8 @@ def generate(
         where = str(output) if output is not None else None
         intended = _intended(invocation, generator, plan, where, upload, pace)
         if dry_run:
+            if output is not None:
+                intended = _with_room(intended, generator, output, keys)
             again = invocation.typed(*words) if upload else typed_plain(*words)
             invocation.out.show(_view(intended, again if upload or output is not None else None))
             return
@@ -301,6 +307,17 @@ def _intended(
         pace=pace.describe(),
         warning=_warning(invocation, generator) if is_upload else "",
     )
+
+
+def _with_room(intended: Intended, generator: Generator, output: Path, keys: list[str]) -> Intended:
+    """With a warning where the files would be refused for want of room."""
+    from ndjctl.generate.folder import lacking_room
+
+    try:
+        lacking = lacking_room(output, keys, generator.expected_bytes())
+    except OSError:  # what cannot be looked at is told when it is to be written
+        return intended
+    return replace(intended, warning=f"{lacking}: they will be refused") if lacking else intended
 
 
 def _warning(invocation: Invocation, generator: Generator) -> str:

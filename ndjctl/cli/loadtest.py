@@ -12,6 +12,7 @@ from ndjctl.cli.confirm import YesOption
 from ndjctl.cli.durations import seconds_of
 from ndjctl.cli.invocation import Invocation, command, listing
 from ndjctl.cli.missing import told_when_not_deployed
+from ndjctl.cli.numbers import check_numbers
 from ndjctl.cli.words import given
 from ndjctl.errors import UsageError
 
@@ -116,6 +117,9 @@ def loadtest(
     """
     from ndjctl.cli.loadtesting import go_on, prepared
 
+    check_numbers(("--scale", scale), ("--max-cost", max_cost), ("--max-cost-ratio", max_cost_ratio))
+    check_numbers(("--min-throughput", min_throughput), ("--max-dpu-hours", max_dpu_hours))
+    check_numbers(("--max-failed", max_failed))
     if resume is not None:
         if phase is not None:
             raise UsageError("--resume goes on with a test as it was begun: leave --phase out.")
@@ -286,7 +290,7 @@ def compare(
 ) -> None:
     """Compare two load tests figure by figure: what is better, what is worse, and by how much."""
     from ndjctl.loadtest.results import Results
-    from ndjctl.output.loadtest_lists import compared_view
+    from ndjctl.output.loadtest_compare import compared_view
 
     cloud = invocation.cloud
     with told_when_not_deployed(invocation):

@@ -13,10 +13,8 @@ from ndjctl.feeding.journal import Fed, Journal
 from ndjctl.feeding.objects import PlanObjects, Stopped
 from ndjctl.feeding.pace import Pace
 from ndjctl.feeding.plan import FeedPlan, PlannedFile
+from ndjctl.feeding.speed import AT_ONCE, LARGE_AT_ONCE
 from ndjctl.generate.record import FileFacts
-
-_LARGE_AT_ONCE = 2
-"""Uploads in parts: each has several of its parts in memory, and sends them at once."""
 
 _LONGEST_SLEEP_S = 1.0
 """So that whoever asks for an end gets it soon."""
@@ -50,7 +48,7 @@ def feed(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     progress: Progress,
-    at_once: int = 16,
+    at_once: int = AT_ONCE,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[int, FileFacts]:
     """Makes every object of `plan` that is not there yet, and returns the facts of the contents by their number.
@@ -98,7 +96,7 @@ class _Feeding:
         copies: list[Future[None]] = []
         slots = BoundedSemaphore(self._at_once)
         begin_s = self._clock()
-        with ThreadPoolExecutor(_LARGE_AT_ONCE) as large, ThreadPoolExecutor(self._at_once) as small:
+        with ThreadPoolExecutor(LARGE_AT_ONCE) as large, ThreadPoolExecutor(self._at_once) as small:
             try:
                 for file in missing:
                     self._wait(begin_s, self._pace.due_s(file.number) - self._pace.due_s(missing[0].number))

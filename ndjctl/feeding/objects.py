@@ -15,12 +15,12 @@ from ndjctl.contracts import s3_uri
 from ndjctl.errors import WorkFailed
 from ndjctl.feeding.journal import Fed
 from ndjctl.feeding.plan import FeedPlan, PlannedFile, upload_part
+from ndjctl.feeding.speed import PARTS_AT_ONCE
 
 MARKER = "ndjctl-feed"
 """Object metadata: the marker of the plan that made it."""
 
 _CONTENT_TYPE = "application/x-ndjson"
-_PARTS_AT_ONCE = 4
 
 
 class Stopped(Exception):
@@ -186,7 +186,7 @@ class _Aborting:
 
     def __init__(self, abort: Callable[[], None]) -> None:
         self._abort = abort
-        self._pool = ThreadPoolExecutor(_PARTS_AT_ONCE)
+        self._pool = ThreadPoolExecutor(PARTS_AT_ONCE)
 
     def __enter__(self) -> ThreadPoolExecutor:
         return self._pool
@@ -208,7 +208,7 @@ def _in_turn(
         future = pool.submit(part, number, body)
         futures.append(future)
         open_.add(future)
-        if len(open_) >= _PARTS_AT_ONCE:
+        if len(open_) >= PARTS_AT_ONCE:
             done, open_ = wait(open_, return_when=FIRST_COMPLETED)
             for each in done:
                 each.result()

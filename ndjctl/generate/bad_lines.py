@@ -19,6 +19,9 @@ class Spoiled(NamedTuple):
 TOO_MANY_VALUES = 12_000_001
 """One more than a record may have."""
 
+LIGHT_KINDS = 10
+"""Of bad lines that are not huge, in turn; one of them is two records on a line."""
+
 _LEVELS = 101
 """One more than a record may have."""
 
@@ -58,7 +61,7 @@ class Spoiler:
         """The bad line of that number in its file, from 0, in place of a good one; both without their end."""
         if number < self._huge_lines:
             return self._huge(number)
-        reason, spoil = self._kinds[(number - self._huge_lines) % len(self._kinds)]
+        reason, spoil = self._kinds[(number - self._huge_lines) % LIGHT_KINDS]
         return Spoiled(reason, spoil(line))
 
     def _huge(self, number: int) -> Spoiled:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import accumulate
 
 from ndjctl.generate.recipe import Amount, RecipeError
 
@@ -32,3 +33,26 @@ def largest(most: int, fits: Callable[[int], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return low
+
+
+class Rounds:
+    """Lines of known lengths that come in turn, from any of them on, again and again. slack: that the chance of their
+    values adds to a sum of lengths, beside one longest line."""
+
+    def __init__(self, lengths: Sequence[int], slack: float) -> None:
+        self._count = len(lengths)
+        self._slack = slack
+        self._longest = max(lengths)
+        # Twice, so that a stretch from any of them on is a difference of two sums.
+        self._sums = list(accumulate((*lengths, *lengths), initial=0))
+
+    def least_lines(self, size_bytes: int) -> int:
+        """How many of them surely fit into so many bytes, wherever it begins."""
+        room = (size_bytes - self._longest) / self._slack
+        if room <= 0:
+            return 0
+        whole, left = divmod(room, self._sums[self._count])
+        return int(whole) * self._count + largest(self._count - 1, lambda lines: self._most_bytes(lines) <= left)
+
+    def _most_bytes(self, lines: int) -> int:
+        return max(self._sums[begin + lines] - self._sums[begin] for begin in range(self._count))

@@ -38,7 +38,7 @@ class Waiting(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """kept: files that were there before, with the right bytes."""
+    """kept: files of the record that were there before: those that were asked for with the right bytes."""
 
     generated: Generated
     kept: int
@@ -75,7 +75,23 @@ def write_files(
         except BaseException:
             writing.save(is_complete=False)
             raise
-        return Written(writing.save(is_complete=True), len(there))
+        generated = writing.save(is_complete=True)
+        return Written(generated, len(generated.files) - (len(names) - len(there)))
+
+
+def lacking_room(folder: Path, names: Iterable[str], file_bytes: int) -> str:
+    """Why these files do not fit where they are to go, as the beginning of a sentence; empty where they do. folder: it
+    need not be there. file_bytes: of each. Raises OSError."""
+    missing = sum(not os.path.lexists(folder / name) for name in names)
+    return _lacking_room(folder, missing * file_bytes)
+
+
+def _lacking_room(folder: Path, needed_bytes: int) -> str:
+    place = next((each for each in (folder.absolute(), *folder.absolute().parents) if each.exists()), Path("/"))
+    free = shutil.disk_usage(place).free
+    if needed_bytes <= free:
+        return ""
+    return f"{shown(folder)} has room for {free / 1e9:,.1f} GB, and these files need {needed_bytes / 1e9:,.1f} GB"
 
 
 def read_record(folder: Path) -> Generated | None:
@@ -145,13 +161,9 @@ class _Writing:
 
     def check_room(self, files: int) -> None:
         """files: that are still to be made."""
-        needed = files * self._generator.expected_bytes()
-        free = shutil.disk_usage(self._folder).free
-        if needed > free:
-            raise WorkFailed(
-                f"{shown(self._folder)} has room for {free / 1e9:,.1f} GB, and these files need "
-                f"{needed / 1e9:,.1f} GB: make fewer, or name another folder with -o."
-            )
+        lacking = _lacking_room(self._folder, files * self._generator.expected_bytes())
+        if lacking:
+            raise WorkFailed(f"{lacking}: make fewer, or name another folder with -o.")
 
     def is_there(self, number: int, name: str) -> bool:
         """Whether the file was made before. Raises UsageError for one that has other bytes than were made."""

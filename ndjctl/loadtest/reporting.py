@@ -8,7 +8,6 @@ from typing import Any
 from ndjctl.loadtest.journal import CLEANED, FOLLOWED, PLANNED, PROVEN, Journal
 from ndjctl.loadtest.results import REPORT_FORMAT, REPORT_VERSION
 from ndjctl.loadtest.verdict import Check, Facts, Proof, judge, reasons_of, verdict_of
-from ndjctl.plain import counted
 
 NOT_COUNTED = "Lambda, SQS, DynamoDB, logs and storage while the test lasts are not counted"
 
@@ -116,7 +115,8 @@ def report_of(journal: Journal, checks: Sequence[Check], version: str) -> dict[s
 def _remarks(manifests: int, expected: int) -> list[str]:
     if manifests <= 2 * expected:
         return []
+    told = f"{expected:,} {'was' if expected == 1 else 'were'} expected"
     return [
-        f"{manifests:,} manifests were made where {counted(expected, 'full one')} would have done: files waited longer "
-        f"than batching.max_partial_age_s before the others came"
+        f"{manifests:,} manifests were made where {told}: files waited longer than batching.max_partial_age_s before "
+        f"the others came"
     ]

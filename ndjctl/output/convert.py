@@ -12,6 +12,7 @@ from glue_job.tally import BadExample
 from ndjctl.convert.names import BAD_LINES_FOLDER, NEXT_SCHEMA_FILE
 from ndjctl.convert.report import FileOutcome, Outcome, report_document
 from ndjctl.output.base import View, one_line
+from ndjctl.output.drifted import off_column
 from ndjctl.output.progress import counted, size
 from ndjctl.output.views import LISTED_FILES, fact_table
 
@@ -116,7 +117,7 @@ def _where(example: BadExample) -> str:
 def _place(place: Place) -> str:
     if place.expected is None:
         return f"{place.pointer or '/'}: {place.found} without a column"
-    return f"{place.pointer or '/'}: {place.found} where the column is {place.expected}"
+    return f"{place.pointer or '/'}: {off_column(place.found, place.expected)}"
 
 
 def _ratio(outcome: Outcome) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.feeding.plan import FeedPlan
 from ndjctl.generate.record import NEW_FIELD, FileFacts
 from ndjctl.output.base import View, one_line
+from ndjctl.output.drifted import off_column
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import lasting
 from ndjctl.output.views import LISTED_FILES, fact_table
@@ -131,7 +132,8 @@ def made_view(made: Made, next_: str) -> View:
 
         table = fact_table()
         _add_settings(table, made.settings)
-        kept = f"  ({made.kept:,} of them there before)" if made.kept else ""
+        some = "all" if made.kept == made.facts.number else f"{made.kept:,}"
+        kept = f"  ({some} of them there before)" if made.kept else ""
         table.add_row("files", Text(f"{made.facts.number:,}{kept}"))
         table.add_row("size", Text(_sizes(made.facts.size_bytes)))
         table.add_row("lines", Text(f"{made.facts.lines:,}"))
@@ -166,8 +168,9 @@ def _add_special(table: Table, facts: FileFacts) -> None:
     table.add_row("drifted", Text(f"{counted(facts.drifted_records, 'record')}{each}"))
     places = list(facts.drifted.items())
     for place, count in places[:LISTED_FILES]:
-        what = "new field" if place.kind == NEW_FIELD else f"where the column is {place.expected}"
-        table.add_row("", Text(one_line(f"{count:,} x {place.pointer}: {place.found}, {what}"), style="yellow"))
+        is_new = place.kind == NEW_FIELD
+        what = f"{place.found}, new field" if is_new else off_column(place.found, place.expected)
+        table.add_row("", Text(one_line(f"{count:,} x {place.pointer}: {what}"), style="yellow"))
     if len(places) > LISTED_FILES:
         table.add_row("", Text(f"and {counted(len(places) - LISTED_FILES, 'more place')} (see --json)", style="yellow"))
 

@@ -76,7 +76,8 @@ def _plan_screen(
             f"{counted(expected['concurrent_runs'], 'run')} at once ({expected['limited_by']})"
         ),
     )
-    facts.add_row("time", Text(f"about {lasting(expected['seconds'])}, a run {lasting(expected['run_s'])}"))
+    took = f"feeding {lasting(expected['feed_s'])}, a run {lasting(expected['run_s'])}"
+    facts.add_row("time", Text(f"about {lasting(expected['seconds'])}: {took}"))
     facts.add_row("cost", Text(_estimate(planned)))
     facts.add_row("basis", Text(one_line(expected["basis"]), style="dim"))
     blocks: list[RenderableType] = [facts, *(_check_line(check) for check in checks)]

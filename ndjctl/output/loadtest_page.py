@@ -134,7 +134,7 @@ def _section(title: str, inside: str) -> str:
 def _checks(report: Mapping[str, Any]) -> str:
     rows = "".join(
         f'<tr><td class="{"good" if each["ok"] else "bad"}">{"ok" if each["ok"] else "FAIL"}</td>'
-        f"<td>{escape(each['name'].replace('_', ' '))}</td><td>{escape(each['sentence'])}</td></tr>"
+        f'<td class="name">{escape(each["name"].replace("_", " "))}</td><td>{escape(each["sentence"])}</td></tr>'
         for each in report["checks"]
     )
     return f"<table>{rows}</table>"

@@ -27,6 +27,7 @@ figure{margin:0}figcaption{font-weight:600;margin-bottom:6px}
 section{margin-bottom:12px}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:4px 12px 4px 0;border-top:1px solid var(--rule);font-weight:400}
 tr:first-child td,tr:first-child th{border-top:0}th{color:var(--soft);width:190px}
+.name{white-space:nowrap}
 .good{color:var(--good);width:56px}.bad{color:var(--bad);font-weight:700;width:56px}
 svg{display:block;width:100%;height:auto}
 svg text{font:12px system-ui,sans-serif;fill:var(--soft)}svg .label{fill:var(--ink)}

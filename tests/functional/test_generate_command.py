@@ -151,6 +151,9 @@ def test_the_same_command_makes_the_same_files_and_keeps_those_that_are_there(
     more = here(*words[:2], "5", *words[3:], "-o", "a", "--json")
     assert (more.document["files"], more.document["files_already_there"]) == (5, 3)
     assert before.items() - contents(tmp_path / "a").items() == {("_generated.json", before["_generated.json"])}
+    fewer = here(*words[:2], "2", *words[3:], "-o", "a", "--json")
+    assert (fewer.document["files"], fewer.document["files_already_there"]) == (5, 5)
+    assert "5  (all of them there before)" in here(*words, "-o", "a").out
 
     other = here(*words, "-o", "a", "--seed", "2")
     assert other.code == 2
@@ -292,6 +295,26 @@ def test_a_dry_run_makes_nothing_and_needs_no_cloud(tmp_path: Path, here: Callab
     assert "too-small for the environment prod" in warned.out
 
 
+def test_a_dry_run_says_where_there_is_no_room(tmp_path: Path, here: Callable[..., Finished]) -> None:
+    words = ("generate", "--files", "100000", "--size", "3.5GB", "-o", "deep/out", "--dry-run")
+    done = here(*words)
+    assert done.code == 0
+    assert "these files need 350,000.0 GB: they will be refused" in " ".join(done.out.split())
+    assert "deep/out has room for" in here(*words, "--json").document["warning"]
+    assert here("generate", "--records", "5", "-o", "deep/out", "--dry-run", "--json").document["warning"] is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_integer_off_its_column_is_said_to_be_too_large(here: Callable[..., Finished]) -> None:
+    done = here("generate", "--records", "500", "--drift", "30", "-o", "out")
+    assert "integer beyond the range of the column's int64" in done.out
+    assert "integer that the column's double does not hold exactly" in done.out
+    assert "string where the column is int64" in done.out and "integer, new field" in done.out
+    assert "integer where the column is int64" not in done.out
+    checked = here("convert", "out", "--schema", "out/_schema.json", "--dry-run").out
+    assert "integer beyond the range of the column's int64" in checked
+
+
 def test_the_longest_name_is_one(tmp_path: Path, here: Callable[..., Finished]) -> None:
     assert here("generate", "--records", "5", "-o", "out", "--name", "n" * 201).code == 0
     assert any("n" * 201 in path.name for path in (tmp_path / "out").iterdir())
@@ -308,6 +331,7 @@ def test_a_rate_is_kept(here: Callable[..., Finished]) -> None:
     [
         (("--files", "2"), "Say where the files are to go"),
         (("-o", "x", "--upload"), "one of the two"),
+        (("-o", ""), "--output is empty: name a folder"),
         (("-o", "x", "--prefix", "in/"), "need --upload"),
         (("-o", "x", "--env", "dev"), "works without an environment"),
         (("-o", "x", "--size", "3.5XB"), "--size: '3.5XB' is no size"),

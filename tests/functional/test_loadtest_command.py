@@ -128,9 +128,33 @@ def test_the_reason_of_a_fail_can_be_read_in_80_columns(two: Operations) -> None
 def test_two_tests_side_by_side(two: Operations) -> None:
     found = two("loadtest", "compare", OLD, NEW, "--json").document
     figures = {each["name"]: each for each in found["figures"]}
-    assert figures["time"] == {"name": "time", "unit": "s", "a": 100.0, "b": 150.0, "change": 0.5}
+    assert figures["time"] == {
+        "name": "time",
+        "unit": "s",
+        "a": 100.0,
+        "b": 150.0,
+        "change": 0.5,
+        "better": False,
+    }
     assert figures["verdict"]["change"] is None and figures["p50"]["change"] is None
     assert "+50.0%" in two("loadtest", "compare", "20261126", "20261127").out
+
+
+def test_a_comparison_says_what_is_better_and_what_is_worse(operations: Operations) -> None:
+    operations.deploy()
+    _put(operations, _report(OLD))
+    larger = {**_report(NEW)["settings"], "files": 20, "file_size_bytes": 5000}
+    worse = {"counts": {"completed": 9}, "runs": {"count": 2, "failed": 1}, "verdict": "FAIL"}
+    _put(operations, _report(NEW, settings=larger, seconds=80.0, mb_per_s=3.0, manifests=2, **worse))
+    found = operations("loadtest", "compare", OLD, NEW, "--json").document
+    better = {each["name"]: each["better"] for each in found["figures"]}
+    assert {name for name, is_better in better.items() if is_better} == {"time", "throughput"}
+    assert {name for name, is_better in better.items() if is_better is False} == {"verdict", "completed", "failed runs"}
+    assert found["remarks"] == ["The tests differ in files and file size: times, runs and cost differ for that alone."]
+    shown = operations("loadtest", "compare", OLD, NEW).out
+    words = {line[:12].strip(): line.split()[-1] for line in shown.splitlines()}
+    assert (words["time (s)"], words["completed (f"], words["failed runs"]) == ("better", "worse", "worse")
+    assert found["remarks"][0] in shown
 
 
 def test_a_comparison_says_what_the_tests_were_asked_for(operations: Operations) -> None:
@@ -171,6 +195,13 @@ REFUSED = [
     (("--phase", "1", "--scale", "0"), "--scale takes a share above 0"),
     (("--phase", "1", "--scale", "nan"), "--scale"),
     (("--phase", "1", "--max-failed", "nan"), "--max-failed"),
+    (("--phase", "1", "--max-cost", "inf"), "--max-cost takes a number"),
+    (("--phase", "1", "--max-cost-ratio", "inf"), "--max-cost-ratio takes a number"),
+    (("--phase", "1", "--min-throughput", "inf"), "--min-throughput takes a number"),
+    (("--phase", "1", "--max-dpu-hours", "inf"), "--max-dpu-hours takes a number"),
+    (("--phase", "1", "--max-failed", "inf"), "--max-failed takes a number"),
+    (("--phase", "1", "--scale", "-inf"), "--scale takes a number"),
+    (("--resume", OLD, "--max-cost", "inf"), "--max-cost takes a number"),
     (("--phase", "1", "--max-p95", "soon"), "--max-p95 takes a time"),
     (("--phase", "1", "--bad-lines", "many"), "--bad-lines: 'many' is no amount"),
     (("--phase", "1", "--rate", "fast"), "--rate: 'fast' is no rate"),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from fractions import Fraction
-from itertools import islice
+from itertools import cycle, islice
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +17,7 @@ from glue_job.records import BadLine, parse
 from ndjctl.contracts import BadLineReason, FormatError
 from ndjctl.generate.bad_lines import TOO_MANY_VALUES
 from ndjctl.generate.content import Generator
+from ndjctl.generate.fitting import Rounds
 from ndjctl.generate.mix import Mix, mixed
 from ndjctl.generate.places import special_lines, spread
 from ndjctl.generate.recipe import NONE, Amount, Recipe, RecipeError
@@ -178,6 +179,30 @@ def test_values_are_nested_skewed_and_rich_in_nulls(shape: str) -> None:
         assert {len(record["items"]) for record in records} == {0, 1, 2, 3}
     if shape == "wide":
         assert {len(record) for record in records} == {200}
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "bad"), [("events", 50_000, 10), ("flat", 20_000, 0), ("tweets", 60_000, 3), ("wide", 90_000, 5)]
+)
+def test_a_number_of_drifted_records_may_be_as_large_as_a_share(shape: str, size: int, bad: int) -> None:
+    """A third of the good lines that every file surely has."""
+    with pytest.raises(RecipeError, match="drifted records do not fit") as refused:
+        Generator(recipe(shape, 1, Amount(bad), Amount(10_000), size_bytes=size))
+    told = re.search(r"room for ([0-9,]+);", str(refused.value))
+    assert told is not None
+    room = int(told[1])
+    generator = Generator(recipe(shape, 1, Amount(bad), Amount(room), size_bytes=size))
+    found = [made(generator, number)[1] for number in range(30)]
+    assert {facts.drifted_records for facts in found} == {room}
+    least_good = min(facts.lines - facts.bad_line_count for facts in found)
+    assert least_good * 0.6 <= 3 * room <= least_good, least_good
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=9), st.integers(0, 2_000), st.integers(0, 8))
+def test_lines_in_turn_fit_wherever_they_begin(lengths: list[int], size: int, begin: int) -> None:
+    lines = Rounds(lengths, 1.0).least_lines(size)
+    first = begin % len(lengths)
+    assert sum(islice(cycle(lengths), first, first + lines)) <= size
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ _PURE_HEALTH = (
         *(f"deploy/{name}" for name in ("arns", "dangers", "documents", "model", "planner", "policies")),
         *(f"deploy/desired/{path.stem}" for path in (ROOT / "ndjctl/deploy/desired").glob("*.py")),
         *(f"generate/{path.stem}" for path in (ROOT / "ndjctl/generate").glob("*.py") if path.stem != "folder"),
-        *("feeding/pace", "feeding/plan"),
+        *("feeding/pace", "feeding/plan", "feeding/speed"),
         "estimate",
         *("forecast/rate", "forecast/runs"),
         *(f"compare/{path.stem}" for path in (ROOT / "ndjctl/compare").glob("*.py")),

@@ -21,14 +21,14 @@ from ndjctl.forecast.rate import Rate
 from ndjctl.forecast.runs import Quotas
 from ndjctl.loadtest.chaos import schedule
 from ndjctl.loadtest.configuration import configuration_hash
-from ndjctl.loadtest.feeder import checked
+from ndjctl.loadtest.feeder import checked, feed_plan_of
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.following import Eyes, Followed, Limits, Sample, follow, remaining_s
 from ndjctl.loadtest.journal import FED, FOLLOWED, PLANNED, alone, begin, opened, unfinished
 from ndjctl.loadtest.measuring import measured
 from ndjctl.loadtest.model import PHASES, LoadSettings, Thresholds, files_of, input_key, is_test_id, new_test_id
 from ndjctl.loadtest.observing import RunFacts, SeenFile
-from ndjctl.loadtest.planning import expect
+from ndjctl.loadtest.planning import Expected, expect
 from ndjctl.loadtest.preflight import Before, check_before, check_budget, check_day, check_room
 from ndjctl.loadtest.spending import Spending
 from ndjctl.prices import dpu_price
@@ -196,14 +196,47 @@ def test_one_test_of_an_environment_at_a_time(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------ plan, preflight
 
 
+def _expected(profile: Profile, settings: LoadSettings) -> Expected:
+    feed = feed_plan_of(settings, "in", "2026-11-27", new_test_id(NOW, "3fa2"))
+    return expect(profile, settings, feed, Rate(20.0, 90.0, "said"), Quotas(), dpu_price("us-east-1", "4.0"))
+
+
 def test_the_plan_of_phase_4_at_full_size(prod: Profile) -> None:
     full = LoadSettings(phase=4, files=10_000, file_size_bytes=3_500_000_000, unique_files=4)
-    expected = expect(prod, full, Rate(20.0, 90.0, "said"), Quotas(), dpu_price("us-east-1", "4.0"))
+    expected = _expected(prod, full)
     assert (expected.files_per_manifest, expected.manifests) == (100, 100)
     assert expected.glue_usd == pytest.approx(expected.dpu_hours * 0.44)
     # 35 TB at 20 MB/s a vCPU and 4 vCPU a DPU are 116 DPU hours of work; the driver's and the starts come on top.
     assert 116 < expected.dpu_hours < 300
     assert expected.rounds == -(-100 // expected.concurrent_runs)
+    # 14 GB at 125 MB/s, and 625 times 16 copies of 3.5 GB at 85 MB/s.
+    assert expected.feed_s == pytest.approx(14_000 / 125 + 625 * 3_500 / 85, rel=0.01)
+    assert expected.seconds == pytest.approx(expected.feed_s + 60 + expected.run_s)
+    assert "85 MB/s a copy" in expected.basis and "125 MB/s" in expected.basis
+
+
+def test_files_that_come_slowly_make_more_manifests_which_cost_more(prod: Profile) -> None:
+    """At 60 an hour ten come in the ten minutes that a partial batch waits."""
+    slow = LoadSettings(phase=2, files=100, file_size_bytes=3_500_000_000, unique_files=4, rate_per_s=60 / 3600)
+    quick, expected = _expected(prod, replace(slow, rate_per_s=None)), _expected(prod, slow)
+    assert prod.batching.max_partial_age_s == 600
+    assert (quick.manifests, quick.files_per_manifest) == (1, 100)
+    assert (expected.manifests, expected.files_per_manifest) == (10, 10)
+    assert expected.glue_usd is not None and quick.glue_usd is not None
+    assert expected.glue_usd > quick.glue_usd
+    assert expected.feed_s == pytest.approx(99 * 60)
+
+
+def test_the_last_manifest_of_a_test_costs_what_is_in_it(prod: Profile) -> None:
+    settings = LoadSettings(phase=2, files=100, file_size_bytes=3_500_000_000, unique_files=4)
+    one, two = _expected(prod, settings), _expected(prod, replace(settings, files=101))
+    assert two.manifests == 2
+    assert two.dpu_hours < 1.5 * one.dpu_hours, "the second has one file"
+
+
+def test_small_files_are_fed_at_the_rate_of_requests(prod: Profile) -> None:
+    small = LoadSettings(phase=4, files=10_000, file_size_bytes=10_000, unique_files=4)
+    assert 10_000 * 0.1 / 16 <= _expected(prod, small).feed_s < 70
 
 
 def test_a_test_wants_an_environment_that_is_fit_for_it(prod: Profile) -> None:

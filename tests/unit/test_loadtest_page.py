@@ -118,6 +118,13 @@ def test_the_page_is_whole_offline_and_escaped(series: str) -> None:
     assert len(text) < 60_000
 
 
+def test_the_name_of_a_check_is_not_broken() -> None:
+    checks = [{"name": "dead_letters", "ok": False, "sentence": "a long sentence " * 40}]
+    text = page(_report(checks=checks))
+    assert '<td class="name">dead letters</td>' in text
+    assert ".name{white-space:nowrap}" in text
+
+
 def test_a_passed_test_has_no_reasons() -> None:
     text = page(_report(verdict="PASS", reasons=[], cleanup=None))
     assert "Why it failed" not in text and ">PASS<" in text
