@@ -1,4 +1,4 @@
-"""How the list of load tests looks, and two of them side by side."""
+"""How the list of load tests looks."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ndjctl import __version__
 from ndjctl.loadtest.journal import REPORTED, Journal
 from ndjctl.loadtest.reporting import judged, report_of
-from ndjctl.loadtest.results import COMPARED, Compared, Report
+from ndjctl.loadtest.results import Report
 from ndjctl.loadtest.spending import is_over_budget
 from ndjctl.loadtest.verdict import PASS
-from ndjctl.output.base import StreamView, View, one_line
+from ndjctl.output.base import StreamView, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import lasting
-from ndjctl.plain import rounded
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.text import Text
-
-_LEAST_CHANGE = 0.0005
-"""A smaller one would be shown as none."""
 
 _LINE = "{:<21} {:>5} {:<7} {:>7} {:>10} {:>11} {:>11}"
 """78 columns, so that a terminal of 80 holds it; why is on a line of its own."""
@@ -132,58 +127,3 @@ def _line(row: Mapping[str, Any]) -> Text:
     if told:
         text.append(f"\n  {one_line('; '.join(map(str, told)))}", style="dim")
     return text
-
-
-def compared_view(first: Report, second: Report) -> View:
-    figures = [(row, _get(first, row.read), _get(second, row.read)) for row in COMPARED]
-    document = {
-        "a": first["id"],
-        "b": second["id"],
-        "figures": [
-            {"name": row.name, "unit": row.unit or None, "a": a, "b": b, "change": _change(row, a, b)}
-            for row, a, b in figures
-        ],
-    }
-
-    def render() -> RenderableType:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("")
-        for head in (str(first["id"]), str(second["id"]), "change"):
-            table.add_column(one_line(head), justify="right")
-        for row, a, b in figures:
-            change = _change(row, a, b)
-            told = "" if change is None or abs(change) < _LEAST_CHANGE else f"{change:+.1%}"
-            label = f"{row.name} ({row.unit})" if row.unit else row.name
-            table.add_row(Text(label, style="cyan"), Text(_shown(a)), Text(_shown(b)), Text(told))
-        return table
-
-    return View(document, render)
-
-
-def _get(report: Report, read: Callable[[Report], Any]) -> Any:
-    try:
-        return read(report)
-    except (KeyError, TypeError):
-        return None
-
-
-def _change(row: Compared, a: Any, b: Any) -> float | None:
-    """Of b to a, as a share; None where these are no measures."""
-    if not row.is_quantity:
-        return None
-    if isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, (int, float)) or not isinstance(b, (int, float)):
-        return None
-    return round((b - a) / a, 6) if a and a != b else None
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return rounded(value, 4 if abs(value) < 1 else 1)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else one_line(str(value))
