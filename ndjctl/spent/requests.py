@@ -90,6 +90,7 @@ def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
         )
         for metric, what, key in units
     ]
+    kept = (*_OF_BUCKETS, "Spark's events kept" if profile.job.spark_ui else "scripts kept")
     rows += [
         Metric(
             "Amazon S3",
@@ -102,7 +103,7 @@ def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
             statistic="Average",
             period_s=DAY_S,
         )
-        for bucket, line in zip(names.buckets, _OF_BUCKETS, strict=True)
+        for bucket, line in zip(names.buckets, kept, strict=True)
     ]
     groups = [(names.function_log_group, "function's log")]
     groups += [(f"{BASE_GROUP}/{kind}", "logs of runs") for kind in ("output", "error", "logs-v2")]
@@ -121,8 +122,8 @@ def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
     return tuple(rows)
 
 
-_OF_BUCKETS = ("input kept", "manifests kept", "Parquet kept", "quarantine kept", "Spark's events kept")
-"""Lines of the estimate, in the order of Names.buckets. The last one's bucket has the job's program, too."""
+_OF_BUCKETS = ("input kept", "manifests kept", "Parquet kept", "quarantine kept")
+"""Lines of the estimate, in the order of Names.buckets, whose last one has the job's program, and Spark's events."""
 
 Points = tuple[tuple[datetime, Decimal], ...]
 """(the hour's or the day's begin, units of the price), in any order."""
