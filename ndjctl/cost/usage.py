@@ -106,7 +106,9 @@ class Usage:
         """The days' worth that is there of what is kept for `days`."""
         if self.standing_days is None:
             return days
-        source = f"{days.source}, {days.value:,f} at most; the days' worth that was there, of what is known to have come"
+        source = (
+            f"{days.source}, {days.value:,f} at most; the days' worth that was there, of what is known to have come"
+        )
         return Input(days.name, self.standing_days(comes_with, days.value), days.unit, source)
 
 

@@ -39,9 +39,7 @@ class Beside:
     others_a_day: Mapping[tuple[str, str], Decimal]
 
 
-def beside(
-    profile: Profile, rate: Rate, book: PriceBook, alarms: int, books: Books, since: datetime
-) -> Beside | None:
+def beside(profile: Profile, rate: Rate, book: PriceBook, alarms: int, books: Books, since: datetime) -> Beside | None:
     """alarms: that 'deploy' makes of the profile. The estimate is that of `ndjctl cost`, in its expected case, but
     before free allowances. None where no time has passed, or a price of the runs is not known."""
     span = books.span(since)

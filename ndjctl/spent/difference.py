@@ -47,7 +47,8 @@ class Expected:
 class Came:
     """What came in the same time. runs, run_s, dpu_s: of those that converted a manifest, run_s all together.
     worked_usd: of these. waste_usd: of runs that failed, were retried, doubled or billed to the minute; not start and
-    idle workers, which the estimate has too. reprocessed_usd, under_way_usd: as they are called. others: USD by service."""
+    idle workers, which the estimate has too. reprocessed_usd, under_way_usd: as they are called. others: USD by
+    service."""
 
     files: Decimal
     size_bytes: Decimal
@@ -135,9 +136,7 @@ def difference(stated: Expected, by_files: Expected, by_load: Expected, came: Ca
     return Difference(exact[0], exact[-1], _reasons(exact, told, services))
 
 
-def _reasons(
-    levels: Sequence[Decimal], told: Sequence[tuple[str, str]], services: Sequence[str]
-) -> tuple[Reason, ...]:
+def _reasons(levels: Sequence[Decimal], told: Sequence[tuple[str, str]], services: Sequence[str]) -> tuple[Reason, ...]:
     """services: of the last reasons."""
     of = [*[""] * (len(told) - len(services)), *services]
     steps = zip(levels, levels[1:], told, of, strict=False)

@@ -31,8 +31,8 @@ _LEDGER, _RECORDS = "the ledger: what came, by the day", "the run records: all r
 
 @dataclass(frozen=True)
 class Model:
-    """What the estimate is made by. alarms: that 'deploy' makes of the profile. now: of the look. deployed_at: the first
-    deployment of the environment; None where that cannot be told."""
+    """What the estimate is made by. alarms: that 'deploy' makes of the profile. now: of the look. deployed_at: the
+    first deployment of the environment; None where that cannot be told."""
 
     profile: Profile
     rate: Rate

@@ -20,7 +20,15 @@ from ndjctl.spent.beside import Beside, beside
 from ndjctl.spent.billed import ZERO
 from ndjctl.spent.explorer import Bill, read_bill
 from ndjctl.spent.lines import Model
-from ndjctl.spent.reading import LedgerRecords, RunRecords, read_created, read_manifests, read_reports, read_runs, remembered_from
+from ndjctl.spent.reading import (
+    LedgerRecords,
+    RunRecords,
+    read_created,
+    read_manifests,
+    read_reports,
+    read_runs,
+    remembered_from,
+)
 from ndjctl.spent.requests import Used, nothing_used, read_used
 from ndjctl.spent.runs import SpentRun
 from ndjctl.spent.summing import DAYS_OF_A_MEAN, Books, Each, MonthForecast, Period, midnight_of, month_of
@@ -138,7 +146,9 @@ def look(
         beside=_beside(basis, model.rate, books, since, now),
         known=_known(own_runs, records, ledger, start, start_source),
         is_first_told=deployed_at is not None,
-        refused=tuple((name, each.sentence) for name, each in told.items() if not each.was_read and name not in (BILL, DEPLOYED)),
+        refused=tuple(
+            (name, each.sentence) for name, each in told.items() if not each.was_read and name not in (BILL, DEPLOYED)
+        ),
         bill=readings.get(BILL),
         book=basis.book,
         later_attempts=_later_attempts(own_runs),

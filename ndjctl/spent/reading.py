@@ -115,8 +115,8 @@ def read_manifests(dynamodb: Any, table: str, dates: Iterable[str], pool: Thread
 
 
 def read_created(dynamodb: Any, table: str) -> datetime:
-    """When the ledger's table was made, in UTC: the environment's first deployment, because `destroy` leaves it where it
-    has anything in it. Raises what boto3 raises."""
+    """When the ledger's table was made, in UTC: the environment's first deployment, because `destroy` leaves it where
+    it has anything in it. Raises what boto3 raises."""
     created: datetime = dynamodb.describe_table(TableName=table)["Table"]["CreationDateTime"]
     return created.astimezone(timezone.utc)
 

@@ -142,9 +142,9 @@ class Used:
     metric: str = ""
 
     def quantity(self, since: datetime, span: Span) -> Decimal | None:
-        """Of the hours that begin from `since` to the end of `span`; the hour that `since` is in counts as a whole. What
-        has a value a day: their mean, for the days of `span`. None where CloudWatch has nothing: of the time for what
-        has a value a day, else at all (an hour without a value had nothing)."""
+        """Of the hours that begin from `since` to the end of `span`; the hour that `since` is in counts as a whole.
+        What has a value a day: their mean, for the days of `span`. None where CloudWatch has nothing: of the
+        time for what has a value a day, else at all (an hour without a value had nothing)."""
         first = since.replace(minute=0, second=0, microsecond=0)
         if self.is_daily:
             first = first.replace(hour=0)
