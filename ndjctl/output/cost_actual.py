@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ndjctl.output.base import View, one_line
 from ndjctl.output.cost_actual_json import actual_document
 from ndjctl.output.cost_services import about_services, services_table
-from ndjctl.output.cost_words import are, dimmed, quantum_of, right_aligned, signed, small, styled, them, usd
+from ndjctl.output.cost_words import are, dimmed, lasting, quantum_of, right_aligned, signed, small, styled, them, usd
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import shown
 from ndjctl.spent.beside import Beside
@@ -187,7 +187,7 @@ def _beside(found: Beside) -> Iterator[Text | Table]:
     table = right_aligned("why it is not what was estimated", "USD", "")
     table.columns[2].justify = "left"
     table.columns[2].no_wrap = False
-    table.add_row(styled(f"estimated for {found.days:,.1f} days"), usd(difference.estimated_usd), dimmed(found.source))
+    table.add_row(styled(f"estimated for {lasting(found.days)}"), usd(difference.estimated_usd), dimmed(found.source))
     for reason in difference.reasons:
         if told[_key(reason)]:
             table.add_row(styled(_reason(reason)), signed(told[_key(reason)]), dimmed(reason.text))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from ndjctl.output.cost_words import CENT, are, quantum_of, right_aligned, styled, usd
+from ndjctl.output.cost_words import CENT, are, lasting, quantum_of, right_aligned, styled, usd
 from ndjctl.output.progress import counted
 from ndjctl.output.times import shown
 from ndjctl.spent.billed import ZERO
@@ -28,7 +28,8 @@ def services_table(found: Actual) -> Table:
     table = right_aligned("service", "estimated", "spent", *(["Cost Explorer"] if bill is not None else []))
     marked = {(each.service, each.name) for each in found.period.services if each.is_estimated}
     lines = [*dict.fromkeys((*spent, *unknown, *estimated))]
-    told_estimated, told_spent = _rounded(estimated), _rounded(spent)
+    quantum = min(quantum_of(sum(amounts.values(), ZERO)) for amounts in (estimated, spent))
+    told_estimated, told_spent = _rounded(estimated, quantum), _rounded(spent, quantum)
     for service in dict.fromkeys((*(service for service, _ in lines), *billed)):
         own = [line for line in lines if line[0] == service]
         if service not in billed and not any(estimated.get(line) or spent.get(line) or line in unknown for line in own):
@@ -50,11 +51,11 @@ def services_table(found: Actual) -> Table:
 
 def about_services(found: Actual) -> Iterator[str]:
     period = found.period
-    there = f"{period.span.days:,.2f} days from {shown(period.span.begin)} on"
+    there = f"{lasting(period.span.days)} from {shown(period.span.begin)} on"
     if not found.is_first_told:
         there += " (when the environment was first deployed is not known)"
     elif period.span.begin > period.since:
-        there += ", when the environment was first deployed"
+        there += ", since when the environment is known to be there"
     yield f"estimated: for the load that the profile states, {there}; spent: at list prices, before free allowances"
     guessed = [each for each in period.services if each.is_estimated]
     if guessed:
@@ -117,9 +118,8 @@ def _estimated(found: Actual) -> dict[tuple[str, str], Decimal]:
     return {_GLUE: beside.stated.glue_usd / beside.days * days, **others}
 
 
-def _rounded(amounts: _Lines) -> dict[tuple[str, str], Decimal]:
+def _rounded(amounts: _Lines, quantum: Decimal) -> dict[tuple[str, str], Decimal]:
     """So that what is shown adds up."""
-    quantum = quantum_of(sum(amounts.values(), ZERO))
     rounded = shared_out({str(number): usd for number, usd in enumerate(amounts.values())}, quantum)
     return dict(zip(amounts, rounded.values(), strict=True))
 

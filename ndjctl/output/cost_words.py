@@ -24,6 +24,11 @@ def right_aligned(*columns: str) -> Table:
     return table
 
 
+def lasting(days: Decimal) -> str:
+    """Hours below two days."""
+    return f"{days * 24:,.1f} hours" if days < 2 else f"{days:,.1f} days"
+
+
 def quantum_of(total: Decimal | None) -> Decimal:
     """Cents; of less than a dollar, hundredths of them."""
     return CENT if total is None or abs(total) >= 1 else _FINE

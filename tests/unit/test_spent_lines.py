@@ -1,4 +1,4 @@
-"""Lines of what was spent besides Glue: each line of the estimate has its counterpart, measured or by the same model."""
+"""Lines of what was spent besides Glue: each of the estimate's has its counterpart, measured or by the same model."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from ndjctl.spent.requests import Used
 from ndjctl.spent.runs import SpentRun
 from ndjctl.spent.summing import Books, month_of
 from ndjctl.spent.waste import LedgerManifest, judge
-from tests.spent_world import NOON, at, closed, run
+from tests.spent_world import NOON, closed, run
 
 D = Decimal
 START = D(90)
