@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from ndjctl.cost.usage import BYTES, FILES, RUNS, TIME
 from ndjctl.spent.billed import ZERO
@@ -81,17 +82,25 @@ class Standing:
             return ZERO
         if comes_with == TIME:
             return self._of_time(kept_days)
-        kept = timedelta(seconds=float(kept_days * DAY_S))
-        weights = stayed = 0.0
-        for each in self.came:
-            weight = {FILES: each.files, BYTES: each.size_bytes, RUNS: 1}[comes_with]
-            weights += weight
-            stayed += weight * max(
-                (min(each.at + kept, self.span.end) - max(each.at, self.span.begin)).total_seconds(), 0.0
-            )
-        if not weights:
-            return ZERO
-        return Decimal(str(stayed / weights)) / DAY_S * self.days / self.span.days
+        files, size_bytes, runs = self._weights
+        weights = {FILES: files, BYTES: size_bytes, RUNS: runs}[comes_with]
+        begin, end, kept_s = self.span.begin.timestamp(), self.span.end.timestamp(), float(kept_days * DAY_S)
+        stayed = 0.0
+        for at, weight in zip(self._moments, weights, strict=True):
+            until, since = min(at + kept_s, end), max(at, begin)
+            if until > since:
+                stayed += weight * (until - since)
+        total = sum(weights)
+        return Decimal(str(stayed / total)) / DAY_S * self.days / self.span.days if total else ZERO
+
+    @cached_property
+    def _moments(self) -> Sequence[float]:
+        """In seconds: 140,000 datetimes for each line would take seconds."""
+        return [each.at.timestamp() for each in self.came]
+
+    @cached_property
+    def _weights(self) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        return [e.files for e in self.came], [e.size_bytes for e in self.came], [1] * len(self.came)
 
     def _of_time(self, kept_days: Decimal) -> Decimal:
         """What comes evenly from `first` on grows until it is as old as it is kept."""
