@@ -9,7 +9,7 @@ from ndjctl.contracts import TTL_DAYS
 from ndjctl.cost import figures
 from ndjctl.cost.bill import GB, Item
 from ndjctl.cost.line import DAYS_OF_A_MONTH, Input
-from ndjctl.cost.usage import Usage
+from ndjctl.cost.usage import FILES, Usage
 from ndjctl.settings import Profile
 
 LAMBDA, SQS, DYNAMODB = "AWS Lambda", "Amazon SQS", "Amazon DynamoDB"
@@ -80,7 +80,7 @@ def _ledger(usage: Usage, profile: Profile) -> Iterator[Item]:
         units, inputs = each(usage, field)
         yield Item(DYNAMODB, name, key, units * DAYS_OF_A_MONTH, unit, formula, inputs)
     files = usage.input("files", "files a day")
-    days = Input("ttl_days", Decimal(TTL_DAYS), "days", "how long the ledger remembers a file")
+    days = usage.kept(Input("ttl_days", Decimal(TTL_DAYS), "days", "how long the ledger remembers a file"), FILES)
     item = Input("item_bytes", figures.LEDGER_ITEM_BYTES, "bytes in the table", "measured in the simulator")
     index = Input("index_bytes", figures.LEDGER_INDEX_BYTES, "bytes in the index", "measured in the simulator")
     over = Input("overhead", figures.LEDGER_OVERHEAD_BYTES, "bytes of each", "DynamoDB developer guide")

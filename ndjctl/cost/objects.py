@@ -10,7 +10,7 @@ from ndjctl.cost import figures
 from ndjctl.cost.bill import GB, Item
 from ndjctl.cost.function import each
 from ndjctl.cost.line import DAYS_OF_A_MONTH, Input
-from ndjctl.cost.usage import Usage
+from ndjctl.cost.usage import BYTES, FILES, RUNS, Usage
 from ndjctl.settings import Profile
 
 S3 = "Amazon S3"
@@ -27,7 +27,9 @@ def items(usage: Usage, profile: Profile) -> Iterator[Item]:
 def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
     files, file_bytes = usage.input("files", "files a day"), usage.input("file_bytes", "bytes")
     share, manifests = usage.input("output_share", "of the input"), usage.input("manifests", "a day")
-    input_days, output_days = usage.input("input_days", "days kept"), usage.input("output_days", "days kept")
+    input_days = usage.kept(usage.input("input_days", "days kept"), BYTES)
+    output_days = usage.kept(usage.input("output_days", "days kept"), BYTES)
+    steady = _STEADY if usage.standing_days is None else ""
     yield Item(
         S3,
         "input kept",
@@ -36,7 +38,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
         "GB months",
         "files x file_bytes x input_days / 2**30",
         (files, file_bytes, input_days),
-        _STEADY,
+        steady,
     )
     yield Item(
         S3,
@@ -46,13 +48,14 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
         "GB months",
         "files x file_bytes x output_share x output_days / 2**30",
         (files, file_bytes, share, output_days),
-        _STEADY,
+        steady,
     )
     retention = profile.retention
-    kept = _kept("retention.manifests_days", retention.manifests_days)
+    kept = usage.kept(_kept("retention.manifests_days", retention.manifests_days), FILES)
     manifest = Input("manifest_bytes", figures.MANIFEST_BYTES_PER_FILE, "bytes a file", "measured in the simulator")
     report = Input("report_bytes", figures.REPORT_BYTES_PER_FILE, "bytes a file", "assumed")
-    always = Input("report_days", figures.FOREVER_DAYS, "days", "reports are never deleted: a year of them")
+    for_ever = Input("report_days", figures.FOREVER_DAYS, "days", "reports are never deleted: a year of them")
+    always = usage.kept(for_ever, FILES)
     yield Item(
         S3,
         "manifests kept",
@@ -63,7 +66,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
         (files, manifest, kept, report, always),
     )
     bad = Input("quarantined_share", figures.QUARANTINED_SHARE, "of the input", "assumed")
-    bad_days = _kept("retention.quarantine_days", retention.quarantine_days)
+    bad_days = usage.kept(_kept("retention.quarantine_days", retention.quarantine_days), BYTES)
     yield Item(
         S3,
         "quarantine kept",
@@ -75,7 +78,7 @@ def _storage(usage: Usage, profile: Profile) -> Iterator[Item]:
     )
     if profile.job.spark_ui:
         events = Input("events_bytes", figures.SPARK_EVENTS_BYTES_PER_RUN, "bytes a run", "assumed")
-        event_days = _kept("retention.spark_events_days", retention.spark_events_days)
+        event_days = usage.kept(_kept("retention.spark_events_days", retention.spark_events_days), RUNS)
         yield Item(
             S3,
             "Spark's events kept",

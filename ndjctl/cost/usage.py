@@ -5,6 +5,7 @@ A day's files come evenly, and are of one size: the middle of what the profile s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from ndjctl.forecast.rate import START_SOURCE, Rate
 from ndjctl.forecast.runs import Batch, billed_seconds, working_seconds
 from ndjctl.settings import LARGEST_OBJECT_MB, Profile
 
+FILES, BYTES, RUNS, TIME = "files", "bytes", "runs", "time"
 MOST_FILES = 10**9
 MOST_RUN_S = 7 * 86_400
 """The longest that Glue lets a run take (job.timeout_min)."""
@@ -51,7 +53,9 @@ def _check(name: str, value: int | None, least: int, most: int, of: str) -> None
 class Usage:
     """A day's work. converting_s, start_s, least_s: of a run, what it is billed for: its work, its start, and what is
     missing to the least that is billed. dpus: of a run with all workers. used_share: of these, that are billed.
-    sources: by the name of a field, where it is from."""
+    sources: by the name of a field, where it is from. standing_days: of what is kept for so many days, how many days'
+    worth was there on the mean, by what it comes with (FILES, BYTES, RUNS or TIME); None is of a load that has lasted
+    longer than anything is kept: all of them."""
 
     files: Decimal
     file_bytes: Decimal
@@ -66,6 +70,7 @@ class Usage:
     output_days: Decimal
     rate: Rate
     sources: dict[str, str]
+    standing_days: Callable[[str, Decimal], Decimal] | None = None
 
     @property
     def input_bytes(self) -> Decimal:
@@ -96,6 +101,15 @@ class Usage:
 
     def input(self, name: str, unit: str) -> Input:
         return Input(name, getattr(self, name), unit, self.sources[name])
+
+    def kept(self, days: Input, comes_with: str) -> Input:
+        """The days' worth that is there of what is kept for `days`."""
+        if self.standing_days is None:
+            return days
+        source = (
+            f"{days.source}, {days.value:,f} at most; the days' worth that was there, of what is known to have come"
+        )
+        return Input(days.name, self.standing_days(comes_with, days.value), days.unit, source)
 
 
 def usage(profile: Profile, given: Given, rate: Rate) -> Usage:

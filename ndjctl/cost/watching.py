@@ -10,7 +10,7 @@ from ndjctl.cost import figures
 from ndjctl.cost.bill import GB, Item
 from ndjctl.cost.function import each
 from ndjctl.cost.line import DAYS_OF_A_MONTH, Input
-from ndjctl.cost.usage import Usage
+from ndjctl.cost.usage import RUNS, TIME, Usage
 from ndjctl.settings import Profile
 
 CLOUDWATCH, SNS, KMS = "Amazon CloudWatch", "Amazon SNS", "AWS KMS"
@@ -70,9 +70,11 @@ def _logs(usage: Usage, profile: Profile) -> Iterator[Item]:
         f"job.continuous_log is {'on' if profile.job.continuous_log else 'off'}",
     )
     kept = profile.retention.logs_days
-    days = Input("kept_days", figures.FOREVER_DAYS if kept is None else Decimal(kept), "days", "retention.logs_days")
+    logs_days = figures.FOREVER_DAYS if kept is None else Decimal(kept)
+    days = usage.kept(Input("kept_days", logs_days, "days", "retention.logs_days"), TIME)
     share = Input("stored_share", figures.STORED_LOG_SHARE, "of what came", "CloudWatch pricing, the examples")
-    for_ever = Input("run_days", figures.FOREVER_DAYS, "days", "Glue's groups are every job's, kept for ever: a year")
+    a_year = Input("run_days", figures.FOREVER_DAYS, "days", "Glue's groups are every job's, kept for ever: a year")
+    for_ever = usage.kept(a_year, RUNS)
     function_bytes = Input("function_log", of_function, "bytes a day", "the line of the function's log")
     yield Item(
         CLOUDWATCH,

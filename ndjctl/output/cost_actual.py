@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ndjctl.output.base import View, one_line
 from ndjctl.output.cost_actual_json import actual_document
+from ndjctl.output.cost_services import about_services, services_table
+from ndjctl.output.cost_words import are, dimmed, lasting, quantum_of, right_aligned, signed, small, styled, them, usd
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import shown
 from ndjctl.spent.beside import Beside
 from ndjctl.spent.billed import HOUR_S, ZERO
+from ndjctl.spent.difference import Reason
 from ndjctl.spent.looking import Actual
 from ndjctl.spent.reading import KEPT_DAYS
 from ndjctl.spent.summing import Period
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_CENT, _FINE = Decimal("0.01"), Decimal("0.0001")
 _WORDS = {
     USEFUL: "useful",
     START_UP: "start-up",
@@ -56,7 +57,6 @@ _REASONS = {
     "waste": "waste",
     "reprocessed": "reprocessed",
     "under_way": "under way",
-    "other": "other services",
 }
 
 
@@ -79,8 +79,8 @@ def _screen(env: str, found: Actual, next_: str) -> RenderableType:
         blocks += [Text(one_line(line), style="dim") for line in _about_parts(found)]
     elif found.period.is_known:
         blocks.append(Text("No run of the job in this time: nothing was spent on Glue."))
-    blocks += [Text(""), _services(found)]
-    blocks += [Text(one_line(line), style="dim") for line in _about_services(found)]
+    blocks += [Text(""), services_table(found)]
+    blocks += [Text(one_line(line), style="dim") for line in about_services(found)]
     if found.beside is not None:
         blocks += [Text(""), *_beside(found.beside)]
     blocks += [Text(one_line(f"not read: {source}: {why}"), style="yellow") for source, why in found.refused]
@@ -89,29 +89,19 @@ def _screen(env: str, found: Actual, next_: str) -> RenderableType:
     return Group(*blocks)
 
 
-def _table(*columns: str) -> Table:
-    """The first column to the left, the others to the right."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    return table
-
-
 def _sums(found: Actual) -> Table:
-    table = _table("", "Glue", "other services", "together", "DPU hours", "runs")
+    table = right_aligned("", "Glue", "other services", "together", "DPU hours", "runs")
     for name, period in (("in this time", found.period), ("today", found.today), ("this month", found.month)):
         table.add_row(
-            _name(name),
-            _usd(period.glue_usd),
-            _usd(period.services_usd),
-            _usd(period.usd),
+            styled(name),
+            usd(period.glue_usd),
+            usd(period.services_usd),
+            usd(period.usd),
             f"{period.dpu_s / HOUR_S:,.2f}" if period.is_known else "-",
             f"{period.runs:,}" if period.is_known else "-",
         )
     forecast = found.forecast
-    table.add_row(_name("the whole month"), "", "", _usd(forecast.usd) if forecast.days else "-", "", "")
+    table.add_row(styled("the whole month"), "", "", usd(forecast.usd) if forecast.days else "-", "", "")
     return table
 
 
@@ -122,26 +112,26 @@ def _about_sums(found: Actual) -> Iterator[str]:
     elif forecast.usd is not None:
         days = "the last full day" if forecast.days == 1 else f"the mean of the last {forecast.days} full days"
         yield (
-            f"the whole month: what is spent, and {days}, {_usd(forecast.mean_usd)}, for each of the "
+            f"the whole month: what is spent, and {days}, {usd(forecast.mean_usd)}, for each of the "
             f"{forecast.days_left:,.1f} days that are left"
         )
     if each.manifests:
         yield (
-            f"{_usd(each.usd_per_manifest)} a manifest, {_small(each.usd_per_file)} a file, {_usd(each.usd_per_tb)} a "
+            f"{usd(each.usd_per_manifest)} a manifest, {small(each.usd_per_file)} a file, {usd(each.usd_per_tb)} a "
             f"TB of input: Glue, for {counted(each.manifests, 'manifest')} of {counted(each.files, 'file')}, "
             f"{size(each.size_bytes)}"
         )
     if each.unknown:
         yield (
-            f"{counted(each.unknown, 'manifest')} of runs of this time {_are(each.unknown)} not in the ledger as "
-            f"completed (it forgets after 7 days): without {_it(each.unknown)} there"
+            f"{counted(each.unknown, 'manifest')} of runs of this time {are(each.unknown)} not in the ledger as "
+            f"completed (it forgets after 7 days): without {them(each.unknown)} there"
         )
 
 
 def _parts(period: Period) -> Table:
-    table = _table("where the DPU hours went", "DPU hours", "USD", "share", "runs")
+    table = right_aligned("where the DPU hours went", "DPU hours", "USD", "share", "runs")
     usd = {name: part.usd for name, part in period.parts.items() if part.usd is not None}
-    quantum = _quantum(period.glue_usd)
+    quantum = quantum_of(period.glue_usd)
     told = {} if period.glue_usd is None else shared_out(usd, quantum)
     for name, part in period.parts.items():
         if not part.runs and name not in (USEFUL, *WASTE):
@@ -150,19 +140,21 @@ def _parts(period: Period) -> Table:
         amount = "not known" if name not in told else f"${told[name]:,}"
         style = "yellow" if name in WASTE and part.runs else ""
         table.add_row(
-            _name(_WORDS[name]), f"{part.dpu_s / HOUR_S:,.4f}", amount, f"{share:.1f}%", f"{part.runs:,}", style=style
+            styled(_WORDS[name]), f"{part.dpu_s / HOUR_S:,.4f}", amount, f"{share:.1f}%", f"{part.runs:,}", style=style
         )
     total = "not known" if period.glue_usd is None else f"${sum(told.values(), ZERO):,}"
-    table.add_row(_name("together"), f"{period.dpu_s / HOUR_S:,.4f}", total, "100.0%", f"{period.runs:,}", style="bold")
+    table.add_row(
+        styled("together"), f"{period.dpu_s / HOUR_S:,.4f}", total, "100.0%", f"{period.runs:,}", style="bold"
+    )
     return table
 
 
 def _about_parts(found: Actual) -> Iterator[str]:
     known, period = found.known, found.period
-    yield f"waste: {_usd(period.waste_usd)}, {period.waste_share * 100:.1f}% of Glue's DPU seconds"
+    yield f"waste: {usd(period.waste_usd)}, {period.waste_share * 100:.1f}% of Glue's DPU seconds"
     if found.later_attempts:
         yield (
-            f"{counted(found.later_attempts, 'run')} {_are(found.later_attempts)} a second or later attempt of a "
+            f"{counted(found.later_attempts, 'run')} {are(found.later_attempts)} a second or later attempt of a "
             f"manifest: of several, those that failed are waste, and the one that succeeded is not"
         )
     if known.starts_assumed:
@@ -175,7 +167,7 @@ def _about_parts(found: Actual) -> Iterator[str]:
     if known.unsure:
         yield (
             f"duplicates: {counted(known.unsure, 'run')} may be a 'reprocess' instead: the ledger does not have "
-            f"{_it(known.unsure, 'its manifest', 'their manifests')}"
+            f"{them(known.unsure, 'its manifest', 'their manifests')}"
         )
     if known.untold_dpu_s:
         yield (
@@ -186,76 +178,20 @@ def _about_parts(found: Actual) -> Iterator[str]:
         yield f"{counted(known.unbilled, 'run')} without DPU seconds and capacity: not in these figures"
 
 
-def _services(found: Actual) -> Table:
-    """By service: estimated, spent, and AWS's own bill where it was asked."""
-    estimated = _estimated(found)
-    spent: dict[str, Decimal | None] = {"AWS Glue": found.period.glue_usd}
-    for each in found.period.services:
-        so_far = spent.get(each.service, ZERO)
-        spent[each.service] = None if each.usd is None or so_far is None else so_far + each.usd
-    bill = None if found.bill is None else found.bill.value
-    columns = ["service", "estimated", "spent"] + (["Cost Explorer"] if bill is not None else [])
-    table = _table(*columns)
-    names = [*dict.fromkeys((*spent, *estimated, *(bill.usd if bill is not None else ())))]
-    for name in names:
-        mark = " *" if any(e.is_estimated for e in found.period.services if e.service == name) else ""
-        row = [_usd(estimated[name]) if name in estimated else "-", _usd(spent[name]) if name in spent else "-"]
-        row += [] if bill is None else [_usd(bill.usd[name]) if name in bill.usd else "-"]
-        table.add_row(_name(f"{name}{mark}"), *row)
-    return table
-
-
-def _estimated(found: Actual) -> Mapping[str, Decimal]:
-    """Of the profile's load, for the time asked for."""
-    beside = found.beside
-    if beside is None:
-        return {}
-    days = Decimal(str((found.at - found.period.since).total_seconds())) / 86_400
-    glue = beside.stated.glue_usd / beside.days * days
-    return {"AWS Glue": glue, **{name: usd * days for name, usd in beside.others_a_day.items()}}
-
-
-def _about_services(found: Actual) -> Iterator[str]:
-    yield "estimated: for the load that the profile states; spent: at list prices, before free allowances"
-    guessed = sorted({f"{each.service} {each.name}" for each in found.period.services if each.is_estimated})
-    if guessed:
-        yield (
-            f"* CloudWatch has nothing of {', '.join(guessed)}: estimated from "
-            f"{counted(found.period.files, 'file')} and the measured calls of each"
-        )
-    if any(each.key == "sqs.requests" and not each.is_estimated for each in found.period.services):
-        yield "Amazon SQS: by CloudWatch's messages, of which a request may take ten: at most"
-    if found.bill is None:
-        return
-    bill = found.bill.value
-    if bill is None:
-        yield f"Cost Explorer did not answer: {found.bill.sentence}"
-        return
-    what = (
-        "what has the environment's tag"
-        if bill.by_tag
-        else "the whole account in this region, because nothing with the environment's tag was billed"
-    )
-    yield (
-        f"Cost Explorer: {what}, {bill.from_date} until before {bill.to_date}, {bill.currency}; it is up to a day "
-        f"behind; {counted(bill.requests, 'request')}, ${bill.requests * _CENT:,}"
-    )
-
-
 def _beside(found: Beside) -> Iterator[Text | Table]:
     from rich.text import Text
 
     difference = found.difference
-    reasons = {reason.code: reason.usd for reason in difference.reasons}
-    told = shared_out(reasons, _quantum(max(difference.estimated_usd, difference.actual_usd)))
-    table = _table("why it is not what was estimated", "USD", "")
+    reasons = {_key(reason): reason.usd for reason in difference.reasons}
+    told = shared_out(reasons, quantum_of(max(difference.estimated_usd, difference.actual_usd)))
+    table = right_aligned("why it is not what was estimated", "USD", "")
     table.columns[2].justify = "left"
     table.columns[2].no_wrap = False
-    table.add_row(_name(f"estimated for {found.days:,.1f} days"), _usd(difference.estimated_usd), _text(found.source))
+    table.add_row(styled(f"estimated for {lasting(found.days)}"), usd(difference.estimated_usd), dimmed(found.source))
     for reason in difference.reasons:
-        if told[reason.code]:
-            table.add_row(_name(_REASONS[reason.code]), _signed(told[reason.code]), _text(reason.text))
-    table.add_row(_name(f"spent since {found.since:%m-%d %H:%M}Z"), _usd(difference.actual_usd), "", style="bold")
+        if told[_key(reason)]:
+            table.add_row(styled(_reason(reason)), signed(told[_key(reason)]), dimmed(reason.text))
+    table.add_row(styled(f"spent since {found.since:%m-%d %H:%M}Z"), usd(difference.actual_usd), "", style="bold")
     yield table
     if found.unknown_runs:
         yield Text(
@@ -265,6 +201,14 @@ def _beside(found: Beside) -> Iterator[Text | Table]:
         )
 
 
+def _key(reason: Reason) -> str:
+    return f"{reason.code} {reason.service}"
+
+
+def _reason(reason: Reason) -> str:
+    return reason.service or _REASONS[reason.code]
+
+
 def _warnings(found: Actual) -> Iterator[str]:
     period = found.period
     if period.unpriced:
@@ -272,47 +216,9 @@ def _warnings(found: Actual) -> Iterator[str]:
             f"USD are not known: the prices of {found.region} ({found.book.origin}) have none for "
             f"{', '.join(period.unpriced)}"
         )
+    if unpriced := [f"{each.service} {each.name}" for each in period.services if each.usd is None]:
+        yield f"in no sum, because the region's prices have none for them: {', '.join(unpriced)}"
     if not found.known.runs_whole and not any(source == "run records" for source, _ in found.refused):
         yield "Not all runs were read: there are more than can be read at once, so these figures are at least"
     if (found.at - period.since).days >= KEPT_DAYS:
         yield f"Glue keeps the records of runs for {KEPT_DAYS} days: what was before is not in these figures"
-
-
-def _quantum(total: Decimal | None) -> Decimal:
-    """Cents; of less than a dollar, hundredths of them."""
-    return _CENT if total is None or abs(total) >= 1 else _FINE
-
-
-def _usd(amount: Decimal | None) -> str:
-    if amount is None:
-        return "not known"
-    return f"${amount.quantize(_quantum(amount)):,}" if amount else "$0.00"
-
-
-def _small(amount: Decimal | None) -> str:
-    """Of what may be far below a cent."""
-    return "not known" if amount is None else f"${amount:,.6f}"
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{'-' if amount < 0 else '+'}${abs(amount):,}"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _it(count: int, one: str = "it", more: str = "them") -> str:
-    return one if count == 1 else more
-
-
-def _name(text: str) -> Text:
-    from rich.text import Text
-
-    return Text(text, style="cyan")
-
-
-def _text(text: str) -> Text:
-    from rich.text import Text
-
-    return Text(one_line(text), style="dim")

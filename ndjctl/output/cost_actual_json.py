@@ -22,6 +22,7 @@ def actual_document(env: str, found: Actual) -> dict[str, Any]:
         "region": found.region,
         "at": told(found.at),
         "since": told(found.period.since),
+        "first_deployment_known": found.is_first_told,
         "spent": period_document(found.period),
         "today": period_document(found.today),
         "month": period_document(found.month),
@@ -86,23 +87,39 @@ def period_document(period: Period) -> dict[str, Any]:
         },
         "prices_missing": list(period.unpriced),
         "files_completed": period.files,
+        "manifests_forgotten": period.forgotten,
+        "environment_since": told(period.span.begin),
+        "environment_days": number(period.span.days),
         "services_usd": usd(period.services_usd),
-        "services": [
-            {
-                "service": each.service,
-                "name": each.name,
-                "quantity": float(each.quantity),
-                "unit": each.unit,
-                "usd": None if each.usd is None else float(each.usd.quantize(MICRO)),
-                "is_estimated": each.is_estimated,
-            }
-            for each in period.services
-        ],
+        "services": _lines(period),
     }
 
 
+def _lines(period: Period) -> list[dict[str, Any]]:
+    """Each with its formula and inputs, or the metric that it was measured by."""
+    shared = _shared({str(number): each.usd for number, each in enumerate(period.services) if each.usd is not None})
+    return [
+        {
+            "service": each.service,
+            "name": each.name,
+            "quantity": float(each.quantity),
+            "unit": each.unit,
+            "usd": shared.get(str(number)),
+            "is_estimated": each.is_estimated,
+            "formula": each.formula or None,
+            "inputs": [
+                {"name": given.name, "value": float(given.value), "unit": given.unit, "source": given.source}
+                for given in each.inputs
+            ],
+            "metric": each.metric or None,
+        }
+        for number, each in enumerate(period.services)
+    ]
+
+
 def _beside(found: Beside) -> dict[str, Any]:
-    reasons = _shared({reason.code: reason.usd for reason in found.difference.reasons})
+    amounts = {str(number): reason.usd for number, reason in enumerate(found.difference.reasons)}
+    reasons = _shared(amounts)
     return {
         "since": told(found.since),
         "days": number(found.days),
@@ -113,8 +130,13 @@ def _beside(found: Beside) -> dict[str, Any]:
         "spent_usd": usd(found.difference.actual_usd),
         "difference_usd": usd(found.difference.usd),
         "reasons": [
-            {"code": reason.code, "usd": reasons[reason.code], "text": reason.text}
-            for reason in found.difference.reasons
+            {
+                "code": reason.code,
+                "service": reason.service or None,
+                "usd": reasons[str(number)],
+                "text": reason.text,
+            }
+            for number, reason in enumerate(found.difference.reasons)
         ],
         "runs_not_in_ledger": found.unknown_runs,
         "rate": found.source,
@@ -130,6 +152,7 @@ def _expected(expected: Expected) -> dict[str, Any]:
         "dpus": number(expected.dpus),
         "glue_usd": usd(expected.glue_usd),
         "other_usd": usd(expected.other_usd),
+        "others_usd": {service: usd(amount) for service, amount in expected.others.items()},
     }
 
 
@@ -141,6 +164,7 @@ def _came(came: Came) -> dict[str, Any]:
         "run_s": number(came.run_s),
         "dpu_s": number(came.dpu_s),
         "other_usd": usd(came.other_usd),
+        "others_usd": {service: usd(amount) for service, amount in came.others.items()},
     }
 
 

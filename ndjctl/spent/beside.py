@@ -16,16 +16,17 @@ from ndjctl.prices.glue import dpu_key
 from ndjctl.settings import Profile
 from ndjctl.spent.billed import ZERO
 from ndjctl.spent.difference import Came, Difference, Expected, difference
-from ndjctl.spent.summing import DAY_S, IN_VAIN, WORKED, Books
+from ndjctl.spent.summing import IN_VAIN, WORKED, Books
 from ndjctl.spent.waste import REPROCESSED, UNDER_WAY, USEFUL
 
 
 @dataclass(frozen=True)
 class Beside:
-    """since: from when on the two are compared, as far back as the ledger remembers what came; days: of that. stated:
+    """since: from when on the two are compared, as far back as the ledger remembers what came, and the environment was
+    there; days: of that. stated:
     for the profile's load; for_what_came: for the load that came, by the same model. unknown_runs: runs that converted
     manifests which the ledger does not have: they are among the runs, their files are not in the load. source: of the
-    rate that the estimate takes. others_a_day: USD that are estimated for the stated load, by service."""
+    rate that the estimate takes. others_a_day: USD that are estimated for the stated load, by service and line."""
 
     since: datetime
     days: Decimal
@@ -35,27 +36,27 @@ class Beside:
     difference: Difference
     unknown_runs: int
     source: str
-    others_a_day: Mapping[str, Decimal]
+    others_a_day: Mapping[tuple[str, str], Decimal]
 
 
-def beside(
-    profile: Profile, rate: Rate, book: PriceBook, alarms: int, books: Books, since: datetime, now: datetime
-) -> Beside | None:
+def beside(profile: Profile, rate: Rate, book: PriceBook, alarms: int, books: Books, since: datetime) -> Beside | None:
     """alarms: that 'deploy' makes of the profile. The estimate is that of `ndjctl cost`, in its expected case, but
     before free allowances. None where no time has passed, or a price of the runs is not known."""
-    days = Decimal(str((now - since).total_seconds())) / DAY_S
+    span = books.span(since)
+    since, days = span.begin, span.days
     price = book.find(dpu_key(profile.job.glue_version))
     came = None if days <= 0 else _came(books, since)
     if came is None or price is None:
         return None
     known = came[0]
 
-    def bill(used: Usage) -> tuple[Expected, dict[str, Decimal]]:
-        """(for the days that are compared, USD of one day by service, but Glue)."""
-        others: dict[str, Decimal] = {}
-        for line in case_of(profile, used, book, alarms=alarms, deduct_free=False).lines:
-            if line.service != GLUE:
-                others[line.service] = others.get(line.service, ZERO) + line.usd_per_day
+    def bill(used: Usage) -> tuple[Expected, dict[tuple[str, str], Decimal]]:
+        """(for the days that are compared, USD of one day by service and line, but Glue)."""
+        lines = case_of(profile, used, book, alarms=alarms, deduct_free=False).lines
+        others = {(line.service, line.name): line.usd_per_day for line in lines if line.service != GLUE}
+        by_service: dict[str, Decimal] = {}
+        for (service, _), usd in others.items():
+            by_service[service] = by_service.get(service, ZERO) + usd * days
         expected = Expected(
             files=used.files * days,
             size_bytes=used.input_bytes * days,
@@ -63,7 +64,7 @@ def beside(
             run_s=used.billed_s,
             dpus=used.dpus * used.used_share,
             usd_per_dpu_hour=price.usd,
-            other_usd=sum(others.values(), ZERO) * days,
+            others=by_service,
         )
         return expected, others
 
@@ -114,6 +115,6 @@ def _came(books: Books, since: datetime) -> tuple[Came, int] | None:
         waste_usd=usd[1],
         reprocessed_usd=usd[2],
         under_way_usd=usd[3],
-        other_usd=period.services_usd,
+        others=period.by_service,
     )
     return known, books.forgotten(useful)

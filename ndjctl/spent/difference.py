@@ -6,19 +6,21 @@ up to the difference, whatever their order; the order says which of two reasons 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ndjctl.spent.billed import HOUR_S, ZERO
 
 NANO = Decimal("0.000000001")
+OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Expected:
     """What is estimated for a load over the time that is compared. runs: as many as it makes, in parts of one. run_s:
-    seconds of one. dpus: of one. usd_per_dpu_hour: of the price that applies. other_usd: of all services but Glue."""
+    seconds of one. dpus: of one. usd_per_dpu_hour: of the price that applies. others: USD of all services but Glue, by
+    service."""
 
     files: Decimal
     size_bytes: Decimal
@@ -26,7 +28,11 @@ class Expected:
     run_s: Decimal
     dpus: Decimal
     usd_per_dpu_hour: Decimal
-    other_usd: Decimal
+    others: Mapping[str, Decimal]
+
+    @property
+    def other_usd(self) -> Decimal:
+        return sum(self.others.values(), ZERO)
 
     @property
     def glue_usd(self) -> Decimal:
@@ -41,7 +47,8 @@ class Expected:
 class Came:
     """What came in the same time. runs, run_s, dpu_s: of those that converted a manifest, run_s all together.
     worked_usd: of these. waste_usd: of runs that failed, were retried, doubled or billed to the minute; not start and
-    idle workers, which the estimate has too. reprocessed_usd, under_way_usd, other_usd: as they are called."""
+    idle workers, which the estimate has too. reprocessed_usd, under_way_usd: as they are called. others: USD by
+    service."""
 
     files: Decimal
     size_bytes: Decimal
@@ -52,7 +59,11 @@ class Came:
     waste_usd: Decimal
     reprocessed_usd: Decimal
     under_way_usd: Decimal
-    other_usd: Decimal
+    others: Mapping[str, Decimal]
+
+    @property
+    def other_usd(self) -> Decimal:
+        return sum(self.others.values(), ZERO)
 
     @property
     def usd(self) -> Decimal:
@@ -61,11 +72,13 @@ class Came:
 
 @dataclass(frozen=True)
 class Reason:
-    """usd: that it makes; below zero where it was cheaper. text: the two figures, in words."""
+    """usd: that it makes; below zero where it was cheaper. text: the two figures, in words. service: of the code
+    OTHER."""
 
     code: str
     usd: Decimal
     text: str
+    service: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,8 +116,10 @@ def difference(stated: Expected, by_files: Expected, by_load: Expected, came: Ca
         came.worked_usd + others + parts[0],
         came.worked_usd + others + parts[0] + parts[1],
         came.worked_usd + others + sum(parts, ZERO),
-        came.usd,
     ]
+    services = list(dict.fromkeys((*by_load.others, *came.others)))
+    for service in services:
+        levels.append(levels[-1] + came.others.get(service, ZERO) - by_load.others.get(service, ZERO))
     told = [
         ("files", f"{_counted(came.files, 'file')} came, {stated.files:,.0f} are stated"),
         ("size", f"{_mb(came):,.2f} MB a file came, {_mb(by_files):,.2f} are stated"),
@@ -115,15 +130,22 @@ def difference(stated: Expected, by_files: Expected, by_load: Expected, came: Ca
         ("waste", "runs that failed, were retried, doubled or billed to the minute"),
         ("reprocessed", "manifests that were converted again on purpose"),
         ("under_way", "runs that are not finished"),
-        ("other", "all services but Glue"),
+        *((OTHER, _of_service(service, by_load, came)) for service in services),
     ]
     exact = [level.quantize(NANO) for level in levels]
-    return Difference(exact[0], exact[-1], _reasons(exact, told))
+    return Difference(exact[0], exact[-1], _reasons(exact, told, services))
 
 
-def _reasons(levels: Sequence[Decimal], told: Sequence[tuple[str, str]]) -> tuple[Reason, ...]:
-    steps = zip(levels, levels[1:], told, strict=False)
-    return tuple(Reason(code, after - before, text) for before, after, (code, text) in steps)
+def _reasons(levels: Sequence[Decimal], told: Sequence[tuple[str, str]], services: Sequence[str]) -> tuple[Reason, ...]:
+    """services: of the last reasons."""
+    of = [*[""] * (len(told) - len(services)), *services]
+    steps = zip(levels, levels[1:], told, of, strict=False)
+    return tuple(Reason(code, after - before, text, service) for before, after, (code, text), service in steps)
+
+
+def _of_service(service: str, by_load: Expected, came: Came) -> str:
+    spent, expected = came.others.get(service, ZERO), by_load.others.get(service, ZERO)
+    return f"${spent:,.4f} spent, ${expected:,.4f} were expected for what came"
 
 
 def _counted(count: Decimal, noun: str) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ndjctl.contracts import TTL_DAYS, Names
-from ndjctl.forecast.rate import BILLED_START_S, stated_rate
+from ndjctl.forecast.rate import BILLED_START_S, Rate, stated_rate
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.prices.book import PriceBook
 from ndjctl.reading import Reading, attempt, attempt_all
@@ -19,14 +19,23 @@ from ndjctl.settings import Profile
 from ndjctl.spent.beside import Beside, beside
 from ndjctl.spent.billed import ZERO
 from ndjctl.spent.explorer import Bill, read_bill
-from ndjctl.spent.per_file import units_of_a_file
-from ndjctl.spent.reading import LedgerRecords, RunRecords, read_manifests, read_reports, read_runs, remembered_from
-from ndjctl.spent.requests import PerFile, Used, nothing_used, read_used
+from ndjctl.spent.lines import Model
+from ndjctl.spent.reading import (
+    LedgerRecords,
+    RunRecords,
+    read_created,
+    read_manifests,
+    read_reports,
+    read_runs,
+    remembered_from,
+)
+from ndjctl.spent.requests import Used, nothing_used, read_used
 from ndjctl.spent.runs import SpentRun
 from ndjctl.spent.summing import DAYS_OF_A_MEAN, Books, Each, MonthForecast, Period, midnight_of, month_of
 from ndjctl.spent.waste import FAILED, RETRIED, UNDER_WAY, USEFUL, JudgedRun, RunTimes, judge, start_s
 
 RUNS, LEDGER, REPORTS, USED, BILL = "run records", "ledger", "run reports", "CloudWatch", "Cost Explorer"
+DEPLOYED = "first deployment"
 _ATTEMPTS = (USEFUL, RETRIED, FAILED, UNDER_WAY)
 
 
@@ -55,7 +64,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Actual:
-    """period: of the time asked for. refused: (source, why), in words. bill: None where it was not asked for. book: the
+    """period: of the time asked for. is_first_told: whether the environment's first deployment is known. refused:
+    (source, why), in words. bill: None where it was not asked for. book: the
     prices of it all."""
 
     at: datetime
@@ -67,6 +77,7 @@ class Actual:
     each: Each
     beside: Beside | None
     known: Known
+    is_first_told: bool
     refused: tuple[tuple[str, str], ...]
     bill: Reading[Bill] | None
     book: PriceBook
@@ -105,6 +116,7 @@ def look(
     dates = _dates(records, now)
     reads: dict[str, Callable[[], Any]] = {
         LEDGER: partial(read_manifests, client("dynamodb"), names.tracking_table, dates, pool),
+        DEPLOYED: partial(read_created, client("dynamodb"), names.tracking_table),
         USED: partial(read_used, client("cloudwatch"), names, profile, read_from, now),
     }
     wanted = [(run.date, run.manifest_id) for run in records.runs if run.run.state == SUCCEEDED and run.manifest_id]
@@ -118,7 +130,9 @@ def look(
     used: Sequence[Used] = readings[USED].value or nothing_used(names, profile)
     start, start_source = _assumed_start(records.runs, reports)
     judged = judge(records.runs, ledger.manifests, reports, start)
-    books = Books(judged, ledger.manifests, used, _per_file(ledger), basis.book, runs.was_read)
+    deployed_at: datetime | None = readings[DEPLOYED].value
+    model = Model(profile, stated_rate(profile.load), basis.alarms, now, deployed_at)
+    books = Books(judged, ledger.manifests, used, model, basis.book, runs.was_read)
     told = {RUNS: runs, **readings}
     own_runs = books.runs(since)
     return Actual(
@@ -129,22 +143,18 @@ def look(
         month=books.period(month_of(now)[0]),
         forecast=books.forecast(now, _first_known(records, read_from)),
         each=books.each(since),
-        beside=_beside(basis, books, since, now),
+        beside=_beside(basis, model.rate, books, since, now),
         known=_known(own_runs, records, ledger, start, start_source),
-        refused=tuple((name, each.sentence) for name, each in told.items() if not each.was_read and name != BILL),
+        is_first_told=deployed_at is not None,
+        refused=tuple(
+            (name, each.sentence) for name, each in told.items() if not each.was_read and name not in (BILL, DEPLOYED)
+        ),
         bill=readings.get(BILL),
         book=basis.book,
         later_attempts=_later_attempts(own_runs),
         is_not_deployed=runs.why == "absent" and readings[LEDGER].why == "absent",
         is_all_refused=not any(told[name].was_read for name in (RUNS, LEDGER, USED)),
     )
-
-
-def _per_file(ledger: LedgerRecords) -> PerFile:
-    """Of a file of the mean size of those that came."""
-    files = sum(each.files for each in ledger.manifests.values())
-    size_bytes = sum(each.size_bytes for each in ledger.manifests.values())
-    return units_of_a_file(Decimal(size_bytes) / files if files else ZERO)
 
 
 def _dates(records: RunRecords, now: datetime) -> list[str]:
@@ -175,10 +185,8 @@ def _assumed_start(runs: Sequence[SpentRun], reports: Mapping[str, RunTimes]) ->
     return Decimal(str(BILLED_START_S)), "assumed: nothing of it was measured"
 
 
-def _beside(basis: Basis, books: Books, since: datetime, now: datetime) -> Beside | None:
-    rate = stated_rate(basis.profile.load)
-    since = max(since, remembered_from(now))
-    return beside(basis.profile, rate, basis.book, basis.alarms, books, since, now)
+def _beside(basis: Basis, rate: Rate, books: Books, since: datetime, now: datetime) -> Beside | None:
+    return beside(basis.profile, rate, basis.book, basis.alarms, books, max(since, remembered_from(now)))
 
 
 def _known(

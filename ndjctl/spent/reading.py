@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -112,6 +112,13 @@ def read_manifests(dynamodb: Any, table: str, dates: Iterable[str], pool: Thread
     queries = [Pages(dynamodb, of_partition(table, each, _FIELDS, newest_first=True), take) for each in partitions]
     is_whole = read_in_turn(queries, LEDGER_CALLS, pool) and len(wanted) <= LEDGER_DATES
     return LedgerRecords(found, is_whole)
+
+
+def read_created(dynamodb: Any, table: str) -> datetime:
+    """When the ledger's table was made, in UTC: the environment's first deployment, because `destroy` leaves it where
+    it has anything in it. Raises what boto3 raises."""
+    created: datetime = dynamodb.describe_table(TableName=table)["Table"]["CreationDateTime"]
+    return created.astimezone(timezone.utc)
 
 
 def remembered_from(now: datetime) -> datetime:

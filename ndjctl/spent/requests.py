@@ -12,8 +12,8 @@ from typing import Any
 
 from ndjctl.contracts import STATUS_INDEX, Names
 from ndjctl.logs.glue import BASE_GROUP
-from ndjctl.prices.book import PriceBook
 from ndjctl.settings import Profile
+from ndjctl.spent.arrivals import Span
 
 ZERO = Decimal(0)
 HOUR_S, DAY_S = 3600, 86_400
@@ -22,14 +22,14 @@ _METRIC_CALLS = 20
 _QUERIES_PER_CALL = 500
 
 _DAYS_OF_A_MONTH = 30
-_GB = Decimal(10) ** 9
 _GIB = Decimal(2) ** 30
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric whose values are summed to a quantity of `key` (as ndjctl.prices names it). factor: units of that price
-    in one of the metric. period_s: of a value. What is billed otherwise (storage) has a value a day."""
+    """A metric whose values are summed to a quantity of `key` (as ndjctl.prices names it). service, name: of the line
+    of `ndjctl cost` that it measures. factor: units of that price in one of the metric. period_s: of a value. What is
+    billed otherwise (storage) has a value a day."""
 
     service: str
     name: str
@@ -44,14 +44,15 @@ class Metric:
 
 def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
     """Of an environment. Function durations are milliseconds at the profile's memory; a receive of SQS is a request
-    whether it finds something or not; stored bytes are those of each day, a thirtieth of a month."""
+    whether it finds something or not; stored bytes are those of each day, a thirtieth of a month. Glue's log groups are
+    those of every job of the account. An index consumes units of its own, which its table's metric does not have."""
     function = (("FunctionName", names.function),)
     memory_gb = Decimal(profile.function.memory_mb) / 1024
     rows = [
         Metric("AWS Lambda", "requests", "lambda.requests", "AWS/Lambda", "Invocations", function),
         Metric(
             "AWS Lambda",
-            "compute",
+            "memory",
             "lambda.gb_second_x86",
             "AWS/Lambda",
             "Duration",
@@ -78,11 +79,10 @@ def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
         for table in (names.tracking_table, names.metrics_table)
         for metric, what, key in units
     ]
-    # An index consumes units of its own, which its table's metric does not have.
     rows += [
         Metric(
             "Amazon DynamoDB",
-            f"{what} of the index",
+            what,
             key,
             "AWS/DynamoDB",
             metric,
@@ -90,10 +90,11 @@ def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
         )
         for metric, what, key in units
     ]
+    kept = (*_OF_BUCKETS, "Spark's events kept" if profile.job.spark_ui else "scripts kept")
     rows += [
         Metric(
             "Amazon S3",
-            "storage",
+            line,
             "s3.storage_gb_month",
             "AWS/S3",
             "BucketSizeBytes",
@@ -102,23 +103,27 @@ def metrics(names: Names, profile: Profile) -> tuple[Metric, ...]:
             statistic="Average",
             period_s=DAY_S,
         )
-        for bucket in names.buckets
+        for bucket, line in zip(names.buckets, kept, strict=True)
     ]
-    groups = (names.function_log_group, *(f"{BASE_GROUP}/{kind}" for kind in ("output", "error", "logs-v2")))
+    groups = [(names.function_log_group, "function's log")]
+    groups += [(f"{BASE_GROUP}/{kind}", "logs of runs") for kind in ("output", "error", "logs-v2")]
     rows += [
         Metric(
             "Amazon CloudWatch",
-            "logs taken in",
+            line,
             "cloudwatch.logs_ingested_gb",
             "AWS/Logs",
             "IncomingBytes",
             (("LogGroupName", group),),
             factor=1 / _GIB,
         )
-        for group in groups
+        for group, line in groups
     ]
     return tuple(rows)
 
+
+_OF_BUCKETS = ("input kept", "manifests kept", "Parquet kept", "quarantine kept")
+"""Lines of the estimate, in the order of Names.buckets, whose last one has the job's program, and Spark's events."""
 
 Points = tuple[tuple[datetime, Decimal], ...]
 """(the hour's or the day's begin, units of the price), in any order."""
@@ -126,20 +131,27 @@ Points = tuple[tuple[datetime, Decimal], ...]
 
 @dataclass(frozen=True)
 class Used:
-    """One line besides Glue: units of `key`, by the hour or the day. points: none where CloudWatch has none."""
+    """One line besides Glue: units of `key`, by the hour or the day. points: none where CloudWatch has none. metric: in
+    words."""
 
     service: str
     name: str
     key: str
     points: Points
     is_daily: bool = False
+    metric: str = ""
 
-    def quantity(self, since: datetime, until: datetime | None) -> Decimal:
-        """Of the hours and days that begin in that time; the hour and the day that `since` is in count as a whole."""
+    def quantity(self, since: datetime, span: Span) -> Decimal | None:
+        """Of the hours that begin from `since` to the end of `span`; the hour that `since` is in counts as a whole.
+        What has a value a day: their mean, for the days of `span`. None where CloudWatch has nothing: of the
+        time for what has a value a day, else at all (an hour without a value had nothing)."""
         first = since.replace(minute=0, second=0, microsecond=0)
         if self.is_daily:
             first = first.replace(hour=0)
-        return sum((value for at, value in self.points if at >= first and (until is None or at < until)), ZERO)
+        values = [value for at, value in self.points if first <= at < span.end]
+        if self.is_daily:
+            return sum(values, ZERO) / len(values) * span.days if values else None
+        return sum(values, ZERO) if self.points else None
 
 
 def read_used(cloudwatch: Any, names: Names, profile: Profile, since: datetime, now: datetime) -> tuple[Used, ...]:
@@ -160,20 +172,17 @@ def nothing_used(names: Names, profile: Profile) -> tuple[Used, ...]:
     return _lines(metrics(names, profile), {})
 
 
-_UNCOUNTED = (
-    Used("Amazon S3", "PUT requests", "s3.put_requests", ()),
-    Used("Amazon S3", "GET requests", "s3.get_requests", ()),
-)
-"""CloudWatch counts requests of S3 only where that is paid for."""
-
-
 def _lines(wanted: Sequence[Metric], values: Mapping[int, Sequence[tuple[datetime, Decimal]]]) -> tuple[Used, ...]:
     found: dict[tuple[str, str, str, bool], list[tuple[datetime, Decimal]]] = {}
+    told: defaultdict[tuple[str, str, str, bool], list[str]] = defaultdict(list)
     for number, metric in enumerate(wanted):
         about = (metric.service, metric.name, metric.key, metric.period_s == DAY_S)
         found.setdefault(about, []).extend(values.get(number, ()))
-    lines = (Used(*about[:3], tuple(points), is_daily=about[3]) for about, points in found.items())
-    return (*lines, *_UNCOUNTED)
+        told[about].append(f"{metric.namespace} {metric.metric}")
+    return tuple(
+        Used(*about[:3], tuple(points), about[3], ", ".join(dict.fromkeys(told[about])))
+        for about, points in found.items()
+    )
 
 
 def _query(number: int, metric: Metric) -> dict[str, Any]:
@@ -199,48 +208,3 @@ def _results(cloudwatch: Any, queries: list[dict[str, Any]], since: datetime, no
         if not answer.get("NextToken"):
             return
         request["NextToken"] = answer["NextToken"]
-
-
-@dataclass(frozen=True)
-class ServiceCost:
-    """usd: at list prices, before any free allowance; None where the region's price is not known. is_estimated: from
-    the files and the measured calls of each, because CloudWatch has nothing."""
-
-    service: str
-    name: str
-    key: str
-    quantity: Decimal
-    unit: str
-    usd: Decimal | None
-    is_estimated: bool = False
-
-
-PerFile = Mapping[str, Decimal]
-"""Units of a price that one file takes, by the price's key."""
-
-
-def service_costs(
-    used: Sequence[Used],
-    since: datetime,
-    until: datetime | None,
-    files: int,
-    per_file: PerFile,
-    book: PriceBook,
-) -> tuple[ServiceCost, ...]:
-    """files: completed in that time; what CloudWatch has nothing of is estimated from them, where `per_file` has it."""
-    lines = []
-    estimated: set[str] = set()
-    counted = {each.key for each in used if each.points}
-    for each in used:
-        is_estimated = each.key not in counted
-        if is_estimated and (each.key in estimated or each.key not in per_file):
-            continue
-        if not is_estimated and not each.points:
-            continue
-        estimated |= {each.key} if is_estimated else set()
-        quantity = per_file[each.key] * files if is_estimated else each.quantity(since, until)
-        price = book.find(each.key)
-        usd = None if price is None else price.cost(quantity)
-        unit = "units" if price is None else price.unit
-        lines.append(ServiceCost(each.service, each.name, each.key, quantity, unit, usd, is_estimated))
-    return tuple(lines)

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ndjctl.prices.book import PriceBook
+from ndjctl.spent.arrivals import DAY_S, Span, arrivals
 from ndjctl.spent.billed import HOUR_S, ZERO
-from ndjctl.spent.requests import PerFile, ServiceCost, Used, service_costs
+from ndjctl.spent.lines import Model, ServiceCost, service_costs
+from ndjctl.spent.requests import Used
 from ndjctl.spent.waste import (
     DUPLICATE,
     FAILED,
@@ -28,7 +30,6 @@ from ndjctl.spent.waste import (
 
 DAYS_OF_A_MEAN = 7
 _TB = Decimal(10) ** 12
-DAY_S = Decimal(86_400)
 
 
 def midnight_of(moment: datetime) -> datetime:
@@ -55,7 +56,8 @@ class Period:
     """What began since `since`. parts: of the DPU seconds of Glue, by the names in waste.PARTS; their sum is `dpu_s`,
     and that of their USD is `glue_usd`. unpriced: price keys that the region's prices lack, without which there is no
     `glue_usd`. services: everything but Glue. files: of manifests that were completed in the time. is_known: whether
-    runs could be read at all; else there is nothing of Glue in it."""
+    runs could be read at all; else there is nothing of Glue in it. span: of the time, when the environment was there.
+    forgotten: manifests that came in the time and that the ledger has forgotten, taken as the mean of the others."""
 
     since: datetime
     runs: int
@@ -65,12 +67,22 @@ class Period:
     unpriced: tuple[str, ...]
     services: tuple[ServiceCost, ...]
     files: int
+    span: Span
+    forgotten: int
     is_known: bool = True
+
+    @property
+    def by_service(self) -> dict[str, Decimal]:
+        """USD of everything but Glue, of lines whose price is known."""
+        usd: dict[str, Decimal] = {}
+        for each in self.services:
+            usd[each.service] = usd.get(each.service, ZERO) + (each.usd or ZERO)
+        return usd
 
     @property
     def services_usd(self) -> Decimal:
         """Of those whose price is known."""
-        return sum((each.usd for each in self.services if each.usd is not None), ZERO)
+        return sum(self.by_service.values(), ZERO)
 
     @property
     def usd(self) -> Decimal | None:
@@ -136,13 +148,29 @@ class Books:
         judged: Sequence[JudgedRun],
         manifests: Mapping[str, LedgerManifest],
         used: Sequence[Used],
-        per_file: PerFile,
+        model: Model,
         book: PriceBook,
         runs_known: bool = True,
     ) -> None:
         """runs_known: whether `judged` are runs, and not nothing because they could not be read."""
-        self._judged, self._manifests, self._used, self._per_file, self._book = judged, manifests, used, per_file, book
+        self._judged, self._manifests, self._used, self._model, self._book = judged, manifests, used, model, book
         self._runs_known = runs_known
+        self._came = arrivals(judged, manifests)
+        known = [each.at for each in self._came]
+        known += [begun for each in judged if (begun := each.about.started_at) is not None]
+        self._first_known = min(known, default=model.now)
+
+    def span(self, since: datetime, until: datetime | None = None) -> Span:
+        """Of a time, when the environment was there: from its first deployment on, or the first that is known of it if
+        that was before. All of it where the first deployment is not known."""
+        end, deployed_at = self._model.now if until is None else until, self._model.deployed_at
+        begin = since if deployed_at is None else max(since, min(deployed_at, self._first_known))
+        return Span(min(begin, end), end)
+
+    def _services(self, since: datetime, span: Span, runs: Sequence[JudgedRun]) -> tuple[ServiceCost, ...]:
+        seconds = [each.about.run.execution_s for each in runs] if self._runs_known else None
+        first = min(self._first_known, self._model.deployed_at or since)
+        return service_costs(self._used, since, span, self._came, first, seconds, self._model, self._book)
 
     def runs(self, since: datetime, until: datetime | None = None) -> list[JudgedRun]:
         """That began then. A run that has not begun counts as one of now."""
@@ -191,7 +219,7 @@ class Books:
         }
         keys = {each.about.key for each in runs if each.about.dpu_s}
         found = [part.usd for part in parts.values()]
-        files = self.files(since, until)
+        span = self.span(since, until)
         return Period(
             since=since,
             runs=len(runs),
@@ -199,8 +227,10 @@ class Books:
             glue_usd=None if None in found else sum((usd for usd in found if usd is not None), ZERO),
             parts=parts,
             unpriced=tuple(sorted(key for key in keys if self._book.find(key) is None)),
-            services=service_costs(self._used, since, until, files, self._per_file, self._book),
-            files=files,
+            services=self._services(since, span, runs),
+            files=self.files(since, until),
+            span=span,
+            forgotten=sum(each.is_mean and span.has(each.at) for each in self._came),
             is_known=self._runs_known,
         )
 

@@ -237,6 +237,39 @@ def test_a_source_that_is_refused_costs_its_own_lines(ndjctl: Operations, wire: 
     assert found["dynamodb"]["runs"]["duplicates_unsure"] == 1
 
 
+def test_every_line_of_the_estimate_is_spent(ndjctl: Operations, hour: datetime) -> None:
+    """What nothing measures is estimated by the same model for what came, says how, and is in the sum that is shown."""
+    stated = ndjctl("cost", "--json", "--offline").document["cases"]["expected"]
+    lines = {(each["service"], each["name"]) for each in stated["lines"] if each["service"] != "AWS Glue"}
+    document = spent(ndjctl, "--since", "2h")
+    services = {(each["service"], each["name"]): each for each in document["spent"]["services"]}
+    assert lines and not lines - set(services)
+    assert all(each["formula"] and each["inputs"] for each in services.values() if each["is_estimated"])
+    assert sum(Decimal(str(each["usd"])) for each in services.values()) == Decimal(
+        str(document["spent"]["services_usd"])
+    )
+    # The run an hour ago was before the tables were made: the environment was there then.
+    assert document["first_deployment_known"] is True
+    assert document["spent"]["environment_days"] == pytest.approx(1 / 24, rel=0.02)
+    days = next(each for each in services["Amazon CloudWatch", "alarms"]["inputs"] if each["name"] == "days")
+    assert days["value"] == pytest.approx(1 / 24, rel=0.02)
+    others = [each for each in document["beside_estimate"]["reasons"] if each["code"] == "other"]
+    assert {each["service"] for each in others} == {service for service, _ in services}
+    screen = ndjctl("cost", "--actual", "--since", "2h").out
+    assert "  input uploads *" in screen and "  dashboard *" in screen
+    assert screen.count("\ntogether ") == 2  # of Glue's parts, and of all services
+
+
+def test_a_first_deployment_that_is_not_told(ndjctl: Operations, hour: datetime) -> None:
+    ndjctl.clients = {"dynamodb": Refusing("AccessDenied")}
+    document = spent(ndjctl, "--since", "2h")
+    assert (document["first_deployment_known"], document["spent"]["environment_days"]) == (
+        False,
+        pytest.approx(2 / 24, rel=0.01),
+    )
+    assert "when the environment was first deployed is not known" in ndjctl("cost", "--actual", "--since", "2h").out
+
+
 def test_a_job_that_is_gone(ndjctl: Operations, wire: Wire, hour: datetime) -> None:
     wire.has_job = False
     found = spent(ndjctl, "--since", "2h")
@@ -286,11 +319,12 @@ def test_cloudwatch_counts(ndjctl: Operations, wire: Wire, hour: datetime) -> No
     }
     assert services["AWS Lambda", "requests"]["quantity"] == 100
     # 2,048 s of a function of dev's 512 MB.
-    assert services["AWS Lambda", "compute"]["quantity"] == 1_024
-    assert services["AWS Lambda", "compute"]["usd"] == pytest.approx(1_024 * 0.0000166667, abs=1e-6)
+    assert services["AWS Lambda", "memory"]["quantity"] == 1_024
+    assert services["AWS Lambda", "memory"]["usd"] == pytest.approx(1_024 * 0.0000166667, abs=1e-6)
     assert services["Amazon SQS", "requests"]["quantity"] == 80  # of both queues
-    # 1 GiB for a day in each of five buckets.
-    assert services["Amazon S3", "storage"]["quantity"] == pytest.approx(5 / 30)
+    # 1 GiB in each of five buckets, for the hour that the environment is known to be there.
+    stored = [each for each in services.values() if each["metric"] == "AWS/S3 BucketSizeBytes"]
+    assert [each["quantity"] for each in stored] == [pytest.approx(1 / 30 / 24, rel=0.02)] * 5
     assert services["Amazon DynamoDB", "writes"]["is_estimated"]
     assert not services["AWS Lambda", "requests"]["is_estimated"]
 
@@ -360,5 +394,5 @@ def test_a_report_that_is_none_tells_nothing(ndjctl: Operations, hour: datetime)
     for body in (b"", b"[]", b"{}", b'{"format": "ndjctl.run-report", "version": 99}', b"\xff"):
         ndjctl.s3.put_object(Bucket=NAMES.manifest_bucket, Key=report_key(DAY, "m1"), Body=body)
         found = spent(ndjctl, "--since", "2h")
-        assert (found["runs"]["starts_told"], found["runs"]["assumed_start_s"]) == (0, 90.0)
+        assert (found["runs"]["starts_told"], found["runs"]["assumed_start_s"]) == (0, 30.0)
         assert found["refused"] == []

@@ -333,7 +333,8 @@ def _whole(files: int, size: int, rates: Rates | None = None) -> Iterable[Case]:
 
 @given(st.integers(0, 10**9), st.integers(0, 50 * 2**40))
 def test_low_is_never_above_expected_nor_expected_above_high(files: int, size: int) -> None:
-    low, expected, high = (each.usd_per_month for each in _whole(files, size))
+    # Sums of 28 digits differ in the last one where two cases are the same amount.
+    low, expected, high = (round(each.usd_per_month, 15) for each in _whole(files, size))
     assert low <= expected <= high
 
 

@@ -88,7 +88,10 @@ _PURE_HEALTH = (
         "estimate",
         *("forecast/rate", "forecast/runs"),
         *(f"compare/{path.stem}" for path in (ROOT / "ndjctl/compare").glob("*.py")),
-        *(f"spent/{name}" for name in ("beside", "billed", "difference", "per_file", "runs", "summing", "waste")),
+        *(
+            f"spent/{name}"
+            for name in ("beside", "billed", "difference", "arrivals", "lines", "runs", "summing", "waste")
+        ),
         *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),

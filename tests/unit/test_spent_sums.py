@@ -18,14 +18,17 @@ from ndjctl.prices.book import Price, PriceBook, Tier
 from ndjctl.profiles import load_profile
 from ndjctl.spent.beside import beside
 from ndjctl.spent.difference import Came, Expected, difference
-from ndjctl.spent.requests import Used, service_costs
+from ndjctl.spent.lines import Model
+from ndjctl.spent.requests import Used
 from ndjctl.spent.runs import SpentRun
 from ndjctl.spent.summing import Books, month_of
 from ndjctl.spent.waste import LedgerManifest, judge
-from tests.spent_world import NOON, at, closed, run
+from tests.spent_world import NOON, closed, run
 
 D = Decimal
 START = D(90)
+PROD = load_profile("prod", working_dir=Path("/nonexistent")).profile
+RATE = Rate(10.0, 60.0, "by hand")
 
 
 def price(key: str, usd: str) -> Price:
@@ -40,8 +43,6 @@ BOOK = PriceBook(
             "glue.dpu_hour": "0.36",
             "glue.flex_dpu_hour": "0.18",
             "glue.v6_dpu_hour": "0.72",
-            "sqs.requests": "0.5",
-            "lambda.requests": "2",
         }.items()
     },
     "by hand",
@@ -54,9 +55,11 @@ def books(
     manifests: dict[str, LedgerManifest] | None = None,
     used: tuple[Used, ...] = (),
     book: PriceBook = BOOK,
+    now: datetime = NOON,
+    deployed_at: datetime | None = None,
 ) -> Books:
     known = manifests or {}
-    return Books(judge(runs, known, {}, START), known, used, {"lambda.requests": D("0.25")}, book)
+    return Books(judge(runs, known, {}, START), known, used, Model(PROD, RATE, 7, now, deployed_at), book)
 
 
 def test_sums_of_a_time() -> None:
@@ -87,7 +90,7 @@ def test_a_price_that_is_missing_costs_the_usd_and_not_the_dpu_seconds() -> None
 
 def test_no_runs_cost_nothing() -> None:
     found = books([]).period(NOON)
-    assert (found.runs, found.dpu_s, found.usd, found.waste_share) == (0, 0, 0, 0)
+    assert (found.runs, found.dpu_s, found.glue_usd, found.waste_share) == (0, 0, 0, 0)
 
 
 def test_what_one_costs_is_of_manifests_that_are_known() -> None:
@@ -124,30 +127,17 @@ def test_a_month_ends_where_the_next_begins() -> None:
     )
 
 
-def test_services_are_counted_where_there_is_a_metric_and_else_estimated() -> None:
-    used = (
-        Used("SQS", "requests", "sqs.requests", ((at(0), D(10)), (at(60), D(4)), (at(-60), D(99)))),
-        Used("Lambda", "requests", "lambda.requests", ()),
-        Used("Other", "unknown", "no.price", ((at(0), D(1)),)),
-        Used("S3", "never counted", "no.figure", ()),
-    )
-    # From within the hour of noon on: the whole hour counts.
-    found = service_costs(used, at(30), None, 8, {"lambda.requests": D("0.25")}, BOOK)
-    told = [(each.service, each.quantity, each.usd, each.is_estimated) for each in found]
-    assert told == [("SQS", 14, 7, False), ("Lambda", 2, 4, True), ("Other", 1, None, False)]
-    assert service_costs(used, at(-60), at(60), 0, {}, BOOK)[0].quantity == 109
-
-
 amounts = st.decimals(0, 10**6, places=6)
 some = st.decimals("0.001", 10**3, places=3)
-expectations = st.builds(Expected, some, some, some, some, some, some, amounts)
+services = st.dictionaries(st.sampled_from(["S3", "SQS", "Lambda"]), amounts)
+expectations = st.builds(Expected, some, some, some, some, some, some, services)
 
 
 @given(
     expectations,
     expectations,
     expectations,
-    st.builds(Came, amounts, amounts, amounts, amounts, amounts, amounts, amounts, amounts, amounts, amounts),
+    st.builds(Came, amounts, amounts, amounts, amounts, amounts, amounts, amounts, amounts, amounts, services),
 )
 def test_reasons_add_up_to_the_difference(stated: Expected, by_files: Expected, by_load: Expected, came: Came) -> None:
     found = difference(stated, by_files, by_load, came)
@@ -157,14 +147,17 @@ def test_reasons_add_up_to_the_difference(stated: Expected, by_files: Expected, 
 
 def test_the_reasons_of_a_difference_by_hand() -> None:
     """100 runs of 3,600 s of 10 DPU at 1 USD are stated: 1,000 USD. Half of the files come: 500. Twice as large: 800.
-    60 runs instead of 80: 600. Of 1,800 s: 300. Of 5 DPU: 150. FLEX: 100. And 30 of waste, and 7 of others for 5."""
+    60 runs instead of 80: 600. Of 1,800 s: 300. Of 5 DPU: 150. FLEX: 100. And 30 of waste, 4 of SQS that nobody
+    expected, and 3 of S3 for 5."""
 
     def expected(files: int, size: int, runs: int) -> Expected:
-        return Expected(D(files), D(size), D(runs), D(3_600), D(10), D(1), D(5))
+        return Expected(D(files), D(size), D(runs), D(3_600), D(10), D(1), {"S3": D(5)})
 
-    came = Came(D(50), D(20), D(60), D(60 * 1_800), D(60 * 1_800 * 5), D(100), D(30), D(0), D(0), D(7))
+    came = Came(
+        D(50), D(20), D(60), D(60 * 1_800), D(60 * 1_800 * 5), D(100), D(30), D(0), D(0), {"SQS": D(4), "S3": D(3)}
+    )
     found = difference(expected(100, 20, 100), expected(50, 10, 50), expected(50, 20, 80), came)
-    assert {reason.code: int(reason.usd) for reason in found.reasons if reason.usd} == {
+    assert {(reason.code + reason.service): int(reason.usd) for reason in found.reasons if reason.usd} == {
         "files": -500,
         "size": 300,
         "runs": -200,
@@ -172,20 +165,20 @@ def test_the_reasons_of_a_difference_by_hand() -> None:
         "dpus": -150,
         "price": -50,
         "waste": 30,
-        "other": 2,
+        "otherS3": -2,
+        "otherSQS": 4,
     }
     assert (found.estimated_usd, found.actual_usd) == (D(1_005), D(137))
 
 
 def test_beside_the_estimate_of_the_profile() -> None:
     """Half a day, in which one manifest came, and one run failed."""
-    profile = load_profile("prod", working_dir=Path("/nonexistent")).profile
-    rate = Rate(10.0, 60.0, "by hand")
+    profile, rate, half_a_day = PROD, RATE, NOON + timedelta(hours=12)
     book = built_in_book("us-east-1")
     assert book is not None
     manifests = {"m1": closed("a", 10, files=100, size_bytes=100 * 3_000 * 2**20)}
-    sums = books([run("a"), run("f", "FAILED", manifest="m2", begun=1)], manifests, book=book)
-    found = beside(profile, rate, book, 7, sums, NOON, NOON + timedelta(hours=12))
+    sums = books([run("a"), run("f", "FAILED", manifest="m2", begun=1)], manifests, (), book, half_a_day)
+    found = beside(profile, rate, book, 7, sums, NOON)
     assert found is not None
     assert (found.days, found.came.files, found.unknown_runs) == (D("0.5"), 100, 0)
     # What `ndjctl cost` says of the stated load, for half a day.
@@ -195,15 +188,18 @@ def test_beside_the_estimate_of_the_profile() -> None:
     assert {round(found.came.worked_usd, 12), round(found.came.waste_usd, 12)} == {round(D("2.2") / 3, 12)}
     assert (found.for_what_came.size_bytes, found.for_what_came.files) == (100 * 3_000 * 2**20, 100)
     assert sum(reason.usd for reason in found.difference.reasons) == found.difference.usd
-    assert beside(profile, rate, book, 7, sums, NOON, NOON) is None
-    assert beside(profile, rate, PriceBook("x", {}, "x"), 7, sums, NOON, NOON + timedelta(1)) is None
+    assert beside(profile, rate, book, 7, sums, half_a_day) is None
+    assert beside(profile, rate, PriceBook("x", {}, "x"), 7, sums, NOON) is None
 
 
 def test_beside_the_estimate_when_nothing_came() -> None:
     profile = load_profile("dev", working_dir=Path("/nonexistent")).profile
     book = built_in_book("us-east-1")
     assert book is not None
-    found = beside(profile, Rate(10.0, 60.0, ""), book, 7, books([], book=book), NOON, NOON + timedelta(days=1))
+    nothing = books([], book=book, now=NOON + timedelta(days=1))
+    found = beside(profile, RATE, book, 7, nothing, NOON)
     assert found is not None
-    assert (found.came.usd, found.for_what_came.files, found.for_what_came.glue_usd) == (0, 0, 0)
-    assert found.difference.usd == -found.difference.estimated_usd < 0
+    assert (found.came.worked_usd, found.for_what_came.files, found.for_what_came.glue_usd) == (0, 0, 0)
+    # What is there whether anything comes or not: a thirtieth of a month of it.
+    assert found.came.others["Amazon CloudWatch"] > D("0.1")
+    assert found.difference.usd == round(found.came.other_usd, 9) - found.difference.estimated_usd < 0
