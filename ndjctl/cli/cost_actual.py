@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ndjctl.cli.invocation import Invocation
+from ndjctl.cli.priced import prices_for
 from ndjctl.cli.since import since_moment
 from ndjctl.errors import EXIT_CLOUD, UsageError
-
-if TYPE_CHECKING:
-    from ndjctl.prices import PriceBook
 
 CostExplorerOption = Annotated[
     bool,
@@ -36,7 +34,7 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
     now = datetime.now(timezone.utc)
     begin = since_moment(since, now) or month_of(now)[0]
     profile = invocation.loaded.profile
-    book, warnings = _prices(invocation, prices, now)
+    book, warnings = prices_for(profile, None, prices, invocation.data_dir, now.date(), is_needed=False)
     cloud = invocation.cloud
     tag = (ENVIRONMENT_TAG, invocation.env)
     basis = Basis(profile, book, alarms_of(profile), tag)
@@ -50,17 +48,3 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
     invocation.out.show(actual_view(invocation.env, found, invocation.typed("runs", "--since", f"{begin:%Y-%m-%d}")))
     if found.is_all_refused:
         raise typer.Exit(EXIT_CLOUD)
-
-
-def _prices(invocation: Invocation, given: Path | None, now: datetime) -> tuple[PriceBook, tuple[str, ...]]:
-    """Those of the environment's region; an empty book, and why, where they are not known: what is no price is said,
-    and what it would be multiplied with is shown all the same."""
-    from ndjctl.prices import PriceBook, load_prices
-
-    region = invocation.loaded.profile.region
-    try:
-        return load_prices(region, given, invocation.data_dir, now.date())
-    except UsageError as error:
-        if given is not None:
-            raise
-        return PriceBook(region, {}, "no prices"), (str(error),)

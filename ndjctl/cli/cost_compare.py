@@ -11,6 +11,7 @@ import typer
 
 from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, command, typed_plain
+from ndjctl.cli.priced import mean_bytes, out_of_window, prices_for
 from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def compare(
     """
     from ndjctl.compare.comparison import compare as compare_
     from ndjctl.output.cost_compare import compare_view
-    from ndjctl.prices.files import load_prices
+    from ndjctl.prices.files import old_built_in
     from ndjctl.profiles import load_profile
     from ndjctl.settings import PRESETS
 
@@ -79,8 +80,12 @@ def compare(
         for name in PRESETS
     }
     today = datetime.now(timezone.utc).date()
-    book, warnings = load_prices(region or profile.region, prices, invocation.data_dir, today)
+    book, warnings = prices_for(profile, region, prices, invocation.data_dir, today)
     found = compare_(profile, presets, book)
+    paid = {ask.key for row in found.rows for ask in row.asks}
+    warnings = (*warnings, *old_built_in(book, paid, today), *out_of_window(profile, mean_bytes(profile)))
+    for warning in warnings:
+        invocation.out.note(f"warning: {warning}")
     commands = {row.code: typed for row in found.rows if (typed := _deploying(invocation, row)) is not None}
     if markdown:
         # A page is for others, whose PATH has the program.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ndjctl.cli.durations import seconds_of
 from ndjctl.cli.invocation import Invocation
+from ndjctl.cli.priced import out_of_window, prices_for
 from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,17 +42,22 @@ class Typed:
 def estimate(invocation: Invocation, typed: Typed, *, explain: bool, deduct_free: bool, offline: bool) -> None:
     from ndjctl.cost.estimate import estimate as estimated
     from ndjctl.output.cost_estimate import estimate_view
-    from ndjctl.prices import load_prices
+    from ndjctl.prices.files import old_built_in
 
     profile, given = invocation.loaded.profile, _given(typed)
-    region = typed.region or profile.region
     today = datetime.now(timezone.utc).date()
-    book, warnings = load_prices(region, typed.prices, invocation.data_dir, today)
+    book, warnings = prices_for(profile, typed.region, typed.prices, invocation.data_dir, today)
     rates, remarks = _rates(invocation, typed, offline)
     found = estimated(profile, given, rates, book, alarms=alarms_of(profile), deduct_free=deduct_free)
+    paid = {line.price.key for line in found.high.lines if line.price is not None and line.usd_per_month}
+    warnings = (
+        *warnings,
+        *old_built_in(book, paid, today),
+        *out_of_window(profile, round(found.high.usage.file_bytes)),
+    )
     for warning in warnings:
         invocation.out.note(f"warning: {warning}")
-    invocation.out.show(estimate_view(invocation.env, found, (*warnings, *remarks), explain=explain))
+    invocation.out.show(estimate_view(invocation.env, found, remarks, warnings, explain=explain))
 
 
 def _given(typed: Typed) -> Given:

@@ -203,7 +203,7 @@ def _planned(
     from ndjctl.loadtest.reporting import total_usd
     from ndjctl.loadtest.results import Results, is_allowed, passed
     from ndjctl.output.progress import spinner
-    from ndjctl.prices import dpu_price
+    from ndjctl.prices import dpu_price_of_profile
     from ndjctl.reading import attempt
     from ndjctl.tune.measured import measure, rate_for
 
@@ -226,7 +226,7 @@ def _planned(
     allowed = None if force else is_allowed(settings.phase, settings.file_size_bytes, share, shape, done)
     checks = check_before(before, profile, settings, advise(profile, facts, None, now().date()), allowed)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
-    price = dpu_price(profile.region, profile.job.glue_version)
+    price = dpu_price_of_profile(profile)
     expected = expect(profile, settings, rate_for(profile, measured.value), quotas, price)
     feed = feed_plan_of(settings, cloud.names.input_bucket, date, test_id)
     estimated_usd = total_usd(expected.glue_usd, feed.cost_usd)

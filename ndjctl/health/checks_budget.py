@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from ndjctl.budget import WARN_SHARE, usd_of, usd_per_dpu_hour
+from ndjctl.budget import WARN_SHARE, usd_of
 from ndjctl.contracts import billed_dpu_s
 from ndjctl.health.facts import Facts, Run
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.words import counted, lasting, passed, unread
+from ndjctl.prices.stated import usd_per_dpu_hour
 
 LIFT = Remedy(("cost", "lift"), hint="lets runs start again until midnight UTC, or up to --usd more")
 HIGHER = Remedy(hint="or raise cost.max_per_day in the profile and deploy")

@@ -10,7 +10,7 @@ from typing import Any
 from ndjctl.advice import AccountFacts, Finding, advise
 from ndjctl.forecast.rate import Rate
 from ndjctl.forecast.runs import Quotas
-from ndjctl.prices import DpuPrice, dpu_price
+from ndjctl.prices import DpuPrice, dpu_price_of_profile
 from ndjctl.settings import Load, Profile
 from ndjctl.tune.measured import Measured, rate_for
 from ndjctl.tune.model import Backlog, Forecast, forecast
@@ -74,7 +74,7 @@ def predict(
     before, after = (profile.model_copy(update={"load": load}) for profile in (now, proposed))
     rate = rate_for(after, None if _RATE in typed else measured)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
-    price_now, price = (dpu_price(profile.region, profile.job.glue_version) for profile in (now, proposed))
+    price_now, price = map(dpu_price_of_profile, (now, proposed))
     return Prediction(
         now_source=now_source,
         now=forecast(before, rate, quotas, backlog, None if price_now is None else price_now.usd),

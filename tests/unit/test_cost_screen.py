@@ -148,3 +148,40 @@ def test_no_file_and_tiny_files_are_sane() -> None:
     assert nothing["cases"]["high"]["usd_per_tb"] is None
     assert "Glue" not in run(*OFFLINE, "--files-per-day", "0").split("total")[0].replace("Glue's", "")
     assert D(document("--file-size", "1")["cases"]["expected"]["usd_per_day"]) > 0
+
+
+def test_what_the_profile_states_of_a_dpu_hour_counts_before_all_but_a_file_with_it(tmp_path: Path) -> None:
+    def glue(*words: str) -> tuple[str, str]:
+        found = document("--env", "prod", *words)["cases"]["expected"]
+        price = next(line["price"] for line in found["lines"] if line["service"] == "AWS Glue")
+        return price["tiers"][0]["usd"], price["source"]
+
+    stated = ("--set", "cost.usd_per_dpu_hour=0.20")
+    assert glue(*stated) == ("0.2", "cost.usd_per_dpu_hour of the profile")
+    assert glue(*stated, "--region", "eu-west-1")[0] == "0.44"
+    price = {"usd": "0.40", "unit": "DPU hour", "as_of": "2026-11-01", "source": "ours"}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"version": 1, "region": "us-east-1", "prices": {"glue.dpu_hour": price}}), "utf-8-sig")
+    assert glue(*stated, "--prices", str(path)) == ("0.40", "ours")
+    assert glue(*stated, "--set", "job.glue_version=6.0", "--prices", str(path))[0] == "0.2"
+    there = document("--env", "prod", *stated, "--set", "region=eu-north-1")
+    assert not there["complete"] and "cost.usd_per_dpu_hour" in there["remarks"][0]
+
+
+@pytest.mark.parametrize("command", [OFFLINE, ("cost", "compare")])
+def test_a_warning_is_told_once_and_not_in_the_data(command: tuple[str, ...], tmp_path: Path) -> None:
+    price = {"usd": "0.40", "unit": "DPU hour", "as_of": "2025-12-31", "source": "ours"}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"version": 1, "region": "us-east-1", "prices": {"glue.dpu_hour": price}}))
+    result = CliRunner().invoke(app, [*command, "--env", "prod", "--prices", str(path)])
+    assert result.exit_code == 0
+    assert result.stderr.count("2025-12-31") == 1 and result.stderr.startswith("warning: The prices of us-east-1")
+    assert "are from" not in result.stdout
+
+
+@pytest.mark.parametrize("command", [OFFLINE, ("cost", "compare")])
+@pytest.mark.parametrize(("size", "is_told"), [("10TB", True), ("200KB", True), ("3.5GB", False)])
+def test_a_size_that_would_be_quarantined_is_told(command: tuple[str, ...], size: str, is_told: bool) -> None:
+    result = CliRunner().invoke(app, [*command, "--env", "prod", "--file-size", size])
+    assert result.exit_code == 0
+    assert result.stderr.count("outside of size_rule") == is_told

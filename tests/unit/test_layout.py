@@ -89,7 +89,7 @@ _PURE_HEALTH = (
         *("forecast/rate", "forecast/runs"),
         *(f"compare/{path.stem}" for path in (ROOT / "ndjctl/compare").glob("*.py")),
         *(f"spent/{name}" for name in ("beside", "billed", "difference", "per_file", "runs", "summing", "waste")),
-        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
+        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers", "prices/stated"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),
         *(
