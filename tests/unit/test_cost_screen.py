@@ -63,6 +63,20 @@ def test_a_formula_names_its_inputs() -> None:
         assert {word for word in used if word and word[0].isalpha()} <= names, line["formula"]
 
 
+@pytest.mark.parametrize("case", ["low", "expected", "high"])
+def test_the_largest_glue_line_can_be_worked_again_from_its_inputs(case: str) -> None:
+    lines = document("--env", "prod", "--file-size", "3.5GB")["cases"][case]["lines"]
+    line = next(each for each in lines if each["name"] == "runs, converting")
+    of = {each["name"]: D(each["value"]) for each in line["inputs"]}
+    converting_s = of["manifest_bytes"] / 2**20 / (of["mb_per_s_per_vcpu"] * of["task_slots"])
+    hours = of["manifests"] * converting_s / 3600 * of["dpus"] * of["used_share"] * 30
+    assert hours == pytest.approx(D(line["quantity_per_month"]), rel=D("1e-9"))
+    assert (of["manifest_bytes"], of["task_slots"]) == (350_000_000_000, 152)
+    typed = document("--env", "prod", "--run-time", "5m")["cases"][case]["lines"]
+    line = next(each for each in typed if each["name"] == "runs, converting")
+    assert [each["value"] for each in line["inputs"] if each["name"] == "converting_s"] == ["300"]
+
+
 def test_what_is_typed_counts() -> None:
     given = document("--env", "prod", "--files-per-day", "50", "--manifests-per-day", "1", "--run-time", "5m")
     assert given["cases"]["expected"]["run"]["seconds"] == "300"
