@@ -11,6 +11,7 @@ import typer
 
 from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, command, typed_plain
+from ndjctl.cli.numbers import whole_of
 from ndjctl.cli.priced import mean_bytes, out_of_window, prices_for
 from ndjctl.errors import UsageError
 
@@ -26,10 +27,8 @@ def register(app: typer.Typer) -> None:
 def compare(
     invocation: Invocation,
     files_per_day: Annotated[
-        int | None,
-        typer.Option(
-            "--files-per-day", help="Of the load, an even day; else the profile's load.", metavar="N", min=1, max=10**9
-        ),
+        str | None,
+        typer.Option("--files-per-day", help="Of the load, an even day; else the profile's load.", metavar="N"),
     ] = None,
     file_size: Annotated[
         str | None,
@@ -67,7 +66,8 @@ def compare(
         raise UsageError(f"--markdown takes full or summary; {markdown!r} is neither.")
     if markdown and invocation.options.json:
         raise UsageError("--markdown and --json exclude each other: one page, or one document.")
-    profile = _with_load(invocation.loaded.profile, files_per_day, file_size)
+    files = whole_of(files_per_day, "--files-per-day", "files", 0)
+    profile = _with_load(invocation.loaded.profile, files, file_size)
     options = invocation.options
     presets = {
         name: load_profile(

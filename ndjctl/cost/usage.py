@@ -51,8 +51,8 @@ def _check(name: str, value: int | None, least: int, most: int, of: str) -> None
 @dataclass(frozen=True)
 class Usage:
     """A day's work. converting_s, start_s, least_s: of a run, what it is billed for: its work, its start, and what is
-    missing to the least that is billed. task_slots, dpus: of a run with all workers. used_share: of these, that are billed.
-    sources: by the name of a field, where it is from."""
+    missing to the least that is billed. task_slots, dpus: of a run with all workers. used_share: of the
+    DPUs, that are billed. sources: by the name of a field, where it is from."""
 
     files: Decimal
     file_bytes: Decimal

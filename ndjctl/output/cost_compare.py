@@ -155,20 +155,40 @@ def prices_line(found: Comparison) -> str:
 
 
 def conclusions(found: Comparison) -> list[str]:
+    """What is cheapest; of rows without a price nobody knows, and each sentence says how many of its own have none."""
+    keeping, on_offer, spare = (_without_price(rows) for rows in (found.keeping, found.on_offer, found.spare))
     lines = []
-    if found.in_time is None:
-        lines.append("None of these with a known price keeps the 30 minutes in every case.")
+    if found.in_time is not None:
+        lines.append(f"Cheapest that keeps the 30 minutes{_of_known(keeping)}: {_praised(found, found.in_time)}.")
+    elif keeping:
+        lines.append(f"{counted(keeping, 'row')} in time in every case: no price is known of any of them.")
     else:
-        lines.append(f"Cheapest that keeps the 30 minutes: {_praised(found, found.in_time)}.")
+        lines.append("None of these keeps the 30 minutes in every case.")
     if found.on_spare is not None:
-        lines.append(f"Cheaper on spare capacity, which keeps no promise: {_praised(found, found.on_spare)}.")
-    if found.deployable is None:
-        lines.append("None that ndjctl can deploy today keeps the 30 minutes in every case.")
+        told = f"Cheaper on spare capacity, which keeps no promise{_of_known(spare)}"
+        lines.append(f"{told}: {_praised(found, found.on_spare)}.")
+    elif spare:
+        lines.append(f"No price is known of {counted(spare, 'row')} on spare capacity: they may be cheaper.")
+    if found.deployable is not None:
+        told = f"Cheapest of these that ndjctl can deploy today{_of_known(on_offer)}"
+        lines.append(f"{told}: {_praised(found, found.deployable)}.")
+    elif on_offer:
+        lines.append(f"{counted(on_offer, 'row')} of these can be deployed today: no price is known of any of them.")
     else:
-        lines.append(f"Cheapest of these that ndjctl can deploy today: {_praised(found, found.deployable)}.")
+        lines.append("None that ndjctl can deploy today keeps the 30 minutes in every case.")
     if found.untested is not None:
         lines.append(f"Cheaper, but not tested on its Spark: {_praised(found, found.untested)}.")
     return lines
+
+
+def _without_price(rows: Sequence[Row]) -> int:
+    return sum(row.usd_per_day is None for row in rows)
+
+
+def _of_known(unpriced: int) -> str:
+    if not unpriced:
+        return ""
+    return f", of those with a known price ({counted(unpriced, 'row')} {'has' if unpriced == 1 else 'have'} none)"
 
 
 def next_lines(found: Comparison, commands: Mapping[str, str]) -> list[str]:

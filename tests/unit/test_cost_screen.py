@@ -138,9 +138,9 @@ def test_a_price_that_is_missing_is_marked(tmp_path: Path) -> None:
         (("--file-size", "-3GB"), "no size"),
         (("--file-size", "0"), "at least one byte"),
         (("--file-size", "51TiB"), "largest object of S3"),
-        (("--throughput", "nan"), "not nan"),
-        (("--throughput", "inf"), "not inf"),
-        (("--throughput", "0"), "not 0"),
+        (("--throughput", "nan"), "'nan' is none of that"),
+        (("--throughput", "inf"), "'inf' is none of that"),
+        (("--throughput", "0"), "'0' is none of that"),
         (("--run-time", "5"), "takes a time such as"),
         (("--run-time", "0s"), "more than nothing"),
         (("--region", "mars"), "no name of a region"),
@@ -199,3 +199,27 @@ def test_a_size_that_would_be_quarantined_is_told(command: tuple[str, ...], size
     result = CliRunner().invoke(app, [*command, "--env", "prod", "--file-size", size])
     assert result.exit_code == 0
     assert result.stderr.count("outside of size_rule") == is_told
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--files-per-day", "abc"), "--files-per-day takes 0 to 1,000,000,000 files as a whole number; 'abc' is none of that"),
+        (("--files-per-day", "-1"), "--files-per-day takes 0 to"),
+        (("compare", "--files-per-day", "abc"), "--files-per-day takes 0 to 1,000,000,000 files as a whole number"),
+        (("compare", "--files-per-day", "0"), "There is nothing to compare: the load is 0 files a day"),
+        (("--manifests-per-day", "1.5"), "--manifests-per-day takes 1 to 1,000,000,000 manifests"),
+        (("--throughput", "fast"), "--throughput takes 0.01 to 10,000 MB a second of one vCPU; 'fast' is none of that"),
+        (("--throughput", "12", "--run-time", "5m"), "--throughput and --run-time both say how long a run takes"),
+    ],
+)
+def test_a_number_that_is_none_gets_one_sentence(words: tuple[str, ...], sentence: str) -> None:
+    result = CliRunner().invoke(app, ["cost", *words, "--env", "prod"])
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "Input should" not in result.output
+
+
+def test_sizes_are_told_as_they_were_typed() -> None:
+    text = run(*OFFLINE, "--env", "prod", "--file-size", "3.5GB")
+    assert "338,000 files of 3.5 GB a day, 1,183 TB;" in text and "TiB" not in text
