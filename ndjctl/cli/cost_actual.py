@@ -27,6 +27,8 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
     from ndjctl.deploy.model import ENVIRONMENT_TAG
     from ndjctl.output.cost_actual import actual_view
     from ndjctl.output.counting import counting
+    from ndjctl.prices.files import old_built_in
+    from ndjctl.prices.glue import dpu_key
     from ndjctl.spent.looking import Basis, look
     from ndjctl.spent.reading import THREADS
     from ndjctl.spent.summing import month_of
@@ -43,7 +45,10 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
         found = look(cloud.client, cloud.names, basis, begin, now, pool, with_bill=with_bill, advance=progress.done)
     if found.is_not_deployed:
         raise UsageError(f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first.")
-    for warning in warnings:
+    paid = {each.key for each in found.period.services if each.usd}
+    if found.period.glue_usd:
+        paid.add(dpu_key(profile.job.glue_version))
+    for warning in (*warnings, *old_built_in(book, paid, now.date())):
         invocation.out.note(f"warning: {warning}")
     invocation.out.show(actual_view(invocation.env, found, invocation.typed("runs", "--since", f"{begin:%Y-%m-%d}")))
     if found.is_all_refused:

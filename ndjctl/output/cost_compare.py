@@ -168,7 +168,8 @@ def conclusions(found: Comparison) -> list[str]:
         told = f"Cheaper on spare capacity, which keeps no promise{_of_known(spare)}"
         lines.append(f"{told}: {_praised(found, found.on_spare)}.")
     elif spare:
-        lines.append(f"No price is known of {counted(spare, 'row')} on spare capacity: they may be cheaper.")
+        they = "it" if spare == 1 else "they"
+        lines.append(f"No price is known of {counted(spare, 'row')} on spare capacity: {they} may be cheaper.")
     if found.deployable is not None:
         told = f"Cheapest of these that ndjctl can deploy today{_of_known(on_offer)}"
         lines.append(f"{told}: {_praised(found, found.deployable)}.")

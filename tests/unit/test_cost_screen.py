@@ -204,7 +204,10 @@ def test_a_size_that_would_be_quarantined_is_told(command: tuple[str, ...], size
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--files-per-day", "abc"), "--files-per-day takes 0 to 1,000,000,000 files as a whole number; 'abc' is none of that"),
+        (
+            ("--files-per-day", "abc"),
+            "--files-per-day takes 0 to 1,000,000,000 files as a whole number; 'abc' is",
+        ),
         (("--files-per-day", "-1"), "--files-per-day takes 0 to"),
         (("compare", "--files-per-day", "abc"), "--files-per-day takes 0 to 1,000,000,000 files as a whole number"),
         (("compare", "--files-per-day", "0"), "There is nothing to compare: the load is 0 files a day"),
