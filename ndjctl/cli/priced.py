@@ -29,7 +29,7 @@ def prices_for(
     except UsageError as error:
         if given is not None or where != profile.region or (is_needed and not stated):
             raise
-        book, warnings = PriceBook(where, {}, "no prices"), (str(error),)
+        book, warnings = PriceBook(where, {}, "none but the profile's" if stated else "no prices"), (str(error),)
     has_own = given is not None and stated.keys() <= book.prices.keys()
     return (book if has_own else with_stated(book, profile, today)), warnings
 

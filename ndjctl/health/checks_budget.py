@@ -58,7 +58,12 @@ def spent_check(facts: Facts, dpu_s: Decimal, is_whole: bool) -> Checked:
         raise ValueError("without cost.max_per_day there is nothing to judge")
     if spent is None:
         told = f"no price of a DPU hour is known in {profile.region}"
-        return Checked(code, title, "unknown", f"Not checked: {told}, so that nobody can say what is spent.")
+        return Checked(
+            code,
+            title,
+            "unknown",
+            f"Not checked: {told}, so that nobody can say what is spent: set cost.usd_per_dpu_hour.",
+        )
     share = spent / budget
     least = "" if is_whole else "at least "
     so_far = f"{least}{dollars(spent)} of {dollars(budget)} (cost.max_per_day) is spent today, {share:.0%}"

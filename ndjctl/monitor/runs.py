@@ -209,5 +209,9 @@ def cost_of(runs: Sequence[SeenRun], is_complete: bool, profile: Profile, midnig
     price = dpu_price_of_profile(profile) if is_stated else dpu_price(region, version)
     hours = sum(each.dpu_s for each in today) / 3600
     usd = usd_of(today, region, stated)
-    source = f"no price of {region} is known here" if price is None else f"{region}, {price.told}"
+    source = (
+        f"no price of {region} is known here; cost.usd_per_dpu_hour states it"
+        if price is None
+        else f"{region}, {price.told}"
+    )
     return Cost(hours, len(today), usd, price.usd if price else None, source, is_complete)
