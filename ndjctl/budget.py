@@ -13,8 +13,7 @@ from typing import Any
 
 from ndjctl.contracts import Attr, Env, parse_iso_utc
 from ndjctl.errors import UsageError
-from ndjctl.prices.files import built_in_book
-from ndjctl.prices.glue import dpu_key
+from ndjctl.prices.stated import usd_per_dpu_hour
 from ndjctl.settings import Profile
 
 WARN_SHARE = Decimal("0.8")
@@ -22,13 +21,6 @@ WARN_SHARE = Decimal("0.8")
 
 _THOUSANDTH = Decimal("0.001")
 _HOUR_S = 3600
-
-
-def usd_per_dpu_hour(profile: Profile) -> Decimal | None:
-    """Of an ordinary run of the job's Glue version; None for a region whose price is not known here."""
-    book = built_in_book(profile.region)
-    price = None if book is None else book.find(dpu_key(profile.job.glue_version))
-    return None if price is None else price.usd
 
 
 def usd_of(dpu_s: Decimal, profile: Profile) -> Decimal | None:
@@ -44,7 +36,7 @@ def dpu_s_of(usd: Decimal, profile: Profile) -> Decimal:
     if price is None:
         raise UsageError(
             f"cost.hold_runs is true, and no price of a DPU hour is known in {profile.region}: dollars say nothing "
-            f"of runs there; set it to false."
+            f"of runs there; set cost.usd_per_dpu_hour, or hold_runs to false."
         )
     return (usd * _HOUR_S / price).quantize(_THOUSANDTH, ROUND_DOWN)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ndjctl.contracts import MIB
 from ndjctl.forecast.rate import Rate, stated_rate
 from ndjctl.forecast.runs import dpu_hours, least_manifests, rounds, run_seconds
-from ndjctl.prices import DpuPrice, dpu_price
+from ndjctl.prices import DpuPrice, dpu_price_of_profile
 from ndjctl.settings import Profile
 
 
@@ -40,7 +40,7 @@ def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
     """For `files` of `size_bytes` together, in full batches and with all workers from beginning to end. Nothing for no
     file."""
     job, rate = profile.job, stated_rate(profile.load)
-    price = dpu_price(profile.region, job.glue_version)
+    price = dpu_price_of_profile(profile)
     basis = _basis(rate, price, profile.region)
     manifests = least_manifests(profile.batching, files, size_bytes)
     if not manifests:
@@ -54,6 +54,8 @@ def estimate(profile: Profile, files: int, size_bytes: int) -> Estimate:
 def _basis(rate: Rate, price: DpuPrice | None, region: str) -> str:
     started = f"{rate.wait_s + rate.start_s:g} s to start a run, {rate.start_s:g} of them billed"
     priced = (
-        f"no price of a DPU hour is known in {region}" if price is None else f"${price.usd:g} a DPU hour ({region})"
+        f"no price of a DPU hour is known in {region} (cost.usd_per_dpu_hour states it)"
+        if price is None
+        else f"${price.usd:g} a DPU hour ({region if price.as_of else price.source})"
     )
     return f"{rate.source}; {started}; {priced}"

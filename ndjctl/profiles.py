@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -59,7 +59,9 @@ def load_profile(
             value = yaml.safe_load(raw)
         except yaml.YAMLError as error:
             raise UsageError(f"--set {path}: {raw!r} is not a YAML value: {_one_line(error)}.") from error
-        _assign(values, path, value, "--set")
+        # 6.0 is a number to YAML, and no longer what was typed: of a text, every digit counts.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        _assign(values, path, raw.strip() if is_number and _takes_text(path) else value, "--set")
         origin[path] = "--set"
     try:
         profile = Profile.model_validate(values)
@@ -100,6 +102,27 @@ def setting_paths(model: type[BaseModel] = Profile, prefix: str = "") -> list[st
         else:
             paths.append(prefix + name)
     return paths
+
+
+def _takes_text(path: str) -> bool:
+    """Whether a setting is a text, and no number or list; so is an entry of a map. False for what is no setting."""
+    model: type[BaseModel] = Profile
+    for part in path.split("."):
+        field = model.model_fields.get(part)
+        if field is None:
+            return False
+        annotation = field.annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return get_origin(annotation) is dict or _is_text(annotation)
+        model = annotation
+    return False
+
+
+def _is_text(annotation: Any) -> bool:
+    if get_origin(annotation) is Literal:
+        return all(isinstance(each, str) for each in get_args(annotation))
+    kinds = [each for each in get_args(annotation) if each is not type(None)]
+    return annotation is str or (get_origin(annotation) is not list and bool(kinds) and _is_text(kinds[0]))
 
 
 def _find(env: str, profile_dir: Path | None, working_dir: Path) -> tuple[str, str]:
@@ -205,7 +228,10 @@ def _rule(problem: Any, location: list[str]) -> str:
         if words:
             return f"it takes {words}"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
+    quotes = ""
+    if problem["type"] in ("literal_error", "string_type") and isinstance(problem["input"], (int, float)):
+        quotes = "; a text that looks like a number is put in quotes" if _takes_text(".".join(location)) else ""
+    return message[0].lower() + message[1:] + quotes
 
 
 def _description(location: list[str]) -> str | None:

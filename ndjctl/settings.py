@@ -228,13 +228,15 @@ class Cost(Section):
     run is started from then on, until it is lifted, by `ndjctl cost lift`, a larger budget or the next date; what waits
     stays in the queue and the ledger. input_kept_days, output_kept_days: how many days' input and Parquet are in the
     buckets, whoever deletes them; left out, 30 are taken. output_share: size of your Parquet as a share of its NDJSON;
-    left out, what was measured."""
+    left out, what was measured. usd_per_dpu_hour: USD that the account pays for one of the job's runs, negotiated or of
+    a region whose price is not built in; left out, the built-in price of region and Glue version."""
 
     max_per_day: Annotated[Decimal, Field(ge=Decimal("0.01"), le=10**9, decimal_places=2)] | None = None
     hold_runs: bool = False
     input_kept_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     output_kept_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     output_share: Annotated[float, Field(gt=0, le=10)] | None = None
+    usd_per_dpu_hour: Annotated[Decimal, Field(ge=Decimal("0.0001"), le=1000, decimal_places=8)] | None = None
 
     @model_validator(mode="after")
     def _nothing_holds_without_a_budget(self) -> Cost:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from ndjctl.advice.findings import Finding
-from ndjctl.budget import usd_per_dpu_hour
 from ndjctl.forecast.rate import stated_rate
 from ndjctl.forecast.runs import Quotas
+from ndjctl.prices.stated import usd_per_dpu_hour
 from ndjctl.settings import Profile
 
 _PATH = "cost.max_per_day"
@@ -23,10 +23,10 @@ def budget_findings(profile: Profile) -> Iterator[Finding]:
     if price is None:
         told = f"{_PATH} is {budget}, and no price of a DPU hour is known in {profile.region}"
         if profile.cost.hold_runs:
-            sentence = f"{told}: cost.hold_runs has nothing to hold runs by; set cost.hold_runs to false"
+            sentence = f"{told}: cost.hold_runs has nothing to hold runs by; set cost.usd_per_dpu_hour"
             yield Finding("budget-price", "error", "cost.hold_runs", sentence)
         else:
-            sentence = f"{told}: nobody can say when it is spent; leave it out"
+            sentence = f"{told}: nobody can say when it is spent; set cost.usd_per_dpu_hour"
             yield Finding("budget-price", "warning", _PATH, sentence)
         return
     day = _usd_per_day(profile, price)

@@ -20,21 +20,21 @@ app = typer.Typer()
 def cost(
     invocation: Invocation,
     files_per_day: Annotated[
-        int | None, typer.Option("--files-per-day", help="Instead of load.files_per_day.", metavar="N")
+        str | None, typer.Option("--files-per-day", help="Instead of load.files_per_day.", metavar="N")
     ] = None,
     file_size: Annotated[
         str | None, typer.Option("--file-size", help="Of every file, such as 200KB, 64MiB or 3.5GB.", metavar="SIZE")
     ] = None,
     throughput: Annotated[
-        float | None,
-        typer.Option("--throughput", help="Of input that one vCPU converts, MB of 2**20 bytes a second."),
+        str | None,
+        typer.Option("--throughput", help="Of input that one vCPU converts, MB of 2**20 bytes a second.", metavar="MB"),
     ] = None,
     run_time: Annotated[
         str | None,
         typer.Option("--run-time", help="A run takes so long, whatever it converts: 90s, 5m.", metavar="TIME"),
     ] = None,
     manifests_per_day: Annotated[
-        int | None, typer.Option("--manifests-per-day", help="Instead of what full batches make.", metavar="N")
+        str | None, typer.Option("--manifests-per-day", help="Instead of what full batches make.", metavar="N")
     ] = None,
     prices: PricesOption = None,
     region: Annotated[
@@ -85,6 +85,8 @@ def cost(
         return
     if since is not None or cost_explorer:
         raise UsageError("--since and --cost-explorer go with --actual: an estimate has no past.")
+    if throughput is not None and run_time is not None:
+        raise UsageError("--throughput and --run-time both say how long a run takes: leave one out.")
     typed = Typed(files_per_day, file_size, throughput, run_time, manifests_per_day, prices, region)
     estimate(invocation, typed, explain=explain, deduct_free=not no_free_allowance, offline=offline)
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ndjctl.cli.invocation import Invocation
+from ndjctl.cli.priced import prices_for
 from ndjctl.cli.since import since_moment
 from ndjctl.errors import EXIT_CLOUD, UsageError
-
-if TYPE_CHECKING:
-    from ndjctl.prices import PriceBook
 
 CostExplorerOption = Annotated[
     bool,
@@ -29,6 +27,8 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
     from ndjctl.deploy.model import ENVIRONMENT_TAG
     from ndjctl.output.cost_actual import actual_view
     from ndjctl.output.counting import counting
+    from ndjctl.prices.files import old_built_in
+    from ndjctl.prices.glue import dpu_key
     from ndjctl.spent.looking import Basis, look
     from ndjctl.spent.reading import THREADS
     from ndjctl.spent.summing import month_of
@@ -36,7 +36,7 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
     now = datetime.now(timezone.utc)
     begin = since_moment(since, now) or month_of(now)[0]
     profile = invocation.loaded.profile
-    book, warnings = _prices(invocation, prices, now)
+    book, warnings = prices_for(profile, None, prices, invocation.data_dir, now.date(), is_needed=False)
     cloud = invocation.cloud
     tag = (ENVIRONMENT_TAG, invocation.env)
     basis = Basis(profile, book, alarms_of(profile), tag)
@@ -45,22 +45,11 @@ def actual(invocation: Invocation, since: str | None, prices: Path | None, *, wi
         found = look(cloud.client, cloud.names, basis, begin, now, pool, with_bill=with_bill, advance=progress.done)
     if found.is_not_deployed:
         raise UsageError(f"The environment {invocation.env} is not deployed: run '{invocation.typed('deploy')}' first.")
-    for warning in warnings:
+    paid = {each.key for each in found.period.services if each.usd and each.key}
+    if found.period.glue_usd:
+        paid.add(dpu_key(profile.job.glue_version))
+    for warning in (*warnings, *old_built_in(book, paid, now.date())):
         invocation.out.note(f"warning: {warning}")
     invocation.out.show(actual_view(invocation.env, found, invocation.typed("runs", "--since", f"{begin:%Y-%m-%d}")))
     if found.is_all_refused:
         raise typer.Exit(EXIT_CLOUD)
-
-
-def _prices(invocation: Invocation, given: Path | None, now: datetime) -> tuple[PriceBook, tuple[str, ...]]:
-    """Those of the environment's region; an empty book, and why, where they are not known: what is no price is said,
-    and what it would be multiplied with is shown all the same."""
-    from ndjctl.prices import PriceBook, load_prices
-
-    region = invocation.loaded.profile.region
-    try:
-        return load_prices(region, given, invocation.data_dir, now.date())
-    except UsageError as error:
-        if given is not None:
-            raise
-        return PriceBook(region, {}, "no prices"), (str(error),)

@@ -11,6 +11,8 @@ import typer
 
 from ndjctl.cli.cost_prices import PricesOption
 from ndjctl.cli.invocation import Invocation, command, typed_plain
+from ndjctl.cli.numbers import whole_of
+from ndjctl.cli.priced import mean_bytes, out_of_window, prices_for
 from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,10 +27,8 @@ def register(app: typer.Typer) -> None:
 def compare(
     invocation: Invocation,
     files_per_day: Annotated[
-        int | None,
-        typer.Option(
-            "--files-per-day", help="Of the load, an even day; else the profile's load.", metavar="N", min=1, max=10**9
-        ),
+        str | None,
+        typer.Option("--files-per-day", help="Of the load, an even day; else the profile's load.", metavar="N"),
     ] = None,
     file_size: Annotated[
         str | None,
@@ -58,7 +58,7 @@ def compare(
     """
     from ndjctl.compare.comparison import compare as compare_
     from ndjctl.output.cost_compare import compare_view
-    from ndjctl.prices.files import load_prices
+    from ndjctl.prices.files import old_built_in
     from ndjctl.profiles import load_profile
     from ndjctl.settings import PRESETS
 
@@ -66,7 +66,8 @@ def compare(
         raise UsageError(f"--markdown takes full or summary; {markdown!r} is neither.")
     if markdown and invocation.options.json:
         raise UsageError("--markdown and --json exclude each other: one page, or one document.")
-    profile = _with_load(invocation.loaded.profile, files_per_day, file_size)
+    files = whole_of(files_per_day, "--files-per-day", "files", 0)
+    profile = _with_load(invocation.loaded.profile, files, file_size)
     options = invocation.options
     presets = {
         name: load_profile(
@@ -79,8 +80,12 @@ def compare(
         for name in PRESETS
     }
     today = datetime.now(timezone.utc).date()
-    book, warnings = load_prices(region or profile.region, prices, invocation.data_dir, today)
+    book, warnings = prices_for(profile, region, prices, invocation.data_dir, today)
     found = compare_(profile, presets, book)
+    paid = {ask.key for row in found.rows for ask in row.asks}
+    warnings = (*warnings, *old_built_in(book, paid, today), *out_of_window(profile, mean_bytes(profile)))
+    for warning in warnings:
+        invocation.out.note(f"warning: {warning}")
     commands = {row.code: typed for row in found.rows if (typed := _deploying(invocation, row)) is not None}
     if markdown:
         # A page is for others, whose PATH has the program.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from ndjctl.cli.durations import seconds_of
 from ndjctl.cli.invocation import Invocation
+from ndjctl.cli.numbers import number_of, whole_of
+from ndjctl.cli.priced import out_of_window, prices_for
 from ndjctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ NOTHING_BILLED = "not measured: the embedded cloud's speed tells nothing of Glue
 class Typed:
     """The options as they were typed; None for those that were not."""
 
-    files_per_day: int | None = None
+    files_per_day: str | None = None
     file_size: str | None = None
-    throughput: float | None = None
+    throughput: str | None = None
     run_time: str | None = None
-    manifests_per_day: int | None = None
+    manifests_per_day: str | None = None
     prices: Path | None = None
     region: str | None = None
 
@@ -41,17 +42,22 @@ class Typed:
 def estimate(invocation: Invocation, typed: Typed, *, explain: bool, deduct_free: bool, offline: bool) -> None:
     from ndjctl.cost.estimate import estimate as estimated
     from ndjctl.output.cost_estimate import estimate_view
-    from ndjctl.prices import load_prices
+    from ndjctl.prices.files import old_built_in
 
     profile, given = invocation.loaded.profile, _given(typed)
-    region = typed.region or profile.region
     today = datetime.now(timezone.utc).date()
-    book, warnings = load_prices(region, typed.prices, invocation.data_dir, today)
+    book, warnings = prices_for(profile, typed.region, typed.prices, invocation.data_dir, today)
     rates, remarks = _rates(invocation, typed, offline)
     found = estimated(profile, given, rates, book, alarms=alarms_of(profile), deduct_free=deduct_free)
+    paid = {line.price.key for line in found.high.lines if line.price is not None and line.usd_per_month}
+    warnings = (
+        *warnings,
+        *old_built_in(book, paid, today),
+        *out_of_window(profile, round(found.high.usage.file_bytes)),
+    )
     for warning in warnings:
         invocation.out.note(f"warning: {warning}")
-    invocation.out.show(estimate_view(invocation.env, found, (*warnings, *remarks), explain=explain))
+    invocation.out.show(estimate_view(invocation.env, found, remarks, warnings, explain=explain))
 
 
 def _given(typed: Typed) -> Given:
@@ -64,19 +70,18 @@ def _given(typed: Typed) -> Given:
     except ValueError as error:
         raise UsageError(f"--file-size: {error}.") from error
     run_s = None if seconds is None else Decimal(repr(seconds))
-    return Given(typed.files_per_day, file_bytes, run_s, typed.manifests_per_day)
+    files_per_day = whole_of(typed.files_per_day, "--files-per-day", "files", 0)
+    manifests_per_day = whole_of(typed.manifests_per_day, "--manifests-per-day", "manifests", 1)
+    return Given(files_per_day, file_bytes, run_s, manifests_per_day)
 
 
 def _rates(invocation: Invocation, typed: Typed, offline: bool) -> tuple[Rates, tuple[str, ...]]:
     """(the rates, why they are not the measured ones). What is typed comes first, then what was measured."""
     from ndjctl.forecast.rate import BILLED_START_S, PROVISIONING_S, Rate, Rates, stated
 
-    rate, load = typed.throughput, invocation.loaded.profile.load
+    load = invocation.loaded.profile.load
+    rate = number_of(typed.throughput, "--throughput", "MB a second of one vCPU", LEAST_RATE, MOST_RATE)
     if rate is not None:
-        if not (math.isfinite(rate) and LEAST_RATE <= rate <= MOST_RATE):
-            raise UsageError(
-                f"--throughput takes {LEAST_RATE:g} to {MOST_RATE:,.0f} MB a second of one vCPU, not {rate:g}."
-            )
         return Rates.same(Rate(rate, BILLED_START_S, f"--throughput, {rate:g} MB/s a vCPU", wait_s=PROVISIONING_S)), ()
     if typed.run_time is not None or any(each.startswith(_RATE) for each in invocation.options.assignments):
         return stated(load), ()

@@ -38,7 +38,7 @@ def prices(
     what it does not answer keeps the figure and the date that it had.
     """
     from ndjctl.output.cost_prices import prices_view
-    from ndjctl.prices.files import load_prices
+    from ndjctl.prices.files import load_prices, old_built_in
 
     if refresh and given_file is not None:
         raise UsageError("--refresh keeps prices of its own, and --prices takes a file of yours: leave one out.")
@@ -56,4 +56,7 @@ def prices(
             refreshed = ask_price_list(invocation.cloud.client("pricing"), where, before, known, today)
         keep_refreshed(refreshed.book, invocation.data_dir)
     book, warnings = load_prices(where, given_file, invocation.data_dir, today)
+    warnings = (*warnings, *old_built_in(book, book.prices.keys(), today))
+    for warning in warnings:
+        invocation.out.note(f"warning: {warning}")
     invocation.out.show(prices_view(book, warnings, refreshed, today))

@@ -203,7 +203,7 @@ def _planned(
     from ndjctl.loadtest.reporting import total_usd
     from ndjctl.loadtest.results import Results, is_allowed, passed
     from ndjctl.output.progress import spinner
-    from ndjctl.prices import dpu_price
+    from ndjctl.prices import dpu_price_of_profile
     from ndjctl.reading import attempt
     from ndjctl.tune.measured import measure, rate_for
 
@@ -226,7 +226,7 @@ def _planned(
     allowed = None if force else is_allowed(settings.phase, settings.file_size_bytes, share, shape, done)
     checks = check_before(before, profile, settings, advise(profile, facts, None, now().date()), allowed)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
-    price = dpu_price(profile.region, profile.job.glue_version)
+    price = dpu_price_of_profile(profile)
     feed = feed_plan_of(settings, cloud.names.input_bucket, date, test_id)
     expected = expect(profile, settings, feed, rate_for(profile, measured.value), quotas, price)
     estimated_usd = total_usd(expected.glue_usd, feed.cost_usd)
@@ -296,6 +296,7 @@ def _world(invocation: Invocation, journal: Journal, reporter: Reporter) -> Worl
     from ndjctl.loadtest.journal import PAGE_FILE, REPORT_FILE, write_whole
     from ndjctl.loadtest.running import World
     from ndjctl.output.loadtest_page import page
+    from ndjctl.prices.stated import stated_prices
     from ndjctl.providers import killer_of
 
     cloud, profile = invocation.cloud, invocation.loaded.profile
@@ -308,6 +309,7 @@ def _world(invocation: Invocation, journal: Journal, reporter: Reporter) -> Worl
         client=cloud.client,
         names=cloud.names,
         region=cloud.region,
+        stated=stated_prices(profile),
         dataset=profile.job.dataset,
         settle_s=max(_LEAST_SETTLE_S, 60.0 * profile.job.timeout_min),
         now=lambda: datetime.now(timezone.utc),

@@ -34,9 +34,9 @@ def sweep(
 
     Exit code 1 when a manifest failed.
     """
-    from ndjctl.budget import usd_per_dpu_hour
     from ndjctl.output.progress import spinner
     from ndjctl.output.sweep import Said, sweep_view
+    from ndjctl.prices.stated import usd_per_dpu_hour
     from ndjctl.reading import Reading, attempt
     from ndjctl.sweeping import invoke_sweep, locked_dates
 

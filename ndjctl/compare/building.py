@@ -30,6 +30,11 @@ MOST_RUNS = 1000
 """The most that job.max_concurrent_runs takes."""
 
 OWN_JOB = "a job of your own: ndjctl's has our reader"
+DISKS_NOTE = "the disks of the instances (EBS volumes) are left out"
+NETWORK_NOTE = (
+    "a task needs a way to pull its image and to reach the services: its public address, or a NAT gateway or endpoints "
+    "of your network, are left out"
+)
 T = TypeVar("T")
 Evaluate = Callable[[Rate, str, float], Figures]
 
@@ -116,7 +121,8 @@ class Builder:
             lambda rate, case, slower: figures(self.work, size, rate, case, slower, None, self.book),
             is_spare=spot,
         )
-        return replace(row, change=f"another runner: a container image {what}, not in ndjctl")
+        change = f"another runner: a container image {what}, not in ndjctl"
+        return replace(row, change=change, notes=(*row.notes, NETWORK_NOTE))
 
     def emr_cluster(self, instance: Instance, reader: Reader, *, spot: bool) -> Row:
         def of(size: Size) -> Evaluate:
@@ -154,7 +160,7 @@ class Builder:
             row,
             runner=f"EMR EC2 {kind} {count['expected']:,} x {instance.type}",
             uses=uses,
-            notes=(spot_note,) if spot else (),
+            notes=(DISKS_NOTE, *((spot_note,) if spot else ())),
             change=change,
             asks=asks,
             per="hour",

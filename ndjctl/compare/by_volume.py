@@ -31,10 +31,15 @@ def billed_share(record_bytes: int) -> Decimal:
     return Decimal(ceil(record_bytes / ROUNDED_TO_BYTES) * ROUNDED_TO_BYTES) / record_bytes
 
 
+def firehose_units(work: Work, record_bytes: int, price: Price | None) -> Decimal:
+    """GB of a day, as they are billed. price: of either part; of none, a GB is one of 2**30 bytes."""
+    return amount(work.bytes_per_day) * billed_share(record_bytes) / _unit_bytes(price, 10**9, 2**30)
+
+
 def firehose_usd_per_day(work: Work, record_bytes: int, ingested: Price, converted: Price) -> Decimal:
     """The day's share of a month, because the tiers are a month's. Both are billed by what was ingested."""
-    volume = amount(work.bytes_per_day) * DAYS_OF_A_MONTH * billed_share(record_bytes)
-    return sum(price.cost(volume / unit_bytes(price, 10**9)) for price in (ingested, converted)) / DAYS_OF_A_MONTH
+    parts = (usd_per_day(price, firehose_units(work, record_bytes, price)) for price in (ingested, converted))
+    return sum(parts, Decimal(0))
 
 
 def firehose_mib_per_s(work: Work) -> float:
@@ -42,11 +47,24 @@ def firehose_mib_per_s(work: Work) -> float:
     return work.peak * work.file_mb / 3600
 
 
-def athena_usd_per_day(work: Work, scanned: Price) -> Decimal:
-    """A query for each manifest, which scans uncompressed NDJSON whole, and 10 MB at least (Amazon Athena pricing)."""
+def athena_units(work: Work, price: Price | None) -> Decimal:
+    """TB of a day, as they are billed: a query for each manifest, which scans uncompressed NDJSON whole, and 10 MB at
+    least (Amazon Athena pricing). price: of none, a TB is one of 2**40 bytes."""
     query_bytes = max(work.bytes_per_day / work.runs_per_day, LEAST_SCANNED_BYTES)
-    volume = amount(query_bytes * work.runs_per_day) * DAYS_OF_A_MONTH
-    return scanned.cost(volume / unit_bytes(scanned, TB)) / DAYS_OF_A_MONTH
+    return amount(query_bytes * work.runs_per_day) / _unit_bytes(price, TB, 2**40)
+
+
+def athena_usd_per_day(work: Work, scanned: Price) -> Decimal:
+    return usd_per_day(scanned, athena_units(work, scanned))
+
+
+def usd_per_day(price: Price, quantity: Decimal) -> Decimal:
+    """Of so many units a day: the day's share of a month, because the tiers are a month's."""
+    return price.cost(quantity * DAYS_OF_A_MONTH) / DAYS_OF_A_MONTH
+
+
+def _unit_bytes(price: Price | None, decimal_unit: int, unknown: int) -> int:
+    return unknown if price is None else unit_bytes(price, decimal_unit)
 
 
 def unit_bytes(price: Price, decimal_unit: int) -> int:

@@ -12,9 +12,11 @@ from ndjctl.compare.by_volume import (
     ATHENA_KEY,
     FIREHOSE_KEYS,
     LARGEST_RECORD_BYTES,
+    athena_units,
     athena_usd_per_day,
     billed_share,
     firehose_mib_per_s,
+    firehose_units,
     firehose_usd_per_day,
 )
 from ndjctl.compare.cluster import BUSY_SHARE, ON_DEMAND_INSTANCES, SPOT_INSTANCES
@@ -59,6 +61,21 @@ class Comparison:
     @property
     def today(self) -> Row:
         return self.rows[0]
+
+    @property
+    def keeping(self) -> tuple[Row, ...]:
+        """That keep the promise in every case, with a known price or without."""
+        return tuple(row for row in self.rows if row.promise == "yes")
+
+    @property
+    def on_offer(self) -> tuple[Row, ...]:
+        """Of these, that ndjctl can deploy and was tested with."""
+        return tuple(row for row in self.keeping if row.options is not None and not row.is_untested)
+
+    @property
+    def spare(self) -> tuple[Row, ...]:
+        """That are in time when they run, on capacity that AWS takes back."""
+        return tuple(row for row in self.rows if row.promise == "open")
 
 
 def compare(profile: Profile, presets: Mapping[str, Profile], book: PriceBook) -> Comparison:
@@ -149,8 +166,10 @@ def _firehose(builder: Builder) -> Row:
     )
     use = Use(FIREHOSE_MIB_S, firehose_mib_per_s(work))
     change = "another way in: whoever uploads calls Firehose instead of S3, not in ndjctl"
-    billed_gb = float(work.bytes_per_day) / 10**9 * float(billed_share(LARGEST_RECORD_BYTES))
-    asks = tuple(Ask(key, billed_gb) for key in FIREHOSE_KEYS)
+    asks = tuple(
+        Ask(key, float(firehose_units(work, LARGEST_RECORD_BYTES, price)))
+        for key, price in zip(FIREHOSE_KEYS, (ingested, converted), strict=True)
+    )
     return _by_volume("firehose", "Firehose conversion", usd, asks, book, use, change, notes)
 
 
@@ -164,7 +183,7 @@ def _athena(builder: Builder) -> Row:
     )
     change = "another runner: a table and a query for each manifest, not in ndjctl"
     use = Use(ATHENA_QUERIES, None)
-    asks = (Ask(ATHENA_KEY, float(builder.work.tb_per_day)),)
+    asks = (Ask(ATHENA_KEY, float(athena_units(builder.work, price))),)
     return _by_volume("athena", "Athena CTAS", usd, asks, builder.book, use, change, notes)
 
 

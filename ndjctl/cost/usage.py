@@ -19,6 +19,7 @@ from ndjctl.forecast.runs import Batch, billed_seconds, working_seconds
 from ndjctl.settings import LARGEST_OBJECT_MB, Profile
 
 FILES, BYTES, RUNS, TIME = "files", "bytes", "runs", "time"
+RUN_TIME = "--run-time"
 MOST_FILES = 10**9
 MOST_RUN_S = 7 * 86_400
 """The longest that Glue lets a run take (job.timeout_min)."""
@@ -52,7 +53,8 @@ def _check(name: str, value: int | None, least: int, most: int, of: str) -> None
 @dataclass(frozen=True)
 class Usage:
     """A day's work. converting_s, start_s, least_s: of a run, what it is billed for: its work, its start, and what is
-    missing to the least that is billed. dpus: of a run with all workers. used_share: of these, that are billed.
+    missing to the least that is billed. task_slots, dpus: of a run with all workers. used_share: of the DPUs,
+    that are billed.
     sources: by the name of a field, where it is from. standing_days: of what is kept for so many days, how many days'
     worth was there on the mean, by what it comes with (FILES, BYTES, RUNS or TIME); None is of a load that has lasted
     longer than anything is kept: all of them."""
@@ -63,6 +65,7 @@ class Usage:
     converting_s: Decimal
     start_s: Decimal
     least_s: Decimal
+    task_slots: Decimal
     dpus: Decimal
     used_share: Decimal
     output_share: Decimal
@@ -85,6 +88,16 @@ class Usage:
     @property
     def files_per_manifest(self) -> Decimal:
         return self.files / self.manifests if self.manifests else Decimal(0)
+
+    @property
+    def manifest_bytes(self) -> Decimal:
+        """Of a run's manifest."""
+        return self.input_bytes / self.manifests if self.manifests else Decimal(0)
+
+    @property
+    def mb_per_s_per_vcpu(self) -> Decimal:
+        """MB of 2**20 bytes."""
+        return _decimal(self.rate.mb_per_s_per_vcpu)
 
     @property
     def run_s(self) -> Decimal:
@@ -134,6 +147,7 @@ def usage(profile: Profile, given: Given, rate: Rate) -> Usage:
         converting_s=run_s - start_s,
         start_s=start_s,
         least_s=_decimal(billed_seconds(float(run_s))) - run_s if run_s < 60 else Decimal(0),
+        task_slots=Decimal(job.task_slots),
         dpus=_decimal(job.dpus),
         used_share=_decimal(rate.used_share) if job.auto_scaling else Decimal(1),
         output_share=figures.OUTPUT_SHARE if cost.output_share is None else _decimal(cost.output_share),
@@ -147,7 +161,7 @@ def usage(profile: Profile, given: Given, rate: Rate) -> Usage:
 def _sources(profile: Profile, given: Given, rate: Rate, batch_files: int) -> dict[str, str]:
     cost = profile.cost
     measured = "measured from the runs" if rate.used_share != 1 else "all workers from beginning to end"
-    typed_run = "--run-time" if given.run_s is not None else None
+    typed_run = RUN_TIME if given.run_s is not None else None
     return {
         "files": "load.files_per_day" if given.files_per_day is None else "--files-per-day",
         "file_bytes": "the middle of load.min_file_size_mb and load.max_file_size_mb"
@@ -156,7 +170,10 @@ def _sources(profile: Profile, given: Given, rate: Rate, batch_files: int) -> di
         "manifests": f"{batch_files:,} files each, by the section batching, if they come evenly"
         if given.manifests_per_day is None
         else "--manifests-per-day",
-        "converting_s": typed_run or f"{rate.source}, {profile.job.task_slots:,} task slots",
+        "converting_s": typed_run or "manifest_bytes, mb_per_s_per_vcpu and task_slots",
+        "manifest_bytes": "files x file_bytes / manifests",
+        "mb_per_s_per_vcpu": rate.source,
+        "task_slots": "job.workers but the driver's, a slot for each vCPU of job.worker_type",
         "start_s": "--run-time, which has it in it" if typed_run else START_SOURCE.get(rate.start_s, rate.source),
         "least_s": "AWS Glue pricing: a minute at least",
         "dpus": "job.workers and job.worker_type",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from ndjctl.budget import WARN_SHARE, usd_of, usd_per_dpu_hour
+from ndjctl.budget import WARN_SHARE, usd_of
 from ndjctl.contracts import billed_dpu_s
 from ndjctl.health.facts import Facts, Run
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.words import counted, lasting, passed, unread
+from ndjctl.prices.stated import usd_per_dpu_hour
 
 LIFT = Remedy(("cost", "lift"), hint="lets runs start again until midnight UTC, or up to --usd more")
 HIGHER = Remedy(hint="or raise cost.max_per_day in the profile and deploy")
@@ -57,7 +58,12 @@ def spent_check(facts: Facts, dpu_s: Decimal, is_whole: bool) -> Checked:
         raise ValueError("without cost.max_per_day there is nothing to judge")
     if spent is None:
         told = f"no price of a DPU hour is known in {profile.region}"
-        return Checked(code, title, "unknown", f"Not checked: {told}, so that nobody can say what is spent.")
+        return Checked(
+            code,
+            title,
+            "unknown",
+            f"Not checked: {told}, so that nobody can say what is spent: set cost.usd_per_dpu_hour.",
+        )
     share = spent / budget
     least = "" if is_whole else "at least "
     so_far = f"{least}{dollars(spent)} of {dollars(budget)} (cost.max_per_day) is spent today, {share:.0%}"

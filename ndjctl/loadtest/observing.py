@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ndjctl.contracts import AT_REST, COMPLETED, PROCESSING, Attr, Names
@@ -93,14 +94,16 @@ class RunFacts:
     is_complete: bool
 
 
-def read_runs(glue: Any, names: Names, since: datetime, manifests: set[str], region: str) -> RunFacts:
-    """Of the runs that began since then, those for the manifests."""
+def read_runs(
+    glue: Any, names: Names, since: datetime, manifests: set[str], region: str, stated: Mapping[str, Decimal]
+) -> RunFacts:
+    """Of the runs that began since then, those for the manifests. stated: prices of the profile's own."""
     found, is_complete = RunsSeen(glue, names.job).read(since)
     own = tuple(run for run in reversed(found) if run.about.manifest_id in manifests)
     return RunFacts(
         runs=own,
         dpu_hours=sum(run.dpu_s for run in own) / 3600,
-        usd=usd_of(own, region),
+        usd=usd_of(own, region, stated),
         failed=sum(run.run.has_failed for run in own),
         is_complete=is_complete,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 
 from ndjctl.contracts import Names, iso_utc, parse_iso_utc
@@ -61,7 +62,7 @@ class World:
     seconds. version: of the tool. limits: of requests, smaller in tests. event_limit_s: after which an event is lost.
     settle_s: how long a cleanup waits for the last runs. keep_report(): puts a report into the test's folder, in every
     form that people read. killer: what kills processes of it, None where nothing may. reserved, visibility_s: of the
-    function and the queue as they are deployed; chaos puts them back."""
+    function and the queue as they are deployed; chaos puts them back. stated: prices (ndjctl.prices.stated)."""
 
     client: Callable[[str], Any]
     names: Names
@@ -79,6 +80,7 @@ class World:
     visibility_s: int = 30
     limits: FeedLimits = field(default_factory=FeedLimits)
     event_limit_s: float = 90.0
+    stated: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def carry_on(world: World, journal: Journal, keep: bool = False) -> dict[str, Any]:
@@ -215,8 +217,8 @@ class _Test:
         if budget_usd is None:
             return None
         requests_usd = float(self._journal.of(PLANNED)["feed"]["cost_usd"])
-        glue = world.client("glue")
-        return Spending(glue, world.names, world.region, self._begun_at, requests_usd, budget_usd, world.now)
+        glue, since = world.client("glue"), self._begun_at
+        return Spending(glue, world.names, world.region, since, requests_usd, budget_usd, world.now, world.stated)
 
     def _chaos(self) -> Chaos | None:
         world = self._world
@@ -293,7 +295,7 @@ class _Test:
 
     def _runs(self, manifests: set[str]) -> RunFacts:
         world = self._world
-        return read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region)
+        return read_runs(world.client("glue"), world.names, self._begun_at, manifests, world.region, world.stated)
 
     def report(self) -> None:
         checks = judged(self._journal)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from ndjctl.contracts import Names
@@ -32,9 +33,10 @@ class Spending:
         requests_usd: float,
         budget_usd: float,
         now: Callable[[], datetime],
+        stated: Mapping[str, Decimal] | None = None,
     ) -> None:
         self._runs = RunsSeen(glue, names.job)
-        self._region = region
+        self._region, self._stated = region, stated
         self._since = since
         self._requests_usd = requests_usd
         self._budget_usd = budget_usd
@@ -53,7 +55,7 @@ class Spending:
         manifests = {file.manifest_id for file in files if file.manifest_id}
         found, _ = self._runs.read(self._since)
         own = [run for run in found if run.about.manifest_id in manifests]
-        self.spent_usd = total_usd(usd_of(own, self._region), self._requests_usd)
+        self.spent_usd = total_usd(usd_of(own, self._region, self._stated), self._requests_usd)
         if self.spent_usd is None or self.spent_usd <= self._budget_usd:
             return ""
         # No figure of what was spent: what is under way goes on, and the report counts that too.

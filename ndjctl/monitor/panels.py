@@ -93,7 +93,7 @@ def assemble(seen: Seen, before: Seen | None, env: str, profile: Profile) -> Sna
 
 
 def _cost(read: tuple[list[SeenRun], bool], facts: Facts, now: datetime) -> Cost:
-    return replace(cost := cost_of(*read, facts.region, midnight(now)), budget=_budget(cost, facts))
+    return replace(cost := cost_of(*read, facts.profile, midnight(now)), budget=_budget(cost, facts))
 
 
 def _budget(cost: Cost, facts: Facts) -> Budget | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 from ndjctl.contracts import RUNNING
@@ -14,7 +15,9 @@ from ndjctl.health.facts import Run
 from ndjctl.health.reading_services import run_seen
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.model import Cost, FailedRun, RunProgress, Runs
-from ndjctl.prices import built_in_book, dpu_key, dpu_price
+from ndjctl.prices import built_in_book, dpu_key, dpu_price, dpu_price_of_profile
+from ndjctl.prices.stated import stated_prices
+from ndjctl.settings import Profile
 from ndjctl.spent.billed import billed
 
 RUN_CALLS = 21
@@ -182,26 +185,33 @@ def _progress(
     )
 
 
-def usd_of(runs: Iterable[SeenRun], region: str) -> float | None:
-    """By the built-in prices; None where they lack one of them."""
+def usd_of(runs: Iterable[SeenRun], region: str, stated: Mapping[str, Decimal] | None = None) -> float | None:
+    """By what the profile states (ndjctl.prices.stated.stated_prices), else by the built-in prices; None where neither
+    has one of them."""
     book = built_in_book(region)
-    if book is None:
-        return None
+    prices = {**({} if book is None else {key: each.usd for key, each in book.prices.items()}), **(stated or {})}
     usd = 0.0
     for each in runs:
-        price = book.find(dpu_key(each.glue_version, each.execution_class))
+        price = prices.get(dpu_key(each.glue_version, each.execution_class))
         if price is None:
             return None
-        usd += each.dpu_s / 3600 * float(price.usd)
-    return usd
+        usd += each.dpu_s / 3600 * float(price)
+    return usd if prices else None
 
 
-def cost_of(runs: Sequence[SeenRun], is_complete: bool, region: str, midnight: datetime) -> Cost:
-    """What the runs that started since midnight cost so far."""
+def cost_of(runs: Sequence[SeenRun], is_complete: bool, profile: Profile, midnight: datetime) -> Cost:
+    """What the runs that started since midnight cost so far. The price that is told is that of the newest run's Glue
+    version."""
+    region, stated = profile.region, stated_prices(profile)
     today = [each for each in runs if not _is_before(each, midnight)]
     version = next((each.glue_version for each in runs), "")
-    price = dpu_price(region, version)
+    is_stated = dpu_key(version) in stated
+    price = dpu_price_of_profile(profile) if is_stated else dpu_price(region, version)
     hours = sum(each.dpu_s for each in today) / 3600
-    usd = usd_of(today, region)
-    source = f"no price of {region} is known here" if price is None else f"{region}, {price.source}, {price.as_of}"
+    usd = usd_of(today, region, stated)
+    source = (
+        f"no price of {region} is known here; cost.usd_per_dpu_hour states it"
+        if price is None
+        else f"{region}, {price.told}"
+    )
     return Cost(hours, len(today), usd, price.usd if price else None, source, is_complete)

@@ -13,7 +13,7 @@ from ndjctl.compare.row import PROMISES, Row, times_cheaper
 from ndjctl.contracts import MIB
 from ndjctl.cost.line import DAYS_OF_A_MONTH
 from ndjctl.output.base import View, one_line
-from ndjctl.output.progress import counted
+from ndjctl.output.progress import counted, volume
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +37,7 @@ def compare_view(
     explain: bool = False,
     markdown: str | None = None,
 ) -> View:
-    """commands: by a row's code, what deploys it. warnings: of the prices. explain: with the notes and what it rests
+    """commands: by a row's code, what deploys it. warnings: for the document. explain: with the notes and what it rests
     on. markdown: the page ("full") or its summary instead of the screen."""
     from ndjctl.output.cost_compare_document import comparison_document
     from ndjctl.output.cost_compare_page import page, summary
@@ -46,7 +46,7 @@ def compare_view(
     text = None
     if markdown is not None:
         text = page(found, commands) if markdown == "full" else summary(found)
-    return View(document, lambda: _screen(found, commands, warnings, explain), text)
+    return View(document, lambda: _screen(found, commands, explain), text)
 
 
 def columns(found: Comparison, width: int | None) -> list[tuple[str, bool, _Cell]]:
@@ -67,7 +67,7 @@ def columns(found: Comparison, width: int | None) -> list[tuple[str, bool, _Cell
     return [(heading, is_number, cell) for heading, is_number, least, cell in listed if room >= least]
 
 
-def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str], explain: bool) -> RenderableType:
+def _screen(found: Comparison, commands: Mapping[str, str], explain: bool) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -92,7 +92,6 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
         blocks += [Text(one_line(text), style="dim") for text in (*how_sure(found), prices_line(found))]
     else:
         blocks.append(Text(f"{SURE}: --explain has what each figure rests on, and the notes", style="dim"))
-    blocks += [Text(one_line(f"warning: {text}"), style="yellow") for text in warnings]
     blocks += [Text(one_line(text), style="bold") for text in conclusions(found)]
     blocks += [Text(one_line(text)) for text in next_lines(found, commands)]
     return Group(*blocks)
@@ -101,8 +100,8 @@ def _screen(found: Comparison, commands: Mapping[str, str], warnings: Sequence[s
 def load_line(found: Comparison) -> str:
     work = found.work
     return (
-        f"{counted(work.files_per_day, 'file')} of {_volume(work.file_mb * MIB)} a day "
-        f"({_volume(work.bytes_per_day)}), {_rate(work.peak)} in the "
+        f"{counted(work.files_per_day, 'file')} of {volume(work.file_mb * MIB)} a day "
+        f"({volume(work.bytes_per_day)}), {_rate(work.peak)} in the "
         f"busiest hour, {found.region}; dollars and times of the expected case, a month of {DAYS_OF_A_MONTH} days"
     )
 
@@ -156,20 +155,41 @@ def prices_line(found: Comparison) -> str:
 
 
 def conclusions(found: Comparison) -> list[str]:
+    """What is cheapest; of rows without a price nobody knows, and each sentence says how many of its own have none."""
+    keeping, on_offer, spare = (_without_price(rows) for rows in (found.keeping, found.on_offer, found.spare))
     lines = []
-    if found.in_time is None:
-        lines.append("None of these with a known price keeps the 30 minutes in every case.")
+    if found.in_time is not None:
+        lines.append(f"Cheapest that keeps the 30 minutes{_of_known(keeping)}: {_praised(found, found.in_time)}.")
+    elif keeping:
+        lines.append(f"{counted(keeping, 'row')} in time in every case: no price is known of any of them.")
     else:
-        lines.append(f"Cheapest that keeps the 30 minutes: {_praised(found, found.in_time)}.")
+        lines.append("None of these keeps the 30 minutes in every case.")
     if found.on_spare is not None:
-        lines.append(f"Cheaper on spare capacity, which keeps no promise: {_praised(found, found.on_spare)}.")
-    if found.deployable is None:
-        lines.append("None that ndjctl can deploy today keeps the 30 minutes in every case.")
+        told = f"Cheaper on spare capacity, which keeps no promise{_of_known(spare)}"
+        lines.append(f"{told}: {_praised(found, found.on_spare)}.")
+    elif spare:
+        they = "it" if spare == 1 else "they"
+        lines.append(f"No price is known of {counted(spare, 'row')} on spare capacity: {they} may be cheaper.")
+    if found.deployable is not None:
+        told = f"Cheapest of these that ndjctl can deploy today{_of_known(on_offer)}"
+        lines.append(f"{told}: {_praised(found, found.deployable)}.")
+    elif on_offer:
+        lines.append(f"{counted(on_offer, 'row')} of these can be deployed today: no price is known of any of them.")
     else:
-        lines.append(f"Cheapest of these that ndjctl can deploy today: {_praised(found, found.deployable)}.")
+        lines.append("None that ndjctl can deploy today keeps the 30 minutes in every case.")
     if found.untested is not None:
         lines.append(f"Cheaper, but not tested on its Spark: {_praised(found, found.untested)}.")
     return lines
+
+
+def _without_price(rows: Sequence[Row]) -> int:
+    return sum(row.usd_per_day is None for row in rows)
+
+
+def _of_known(unpriced: int) -> str:
+    if not unpriced:
+        return ""
+    return f", of those with a known price ({counted(unpriced, 'row')} {'has' if unpriced == 1 else 'have'} none)"
 
 
 def next_lines(found: Comparison, commands: Mapping[str, str]) -> list[str]:
@@ -247,15 +267,6 @@ def _dollars(usd: Decimal) -> str:
 
 def _rate(files_per_hour: float) -> str:
     return f"{files_per_hour:,.0f}" if files_per_hour >= 10 else f"{files_per_hour:.2g}"
-
-
-def _volume(size_bytes: float) -> str:
-    """In units of 1,000: what the files were said to be."""
-    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if size_bytes >= size:
-            value = size_bytes / size
-            return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.4g} {unit}"
-    return f"{size_bytes:,.0f} bytes"
 
 
 def per_tb(found: Comparison, row: Row) -> Decimal | None:

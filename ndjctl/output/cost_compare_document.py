@@ -7,12 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from ndjctl.advice.throughput import LATENCY_S
+from ndjctl.compare.by_volume import usd_per_day
 from ndjctl.compare.comparison import Comparison, how_sure
-from ndjctl.compare.model import Figures
+from ndjctl.compare.model import Figures, amount
 from ndjctl.compare.readers import READERS
 from ndjctl.compare.row import Row, times_cheaper
+from ndjctl.compare.sizes import Ask
 from ndjctl.cost.line import DAYS_OF_A_MONTH
 from ndjctl.output.cost_compare import per_tb
+from ndjctl.prices.book import Price
+from ndjctl.prices.catalogue import ITEMS
 
 
 def comparison_document(found: Comparison, commands: Mapping[str, str], warnings: Sequence[str]) -> dict[str, Any]:
@@ -60,6 +64,7 @@ def comparison_document(found: Comparison, commands: Mapping[str, str], warnings
             "oldest": None if found.book.oldest is None else found.book.oldest.isoformat(),
         },
         "rows": [_row_document(found, row, commands) for row in found.rows],
+        "rows_without_price": sum(row.usd_per_day is None for row in found.rows),
         "today": found.today.code,
         **code,
         "next": None if found.deployable is None else commands.get(found.deployable.code),
@@ -86,9 +91,10 @@ def _row_document(found: Comparison, row: Row, commands: Mapping[str, str]) -> d
         "billed": [
             {
                 "key": ask.key,
-                "quantity": round(ask.quantity, 4),
+                "quantity": round(ask.quantity, 8),
+                "unit": ITEMS[ask.key].unit,
                 "per": row.per,
-                "usd": None if price is None else _number(price.usd),
+                "usd": None if price is None else _number(_usd_of_one(price, ask, row)),
                 "as_of": None if price is None else price.as_of.isoformat(),
                 "source": None if price is None else price.source,
             }
@@ -114,6 +120,13 @@ def _row_document(found: Comparison, row: Row, commands: Mapping[str, str]) -> d
         "is_untested": row.is_untested,
         "notes": list(row.notes),
     }
+
+
+def _usd_of_one(price: Price, ask: Ask, row: Row) -> Decimal:
+    """What one unit comes to: of a volume, the mean of the tiers that a month's is in."""
+    is_tiered = row.per == "day" and len(price.tiers) > 1 and ask.quantity
+    quantity = amount(ask.quantity)
+    return usd_per_day(price, quantity) / quantity if is_tiered else price.usd
 
 
 def _figures_document(each: Figures) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ndjctl.cost.line import Line
 from ndjctl.output.base import View, one_line
 from ndjctl.output.cost_explained import explained, line_document
 from ndjctl.output.money import dollars, exact
-from ndjctl.output.progress import counted, size
+from ndjctl.output.progress import counted, volume
 from ndjctl.output.times import lasting
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def estimate_view(env: str, found: Estimate, remarks: Sequence[str], *, explain: bool) -> View:
-    """remarks: what could not be asked, and what the prices are warned of."""
-    return View(_document(env, found, remarks), lambda: _screen(found, remarks, explain=explain))
+def estimate_view(env: str, found: Estimate, remarks: Sequence[str], warnings: Sequence[str], *, explain: bool) -> View:
+    """remarks: what could not be asked. warnings: for the document; who sees the screen has them from stderr."""
+    return View(_document(env, found, (*warnings, *remarks)), lambda: _screen(found, remarks, explain=explain))
 
 
 def label(line: Line) -> str:
@@ -93,8 +93,9 @@ def _screen(found: Estimate, remarks: Sequence[str], *, explain: bool) -> Render
 
     used = found.expected.usage
     head = (
-        f"{counted(int(used.files), 'file')} of {size(round(used.file_bytes))} a day, {size(round(used.input_bytes))}; "
-        f"{_number(used.manifests)} runs of {lasting(float(used.run_s))}, {_number(used.dpus)} DPUs"
+        f"{counted(int(used.files), 'file')} of {volume(float(used.file_bytes))} a day, "
+        f"{volume(float(used.input_bytes))}; {_number(used.manifests)} runs of {lasting(float(used.run_s))}, "
+        f"{_number(used.dpus)} DPUs"
     )
     lines = _largest_first(found.expected.lines)
     blocks: list[RenderableType] = [Text(one_line(head), style="bold")]

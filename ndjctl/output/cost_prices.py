@@ -32,7 +32,7 @@ def prices_view(book: PriceBook, warnings: Sequence[str], refreshed: Refreshed |
         "warnings": list(warnings),
         "refreshed": None if refreshed is None else _refreshed_document(book, refreshed),
     }
-    return View(document, lambda: _screen(book, missing, warnings, refreshed, today))
+    return View(document, lambda: _screen(book, missing, refreshed, today))
 
 
 def _document(item: Item, price: Price, today: date) -> dict[str, Any]:
@@ -60,9 +60,7 @@ def _refreshed_document(book: PriceBook, refreshed: Refreshed) -> dict[str, Any]
     }
 
 
-def _screen(
-    book: PriceBook, missing: Sequence[Item], warnings: Sequence[str], refreshed: Refreshed | None, today: date
-) -> RenderableType:
+def _screen(book: PriceBook, missing: Sequence[Item], refreshed: Refreshed | None, today: date) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -80,7 +78,6 @@ def _screen(
     blocks.append(Text("A GB is 2**30 bytes, a TB 2**40. Tiers and what is free are a month's.", style="dim"))
     if refreshed is not None:
         blocks += _refreshed_lines(book, refreshed)
-    blocks += [Text(one_line(f"warning: {warning}"), style="yellow") for warning in warnings]
     return Group(*blocks)
 
 

@@ -109,7 +109,7 @@ def _estimate(planned: Mapping[str, Any]) -> str:
     per_day = dollars(feed["storage_usd_per_day"]) if feed["storage_usd_per_day"] else "less than $0.000001"
     requests += f"; its inputs {per_day} a day while they are there"
     if usd is None:
-        return f"{requests}; the price of a DPU hour in this region is not known"
+        return f"{requests}; the price of a DPU hour in this region is not known: set cost.usd_per_dpu_hour"
     hours = planned["expected"]["dpu_hours"]
     return f"{dollars(usd)} on AWS: {rounded(hours, 2)} DPU hours {dollars(glue)}, {requests}"
 

@@ -139,6 +139,15 @@ def told(counts: Counter[str]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in _STATUS_ORDER if counts[status])
 
 
+def volume(size_bytes: float) -> str:
+    """In units of 1,000, as sizes are typed and dollars a TB are told: '640 bytes', '3.5 GB'."""
+    for unit, of in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if size_bytes >= of:
+            value = size_bytes / of
+            return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.4g} {unit}"
+    return f"{size_bytes:,.0f} bytes"
+
+
 def size(size_bytes: float) -> str:
     """Bytes for people, in units of 1024: '640 B', '3.4 MiB'."""
     for unit in ("B", "KiB", "MiB", "GiB"):

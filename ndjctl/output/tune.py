@@ -140,6 +140,7 @@ def _hours(hours: float | None) -> str:
 
 def _price_line(found: Prediction) -> str:
     if found.price is None:
-        return f"price: that of a DPU hour in {found.region} is not known here, and not guessed"
+        there = f"price: that of a DPU hour in {found.region} is not known here"
+        return f"{there}, and not guessed; cost.usd_per_dpu_hour states it"
     price = found.price
-    return f"price: ${price.usd:g} a DPU hour in {price.region}, {price.as_of}, {price.source}; Glue alone"
+    return f"price: ${price.usd:g} a DPU hour in {price.region}, {price.told}; Glue alone"

@@ -7,6 +7,7 @@ what is built in; keys that it lacks are those that are built in, each with its 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -14,25 +15,40 @@ from pathlib import Path
 
 from ndjctl.errors import UsageError
 from ndjctl.paths import shown
-from ndjctl.prices.book import PriceBook
+from ndjctl.prices.book import Price, PriceBook
 from ndjctl.prices.document import dump_book, is_region, parse_book
 from ndjctl.prices.glue import DpuPrice, dpu_price_of
 
-OLD_AFTER_DAYS = 400
-"""A price that is older is warned of. A year, and the weeks until somebody gets to it."""
+OLD_AFTER_DAYS = 365
+"""A price of a file of yours, or of a kept one, that is older is warned of."""
+
+BUILT_IN_OLD_AFTER_DAYS = 400
+"""The same of a built-in one: a year, and the weeks until the next release."""
 
 BUILT_IN = "built in"
 _SUFFIX = ".json"
 
 
 def load_prices(region: str, given_file: Path | None, data_dir: Path, today: date) -> tuple[PriceBook, tuple[str, ...]]:
-    """(the prices of a region, warnings). given_file: of --prices, or None. data_dir: the tool's own folder. Raises
-    UsageError for a file that is not one of prices, and for a region whose prices are not known."""
+    """(the prices of a region, warnings of a file that is old). given_file: of --prices, or None. data_dir: the tool's
+    own folder. What is built in is warned of by old_built_in(). Raises UsageError for a file that is not one of prices,
+    and for a region whose prices are not known."""
     if given_file is not None:
         book = parse_book(_text(given_file), shown(given_file), f"from {shown(given_file)}", region, today)
         return book, _warnings(book, today)
-    book = _own_book(region, data_dir, today)
-    return book, _warnings(book, today)
+    book, kept = _own_book(region, data_dir, today), find_refreshed_book(region, data_dir, today)
+    return book, () if kept is None else _warnings(kept, today)
+
+
+def old_built_in(book: PriceBook, used: Collection[str], today: date) -> tuple[str, ...]:
+    """What the built-in prices of a book are warned of. used: keys of the prices that something is paid by: of the
+    others nobody needs to know how old they are."""
+    own = built_in_book(book.region)
+    prices = (
+        {} if own is None else {key: own.prices[key] for key in used if own.find(key) == book.find(key) is not None}
+    )
+    old = [price for price in prices.values() if age_days(price.as_of, today) > BUILT_IN_OLD_AFTER_DAYS]
+    return (_old(book, len(prices), old, BUILT_IN_OLD_AFTER_DAYS, BUILT_IN, today),) if old else ()
 
 
 def refreshed_file(region: str, data_dir: Path) -> Path:
@@ -88,7 +104,8 @@ def _own_book(region: str, data_dir: Path, today: date) -> PriceBook:
         known = ", ".join(built_in_regions())
         raise UsageError(
             f"The prices of {region} are not known; those of {known} are built in: "
-            f"'ndjctl cost prices --region {region} --refresh' asks AWS for them, or name a file with --prices FILE."
+            f"'ndjctl cost prices --region {region} --refresh' asks AWS for them, or name a file with --prices FILE; "
+            f"cost.usd_per_dpu_hour in the profile states that of the job's runs."
         )
     return book
 
@@ -123,24 +140,35 @@ def age_days(as_of: date, today: date) -> int:
 
 
 def _warnings(book: PriceBook, today: date) -> tuple[str, ...]:
-    old = [price for price in book.prices.values() if age_days(price.as_of, today) > OLD_AFTER_DAYS]
-    if not old:
-        return ()
+    """Of a file whose newest price is of a year before this one, and of one with prices that are too old."""
+    prices = book.prices.values()
+    old = [price for price in prices if age_days(price.as_of, today) > OLD_AFTER_DAYS]
+    newest = max((price.as_of for price in prices), default=today)
+    if newest.year < today.year:
+        days = f"{newest.isoformat()}, {age_days(newest, today)} days old"
+        since = (
+            "are from" if len({price.as_of for price in prices}) == 1 else "are of last year or older, the newest from"
+        )
+        return (f"The prices of {book.region} ({book.origin}) {since} {days}: {_advice(book.region)}.",)
+    return (_old(book, len(prices), old, OLD_AFTER_DAYS, book.origin, today),) if old else ()
+
+
+def _old(book: PriceBook, of: int, old: Collection[Price], after_days: int, origin: str, today: date) -> str:
     oldest = min(price.as_of for price in old)
-    days = f"{oldest.isoformat()}, {age_days(oldest, today)} days old"
-    advice = f"'ndjctl cost prices --region {book.region} --refresh' asks AWS for today's"
-    if len({price.as_of for price in book.prices.values()}) == 1:
-        return (f"The prices of {book.region} ({book.origin}) are from {days}: {advice}.",)
-    share = f"{len(old)} of the {len(book.prices)} prices"
+    share = f"{len(old)} of the {of} prices" if of > 1 else "The price"
     return (
-        f"{share} of {book.region} ({book.origin}) are more than {OLD_AFTER_DAYS} days old, the oldest from {days}: "
-        f"{advice}.",
+        f"{share} of {book.region} ({origin}) {'is' if len(old) == 1 else 'are'} more than {after_days} days old, the "
+        f"oldest from {oldest.isoformat()}, {age_days(oldest, today)} days old: {_advice(book.region)}."
     )
+
+
+def _advice(region: str) -> str:
+    return f"'ndjctl cost prices --region {region} --refresh' asks AWS for today's"
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown(path)} is not a price file: it is not UTF-8 text.") from error
     except OSError as error:

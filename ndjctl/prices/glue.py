@@ -15,12 +15,17 @@ FLEX = "FLEX"
 
 @dataclass(frozen=True)
 class DpuPrice:
-    """usd: for a DPU hour of an ordinary run. as_of: YYYY-MM, when the source said so."""
+    """usd: for a DPU hour of an ordinary run. as_of: YYYY-MM, when the source said so; None if a profile does."""
 
     region: str
     usd: float
-    as_of: str
+    as_of: str | None
     source: str
+
+    @property
+    def told(self) -> str:
+        """Its source in one clause, with its date."""
+        return self.source if self.as_of is None else f"{self.source}, {self.as_of}"
 
 
 def dpu_key(glue_version: str, execution_class: str = "") -> str:

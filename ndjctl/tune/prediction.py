@@ -10,7 +10,7 @@ from typing import Any
 from ndjctl.advice import AccountFacts, Finding, advise
 from ndjctl.forecast.rate import Rate
 from ndjctl.forecast.runs import Quotas
-from ndjctl.prices import DpuPrice, dpu_price
+from ndjctl.prices import DpuPrice, dpu_key, dpu_price, dpu_price_of_profile
 from ndjctl.settings import Load, Profile
 from ndjctl.tune.measured import Measured, rate_for
 from ndjctl.tune.model import Backlog, Forecast, forecast
@@ -74,7 +74,7 @@ def predict(
     before, after = (profile.model_copy(update={"load": load}) for profile in (now, proposed))
     rate = rate_for(after, None if _RATE in typed else measured)
     quotas = Quotas(facts.glue_runs_per_account, facts.glue_runs_per_job, facts.glue_task_dpus)
-    price_now, price = (dpu_price(profile.region, profile.job.glue_version) for profile in (now, proposed))
+    price_now, price = _prices(now, proposed)
     return Prediction(
         now_source=now_source,
         now=forecast(before, rate, quotas, backlog, None if price_now is None else price_now.usd),
@@ -90,6 +90,16 @@ def predict(
         warnings=tuple(advise(after, facts, None, today)),
         remarks=(*remarks, *facts.remarks),
     )
+
+
+def _prices(now: Profile, proposed: Profile) -> tuple[DpuPrice | None, DpuPrice | None]:
+    """Of a DPU hour with either settings. What the account pays is no matter of what is deployed; but what it pays for
+    one region and Glue version says nothing of another's, unless the proposed settings say so."""
+    if (now.region, dpu_key(now.job.glue_version)) == (proposed.region, dpu_key(proposed.job.glue_version)):
+        return dpu_price_of_profile(proposed), dpu_price_of_profile(proposed)
+    is_stated = proposed.cost.usd_per_dpu_hour != now.cost.usd_per_dpu_hour
+    other = dpu_price(proposed.region, proposed.job.glue_version)
+    return dpu_price_of_profile(now), dpu_price_of_profile(proposed) if is_stated or other is None else other
 
 
 def changes_of(now: Profile, proposed: Profile) -> Iterator[Change]:

@@ -196,7 +196,7 @@ def test_a_file_of_ones_own_and_what_is_wrong_with_it(run: Run, tmp_path: Path) 
     path.write_text(json.dumps({"version": 1, "region": "us-east-1", "prices": {"glue.dpu_hour": entry}}))
     shown = run("--prices", str(path))
     assert shown.code == 0 and "our contract [bold]" in shown.out
-    assert "warning: The prices of us-east-1" in shown.out and "days old" in shown.out
+    assert "warning: The prices of us-east-1" in shown.err and "days old" in shown.err and "days old" not in shown.out
     assert len(run("--prices", str(path), "--json").document["missing"]) == len(ITEMS) - 1
     for words, told in (
         (("--prices", str(path), "--region", "eu-west-1"), "not of eu-west-1"),

@@ -18,6 +18,7 @@ from ndjctl.contracts import Attr, Env, Names
 from ndjctl.deploy.desired.arguments import function_environment
 from ndjctl.deploy.desired.common import Setting
 from ndjctl.errors import UsageError
+from ndjctl.estimate import estimate
 from ndjctl.explain.model import Verdict
 from ndjctl.health.checks import check
 from ndjctl.health.facts import Facts, Runs
@@ -25,6 +26,7 @@ from ndjctl.health.model import Checked
 from ndjctl.lifting import Lifts, read_budget
 from ndjctl.monitor.panels import Seen, assemble
 from ndjctl.monitor.runs import SeenRun
+from ndjctl.prices import dpu_price_of_profile
 from ndjctl.profiles import load_profile
 from ndjctl.reading import Reading
 from ndjctl.settings import Profile
@@ -81,7 +83,10 @@ def test_the_function_is_told_in_what_glue_counts_and_only_where_runs_are_held()
 
 def test_a_region_without_a_price_cannot_hold_runs() -> None:
     there = HELD.model_copy(update={"region": "eu-north-1"})
-    with pytest.raises(UsageError, match=r"no price of a DPU hour is known in eu-north-1.*set it to false\.$"):
+    with pytest.raises(
+        UsageError,
+        match=r"no price of a DPU hour is known in eu-north-1.*set cost.usd_per_dpu_hour",
+    ):
         held_at_dpu_s(there)
     (finding,) = budget_findings(there)
     assert (finding.code, finding.severity) == ("budget-price", "error")
@@ -89,9 +94,21 @@ def test_a_region_without_a_price_cannot_hold_runs() -> None:
     assert finding.severity == "warning"
 
 
+def test_a_price_that_the_profile_states_makes_a_budget_possible_anywhere() -> None:
+    held = profile("cost.max_per_day=44", "cost.hold_runs=true", "cost.usd_per_dpu_hour=0.22")
+    there = held.model_copy(update={"region": "eu-north-1"})
+    assert held_at_dpu_s(held) == held_at_dpu_s(there) == Decimal(720_000)
+    assert "budget-price" not in {each.code for each in budget_findings(there)}
+    price = dpu_price_of_profile(there)
+    assert price is not None and (price.usd, price.told) == (0.22, "cost.usd_per_dpu_hour of the profile")
+    assert estimate(there, 100, 2**40).cost_usd == pytest.approx(estimate(profile(), 100, 2**40).cost_usd / 2)
+
+
 @pytest.mark.parametrize(
     ("assignments", "sentence"),
     [
+        (["cost.usd_per_dpu_hour=0"], "greater than or equal to 0.0001"),
+        (["cost.usd_per_dpu_hour=free"], "valid decimal"),
         (["cost.hold_runs=true"], "hold_runs needs max_per_day"),
         (["cost.max_per_day=0"], "greater than or equal to 0.01"),
         (["cost.max_per_day=1.234"], "no more than 2 decimal places"),

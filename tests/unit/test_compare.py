@@ -27,7 +27,7 @@ from ndjctl.compare.sizes import Size, emr_serverless_sizes, fargate_sizes, glue
 from ndjctl.errors import UsageError
 from ndjctl.forecast.rate import Rate, stated
 from ndjctl.forecast.runs import Quotas
-from ndjctl.output.cost_compare import compare_view
+from ndjctl.output.cost_compare import compare_view, conclusions
 from ndjctl.prices import Price, PriceBook, Tier
 from ndjctl.profiles import load_profile
 from ndjctl.settings import PRESETS, Profile
@@ -363,6 +363,8 @@ def test_a_missing_price_is_named_and_never_guessed() -> None:
     assert found.in_time.group == "emr-serverless"
     text = str(compare_view(found, {}, (), markdown="full").verbatim)
     assert "No price is known for fargate.gb\\_hour\\_x86" in text
+    assert "keeps the 30 minutes, of those with a known price (4 rows have none): EMR" in text
+    assert "row" not in next(line for line in conclusions(_compared()) if line.startswith("Cheapest that keeps"))
 
 
 def test_a_book_without_prices_still_compares_lags() -> None:
@@ -374,6 +376,10 @@ def test_a_book_without_prices_still_compares_lags() -> None:
     document = compare_view(found, {}, ()).document
     assert document["cheapest_in_time"] is None
     assert document["prices"]["oldest"] is None
+    assert document["rows_without_price"] == len(found.rows)
+    told = conclusions(found)
+    assert not any(line.startswith(("None", "Cheap")) for line in told)
+    assert [line for line in told if "can be deployed today: no price is known of any of them" in line]
 
 
 def test_a_load_of_nothing_gets_one_sentence() -> None:
@@ -422,6 +428,7 @@ def test_the_document_has_every_figure_and_its_inputs(compared: Comparison) -> N
         {
             "key": "glue.dpu_hour",
             "quantity": 5,
+            "unit": "DPU hour",
             "per": "run hour",
             "usd": 0.44,
             "as_of": "2026-10-01",
@@ -433,6 +440,12 @@ def test_the_document_has_every_figure_and_its_inputs(compared: Comparison) -> N
     assert expected["usd_per_day"] == pytest.approx(240 * per_run)
     assert row["command"] == "ndjctl deploy"
     assert {use["default"] for use in row["at_once"]} == {200, 1000}
+    for code in ("firehose-own", "athena-own"):
+        by_volume = next(row for row in document["rows"] if row["code"] == code)
+        paid = sum(each["quantity"] * each["usd"] for each in by_volume["billed"])
+        assert paid == pytest.approx(by_volume["usd_per_day"], rel=1e-6)
+    notes = {row["code"]: " ".join(row["notes"]) for row in document["rows"]}
+    assert "EBS volumes" in notes["emr-on-demand-m5.xlarge-ours"] and "NAT gateway" in notes["fargate-arm-ours"]
     assert document["warnings"] == ["old"]
     assert document["readers"]["spark"]["times_slower"]["expected"] == 3.47
 

@@ -63,6 +63,20 @@ def test_a_formula_names_its_inputs() -> None:
         assert {word for word in used if word and word[0].isalpha()} <= names, line["formula"]
 
 
+@pytest.mark.parametrize("case", ["low", "expected", "high"])
+def test_the_largest_glue_line_can_be_worked_again_from_its_inputs(case: str) -> None:
+    lines = document("--env", "prod", "--file-size", "3.5GB")["cases"][case]["lines"]
+    line = next(each for each in lines if each["name"] == "runs, converting")
+    of = {each["name"]: D(each["value"]) for each in line["inputs"]}
+    converting_s = of["manifest_bytes"] / 2**20 / (of["mb_per_s_per_vcpu"] * of["task_slots"])
+    hours = of["manifests"] * converting_s / 3600 * of["dpus"] * of["used_share"] * 30
+    assert hours == pytest.approx(D(line["quantity_per_month"]), rel=D("1e-9"))
+    assert (of["manifest_bytes"], of["task_slots"]) == (350_000_000_000, 152)
+    typed = document("--env", "prod", "--run-time", "5m")["cases"][case]["lines"]
+    line = next(each for each in typed if each["name"] == "runs, converting")
+    assert [each["value"] for each in line["inputs"] if each["name"] == "converting_s"] == ["300"]
+
+
 def test_what_is_typed_counts() -> None:
     given = document("--env", "prod", "--files-per-day", "50", "--manifests-per-day", "1", "--run-time", "5m")
     assert given["cases"]["expected"]["run"]["seconds"] == "300"
@@ -124,9 +138,9 @@ def test_a_price_that_is_missing_is_marked(tmp_path: Path) -> None:
         (("--file-size", "-3GB"), "no size"),
         (("--file-size", "0"), "at least one byte"),
         (("--file-size", "51TiB"), "largest object of S3"),
-        (("--throughput", "nan"), "not nan"),
-        (("--throughput", "inf"), "not inf"),
-        (("--throughput", "0"), "not 0"),
+        (("--throughput", "nan"), "'nan' is none of that"),
+        (("--throughput", "inf"), "'inf' is none of that"),
+        (("--throughput", "0"), "'0' is none of that"),
         (("--run-time", "5"), "takes a time such as"),
         (("--run-time", "0s"), "more than nothing"),
         (("--region", "mars"), "no name of a region"),
@@ -148,3 +162,67 @@ def test_no_file_and_tiny_files_are_sane() -> None:
     assert nothing["cases"]["high"]["usd_per_tb"] is None
     assert "Glue" not in run(*OFFLINE, "--files-per-day", "0").split("total")[0].replace("Glue's", "")
     assert D(document("--file-size", "1")["cases"]["expected"]["usd_per_day"]) > 0
+
+
+def test_what_the_profile_states_of_a_dpu_hour_counts_before_all_but_a_file_with_it(tmp_path: Path) -> None:
+    def glue(*words: str) -> tuple[str, str]:
+        found = document("--env", "prod", *words)["cases"]["expected"]
+        price = next(line["price"] for line in found["lines"] if line["service"] == "AWS Glue")
+        return price["tiers"][0]["usd"], price["source"]
+
+    stated = ("--set", "cost.usd_per_dpu_hour=0.20")
+    assert glue(*stated) == ("0.2", "cost.usd_per_dpu_hour of the profile")
+    assert glue(*stated, "--region", "eu-west-1")[0] == "0.44"
+    price = {"usd": "0.40", "unit": "DPU hour", "as_of": "2026-11-01", "source": "ours"}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"version": 1, "region": "us-east-1", "prices": {"glue.dpu_hour": price}}), "utf-8-sig")
+    assert glue(*stated, "--prices", str(path)) == ("0.40", "ours")
+    assert glue(*stated, "--set", "job.glue_version=6.0", "--prices", str(path))[0] == "0.2"
+    there = document("--env", "prod", *stated, "--set", "region=eu-north-1")
+    assert not there["complete"] and "cost.usd_per_dpu_hour" in there["remarks"][0]
+
+
+@pytest.mark.parametrize("command", [OFFLINE, ("cost", "compare")])
+def test_a_warning_is_told_once_and_not_in_the_data(command: tuple[str, ...], tmp_path: Path) -> None:
+    price = {"usd": "0.40", "unit": "DPU hour", "as_of": "2025-12-31", "source": "ours"}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"version": 1, "region": "us-east-1", "prices": {"glue.dpu_hour": price}}))
+    result = CliRunner().invoke(app, [*command, "--env", "prod", "--prices", str(path)])
+    assert result.exit_code == 0
+    assert result.stderr.count("2025-12-31") == 1 and result.stderr.startswith("warning: The prices of us-east-1")
+    assert "are from" not in result.stdout
+
+
+@pytest.mark.parametrize("command", [OFFLINE, ("cost", "compare")])
+@pytest.mark.parametrize(("size", "is_told"), [("10TB", True), ("200KB", True), ("3.5GB", False)])
+def test_a_size_that_would_be_quarantined_is_told(command: tuple[str, ...], size: str, is_told: bool) -> None:
+    result = CliRunner().invoke(app, [*command, "--env", "prod", "--file-size", size])
+    assert result.exit_code == 0
+    assert result.stderr.count("outside of size_rule") == is_told
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("--files-per-day", "abc"),
+            "--files-per-day takes 0 to 1,000,000,000 files as a whole number; 'abc' is",
+        ),
+        (("--files-per-day", "-1"), "--files-per-day takes 0 to"),
+        (("compare", "--files-per-day", "abc"), "--files-per-day takes 0 to 1,000,000,000 files as a whole number"),
+        (("compare", "--files-per-day", "0"), "There is nothing to compare: the load is 0 files a day"),
+        (("--manifests-per-day", "1.5"), "--manifests-per-day takes 1 to 1,000,000,000 manifests"),
+        (("--throughput", "fast"), "--throughput takes 0.01 to 10,000 MB a second of one vCPU; 'fast' is none of that"),
+        (("--throughput", "12", "--run-time", "5m"), "--throughput and --run-time both say how long a run takes"),
+    ],
+)
+def test_a_number_that_is_none_gets_one_sentence(words: tuple[str, ...], sentence: str) -> None:
+    result = CliRunner().invoke(app, ["cost", *words, "--env", "prod"])
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "Input should" not in result.output
+
+
+def test_sizes_are_told_as_they_were_typed() -> None:
+    text = run(*OFFLINE, "--env", "prod", "--file-size", "3.5GB")
+    assert "338,000 files of 3.5 GB a day, 1,183 TB;" in text and "TiB" not in text

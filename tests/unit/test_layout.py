@@ -92,7 +92,7 @@ _PURE_HEALTH = (
             f"spent/{name}"
             for name in ("beside", "billed", "difference", "arrivals", "lines", "runs", "summing", "waste")
         ),
-        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers"),
+        *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers", "prices/stated"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),
         *(

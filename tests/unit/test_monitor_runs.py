@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from ndjctl.health.facts import Run
 from ndjctl.manifests import ManifestSummary
 from ndjctl.monitor.model import RunProgress
 from ndjctl.monitor.runs import RUN_CALLS, Pace, RunsSeen, SeenRun, cost_of, runs_panel
+from ndjctl.profiles import load_profile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 MIDNIGHT = NOW.replace(hour=0)
+PROD = load_profile("prod", working_dir=Path("/nonexistent")).profile
 
 
 class Glue:
@@ -92,7 +96,7 @@ def test_so_many_calls_and_no_more() -> None:
     seen = RunsSeen(glue, "job")
     found, is_complete = ids(seen)
     assert (glue.calls, is_complete, len(found)) == (RUN_CALLS, False, 3 * RUN_CALLS)
-    assert cost_of(seen.read(MIDNIGHT)[0], is_complete, "us-east-1", MIDNIGHT).is_complete is False
+    assert cost_of(seen.read(MIDNIGHT)[0], is_complete, PROD, MIDNIGHT).is_complete is False
 
 
 def seen_run(state: str, seconds: int, *, dpu_s: float | None = None, dpus: float = 10, flex: bool = False) -> SeenRun:
@@ -114,16 +118,26 @@ def seen_run(state: str, seconds: int, *, dpu_s: float | None = None, dpus: floa
 )
 def test_a_run_costs_what_is_billed(seen: SeenRun, dpu_s: float) -> None:
     assert seen.dpu_s == dpu_s
-    cost = cost_of([seen], True, "us-east-1", MIDNIGHT)
+    cost = cost_of([seen], True, PROD, MIDNIGHT)
     assert cost.usd == pytest.approx(dpu_s / 3600 * 0.44)
     assert (cost.runs, cost.price_usd) == (1, 0.44)
 
 
 def test_flex_costs_less_and_an_unknown_region_is_not_guessed() -> None:
-    assert cost_of([seen_run("SUCCEEDED", 3_600, flex=True)], True, "us-east-1", MIDNIGHT).usd == pytest.approx(2.9)
-    unknown = cost_of([seen_run("SUCCEEDED", 3_600)], True, "mars-north-1", MIDNIGHT)
+    assert cost_of([seen_run("SUCCEEDED", 3_600, flex=True)], True, PROD, MIDNIGHT).usd == pytest.approx(2.9)
+    there = PROD.model_copy(update={"region": "mars-north-1"})
+    unknown = cost_of([seen_run("SUCCEEDED", 3_600)], True, there, MIDNIGHT)
     assert (unknown.usd, unknown.price_usd, unknown.dpu_hours) == (None, None, 10.0)
     assert "mars-north-1" in unknown.source
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "mars-north-1"])
+def test_what_the_profile_states_of_a_dpu_hour_is_what_runs_cost(region: str) -> None:
+    stated = PROD.cost.model_copy(update={"usd_per_dpu_hour": Decimal("0.2")})
+    cost = cost_of(
+        [seen_run("SUCCEEDED", 3_600)], True, PROD.model_copy(update={"region": region, "cost": stated}), MIDNIGHT
+    )
+    assert (cost.usd, cost.price_usd, cost.source) == (2.0, 0.2, f"{region}, cost.usd_per_dpu_hour of the profile")
 
 
 MANIFEST_ID = "20261123T110000000Z-0a0a0a0a"

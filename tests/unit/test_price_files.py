@@ -17,7 +17,7 @@ from ndjctl.errors import UsageError
 from ndjctl.prices import FreeAllowance, Price, PriceBook, Tier, built_in_book, dpu_key, dpu_price, load_prices
 from ndjctl.prices.catalogue import ITEMS
 from ndjctl.prices.document import VERSION, dump_book, parse_book
-from ndjctl.prices.files import OLD_AFTER_DAYS, built_in_regions, keep_refreshed, refreshed_file
+from ndjctl.prices.files import OLD_AFTER_DAYS, built_in_regions, keep_refreshed, old_built_in, refreshed_file
 from ndjctl.prices.offers import parse_offer
 
 D = Decimal
@@ -198,12 +198,30 @@ def test_old_prices_are_warned_of_and_say_how_old_they_are(tmp_path: Path) -> No
         return load_prices("us-east-1", path, tmp_path, TODAY)[1]
 
     assert warnings() == ()
-    assert warnings("2025-10-23") == ()  # 400 days
+    assert warnings("2026-01-01") == ()
+    assert warnings("2026-01-01", "2025-11-27") == ()  # 365 days
+    (last_year,) = warnings("2025-12-31", "2025-12-30")
+    assert "are of last year or older, the newest from 2025-12-31, 331 days old" in last_year
     (old,) = warnings("2025-06-01")
     assert f"us-east-1 (from {tmp_path / 'p.json'}) are from 2025-06-01, 544 days old: 'ndjctl cost prices" in old
+    (one,) = warnings("2026-11-01", "2025-11-26")
+    assert one.startswith("1 of the 2 prices of us-east-1") and "is more than 365 days old" in one
     (some,) = warnings("2026-11-01", "2025-10-22", "2025-06-01")
     assert some.startswith("2 of the 3 prices of us-east-1")
     assert f"more than {OLD_AFTER_DAYS} days old, the oldest from 2025-06-01, 544 days old" in some
+
+
+def test_a_built_in_price_is_warned_of_only_where_it_is_paid(tmp_path: Path) -> None:
+    book, warnings = load_prices("us-east-1", None, tmp_path, later := date(2027, 6, 1))
+    assert warnings == () and old_built_in(book, {"glue.dpu_hour"}, later) == ()
+    (old,) = old_built_in(book, {"glue.dpu_hour", "cloudwatch.api_requests"}, later)
+    assert old.startswith(
+        "1 of the 2 prices of us-east-1 (built in) is more than 400 days old, the oldest from 2025-10-28"
+    )
+    price = Price("cloudwatch.api_requests", (Tier(D("0.00002")),), "request", TODAY, "the list")
+    keep_refreshed(PriceBook("us-east-1", {price.key: price}, "refreshed"), tmp_path)
+    book, warnings = load_prices("us-east-1", None, tmp_path, later)
+    assert "are from 2026-11-27" in warnings[0] and old_built_in(book, {price.key}, later) == ()
 
 
 def test_every_key_is_built_in_for_us_east_1_or_known_to_be_missing() -> None:

@@ -158,3 +158,18 @@ def test_the_nearer_profile_wins(tmp_path: Path) -> None:
     assert load_profile("dev", working_dir=tmp_path, profile_dir=tmp_path / "other").profile.job.workers == 8
     assert load_profile("prod", working_dir=tmp_path).source == "prod.yaml (built in)"
     assert available(None, tmp_path) == ["dev", "local", "prod"]
+
+
+@pytest.mark.parametrize("version", ["5.1", "6.0", '"6.0"', " 6.0"])
+def test_a_text_that_looks_like_a_number_is_taken_as_it_was_typed(version: str) -> None:
+    assert load("dev", assignments=[f"job.glue_version={version}"]).job.glue_version == version.strip(' "')
+    confs = load("dev", assignments=["job.spark_conf.spark.x=5.10", "job.dataset=0011"])
+    assert (confs.job.spark_conf["spark.x"], confs.job.dataset) == ("5.10", "0011")
+    for assignment in ("job.workers=5.5", "job.glue_version=7.0", "cost.max_per_day=x"):
+        with pytest.raises(UsageError):
+            load("dev", assignments=[assignment])
+
+
+def test_a_number_where_a_file_needs_a_text_is_told_to_be_quoted(tmp_path: Path) -> None:
+    text = re.sub(r"glue_version: .*", "glue_version: 5.1", (BUILT_IN / "dev.yaml").read_text())
+    assert "is put in quotes" in _refused("dev", profile_dir=_written(tmp_path, text))

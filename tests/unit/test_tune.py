@@ -18,7 +18,7 @@ from ndjctl.profiles import load_profile
 from ndjctl.settings import Profile
 from ndjctl.tune.measured import LEAST_RUN_S, Measured, MeasuredRun, rate_for, summed_up
 from ndjctl.tune.model import Backlog, Forecast, forecast
-from ndjctl.tune.prediction import Prediction, predict
+from ndjctl.tune.prediction import Prediction, _prices, predict
 
 TODAY = date(2026, 11, 27)
 RATE = Rate(10.0, 60.0, "by hand")
@@ -251,6 +251,18 @@ def test_what_is_proposed_is_warned_of() -> None:
     found = predicted("job.timeout_min=1", facts=AccountFacts(glue_task_dpus=100, remarks=("not checked: x",)))
     assert {"job-timeout", "dpus"} <= {finding.code for finding in found.warnings}
     assert (found.proposed.limited_by, found.remarks) == ("the quota of DPUs", ("not checked: x",))
+
+
+def test_what_the_account_pays_counts_for_both_sides_but_not_for_another_version() -> None:
+    found, listed = predicted("cost.usd_per_dpu_hour=0.22"), predicted()
+    assert found.price is not None and (found.price.usd, found.price.as_of) == (0.22, None)
+    for side in ("now", "proposed"):
+        assert getattr(found, side).usd_per_day == pytest.approx(getattr(listed, side).usd_per_day / 2)
+    now = profile("cost.usd_per_dpu_hour=0.22")
+    other = profile("cost.usd_per_dpu_hour=0.22", "job.glue_version=6.0")
+    assert [price and price.usd for price in _prices(now, other)] == [0.22, 0.308]
+    there = profile("cost.usd_per_dpu_hour=0.3", "region=eu-north-1")
+    assert [price and price.usd for price in _prices(profile(), there)] == [0.44, 0.3]
 
 
 def test_a_region_without_a_price_is_said() -> None:
