@@ -35,9 +35,8 @@ class Known:
     """How sure the figures of a time are. runs_whole, ledger_whole: whether all was read. starts_told: runs whose start
     was told apart by their report; starts_assumed: those that were given `assumed_start_s` (start_source says what that
     is). idle_told: runs of which idle workers were told apart, of `worked`. unsure: duplicates that may be a
-    `reprocess`. unbilled: runs without DPU seconds and capacity. untold_dpu_s: DPU seconds that a minute would be more,
-    of shorter runs whose DPU seconds Glue tells. has_older: whether Glue
-    has runs from before what was read."""
+    `reprocess`. unbilled: runs without DPU seconds and capacity. has_older: whether Glue has runs
+    from before what was read."""
 
     runs_whole: bool
     ledger_whole: bool
@@ -49,7 +48,6 @@ class Known:
     idle_told: int
     unsure: int
     unbilled: int
-    untold_dpu_s: Decimal
     has_older: bool
 
 
@@ -196,9 +194,6 @@ def _known(
         idle_told=sum(each.is_idle_told for each in worked),
         unsure=sum(each.is_unsure for each in runs),
         unbilled=sum(each.about.billed is None for each in runs),
-        untold_dpu_s=sum(
-            (each.about.billed.untold_dpu_s for each in runs if each.about.billed and each.kind != UNDER_WAY), ZERO
-        ),
         has_older=records.has_older,
     )
 

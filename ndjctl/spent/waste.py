@@ -147,6 +147,9 @@ def _judged(run: SpentRun, kind: str, is_unsure: bool, times: RunTimes | None, a
     parts = dict.fromkeys(PARTS, ZERO)
     if run.billed is None:
         return JudgedRun(run, kind, parts, is_unsure=is_unsure)
+    if kind == UNDER_WAY:  # it may yet take its minute
+        parts[UNDER_WAY] = run.billed.dpu_s
+        return JudgedRun(run, kind, parts)
     parts[MINIMUM] = run.billed.minimum_dpu_s
     rest = run.billed.ran_dpu_s
     if kind != USEFUL:

@@ -360,5 +360,5 @@ def test_a_report_that_is_none_tells_nothing(ndjctl: Operations, hour: datetime)
     for body in (b"", b"[]", b"{}", b'{"format": "ndjctl.run-report", "version": 99}', b"\xff"):
         ndjctl.s3.put_object(Bucket=NAMES.manifest_bucket, Key=report_key(DAY, "m1"), Body=body)
         found = spent(ndjctl, "--since", "2h")
-        assert (found["runs"]["starts_told"], found["runs"]["assumed_start_s"]) == (0, 90.0)
+        assert (found["runs"]["starts_told"], found["runs"]["assumed_start_s"]) == (0, 30.0)
         assert found["refused"] == []
