@@ -22,8 +22,8 @@ def budget_item_key(date: str) -> dict[str, str]:
 
 
 def billed_dpu_s(*, execution_s: float, dpus: float, dpu_s: float | None, has_ended: bool) -> Decimal:
-    """DPU seconds that a run is billed for so far, to a thousandth: the one rule of what a budget counts and what is told
-    as spent.
+    """DPU seconds that a run is billed for so far, to a thousandth: the one rule of what a budget counts and of what is
+    told as spent.
 
     execution_s: that it ran. dpus: of all its workers. dpu_s: Glue's own DPUSeconds, which it tells with auto scaling
     and FLEX; None where it does not. A run of less than a minute is billed for a minute at the DPUs that it had in the

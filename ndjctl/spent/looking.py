@@ -24,10 +24,9 @@ from ndjctl.spent.reading import LedgerRecords, RunRecords, read_manifests, read
 from ndjctl.spent.requests import PerFile, Used, nothing_used, read_used
 from ndjctl.spent.runs import SpentRun
 from ndjctl.spent.summing import DAYS_OF_A_MEAN, Books, Each, MonthForecast, Period, midnight_of, month_of
-from ndjctl.spent.waste import FAILED, RETRIED, UNDER_WAY, USEFUL, JudgedRun, RunTimes, judge, start_s
+from ndjctl.spent.waste import USEFUL, JudgedRun, RunTimes, judge, later_attempts, start_s
 
 RUNS, LEDGER, REPORTS, USED, BILL = "run records", "ledger", "run reports", "CloudWatch", "Cost Explorer"
-_ATTEMPTS = (USEFUL, RETRIED, FAILED, UNDER_WAY)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def look(
         refused=tuple((name, each.sentence) for name, each in told.items() if not each.was_read and name != BILL),
         bill=readings.get(BILL),
         book=basis.book,
-        later_attempts=_later_attempts(own_runs),
+        later_attempts=later_attempts(own_runs),
         is_not_deployed=runs.why == "absent" and readings[LEDGER].why == "absent",
         is_all_refused=not any(told[name].was_read for name in (RUNS, LEDGER, USED)),
     )
@@ -196,9 +195,3 @@ def _known(
         unbilled=sum(each.about.billed is None for each in runs),
         has_older=records.has_older,
     )
-
-
-def _later_attempts(runs: Sequence[JudgedRun]) -> int:
-    """Runs that were not the first of their manifest, of those that are no duplicates."""
-    counted = [each.about.manifest_id for each in runs if each.about.manifest_id and each.kind in _ATTEMPTS]
-    return len(counted) - len(set(counted))

@@ -63,3 +63,8 @@ def test_runs_over_the_budget_wait_and_once_it_is_lifted_all_are_converted(tool:
     pipeline.put(f"{DAY}-more.ndjson", bodies[0])
     pipeline.wait_for_events()
     wait(lambda: pipeline.ask("sweep")["held"] == 1, 60, lambda: f"{pipeline.ask('manifests')}")
+    # A function that is deployed without a budget holds nothing, whatever the ledger has of before.
+    assert pipeline.ask("cost", "lift")["before"]["held_since"]
+    free = Pipeline(tool, embedded, ("batching.max_files_per_manifest=1",))
+    free.deploy()
+    assert "No run is held" in free("cost", "lift").out

@@ -15,7 +15,7 @@ from ndjctl.listing.runs import RunFilter, list_runs
 from ndjctl.monitor.runs import RunsSeen
 from ndjctl.spent.billed import Billed, billed
 from ndjctl.spent.runs import SpentRun, spent_run
-from ndjctl.spent.waste import PARTS, JudgedRun, LedgerManifest, RunTimes, judge, shared_out
+from ndjctl.spent.waste import PARTS, JudgedRun, LedgerManifest, RunTimes, judge, later_attempts, shared_out
 from tests.spent_world import at, closed, job_run, run, times
 
 D = Decimal
@@ -180,6 +180,26 @@ def test_under_way_is_not_judged() -> None:
 def test_runs_of_no_manifest_are_not_of_one() -> None:
     found = judged([run("a", manifest=""), run("b", manifest="", begun=20), run("c", "FAILED", manifest="", begun=1)])
     assert [found[name].kind for name in "abc"] == ["useful", "useful", "failed"]
+
+
+def test_what_glue_made_again_by_itself_was_made_again() -> None:
+    """Also where a run is of no manifest, and where only one of its attempts tells of which."""
+    found = judged([run("a", "FAILED", manifest=""), run("a_attempt_1", "FAILED", manifest="", begun=20)])
+    assert [found[name].kind for name in ("a", "a_attempt_1")] == ["retried", "failed"]
+    assert later_attempts(found.values()) == 1
+    found = judged([run("a", "FAILED"), run("a_attempt_1", manifest="", begun=20), run("b", begun=40)])
+    assert [found[name].kind for name in ("a", "a_attempt_1", "b")] == ["retried", "useful", "duplicate"]
+    found = judged([run("a", "FAILED", manifest=""), run("a_attempt_1", manifest="", begun=20)])
+    assert [each.kind for each in found.values()] == ["retried", "useful"]
+
+
+def test_a_duplicate_that_is_under_way_is_no_later_attempt() -> None:
+    doubled = judged([run("a"), run("b", "RUNNING", begun=20, seconds=9)], {"m1": closed("a", 10)})
+    assert later_attempts(doubled.values()) == 0
+    both = judged([run("a", "RUNNING", seconds=99), run("b", "RUNNING", begun=1, seconds=9)])
+    assert later_attempts(both.values()) == 0
+    again = judged([run("a", "FAILED"), run("b", "RUNNING", begun=20, seconds=9)])
+    assert later_attempts(again.values()) == 1
 
 
 STATES = ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED", "RUNNING", "STARTING")
