@@ -193,6 +193,7 @@ def test_dpu_seconds_are_told_only_with_auto_scaling_and_of_flex(
     job = endpoint.job("pass", WorkerType="G.1X", NumberOfWorkers=2)
     run = finished(endpoint.glue, job, endpoint.start(job, **about))
     assert ("DPUSeconds" in run) == is_told
+    assert run["ExecutionTime"] >= 1  # it ran, however short: none at all would say that it did not
 
 
 def test_failure_is_told_by_its_last_exception_and_tried_again(endpoint: Endpoint) -> None:

@@ -215,7 +215,8 @@ class Supervisor:
         changes: dict[str, Any] = {
             "LastModifiedOn": now,
             "CompletedOn": now,
-            "ExecutionTime": round(execution_s),
+            # None only of one that never ran: a run that was killed at once was billed for its minute.
+            "ExecutionTime": max(1, round(execution_s)) if execution_s else 0,
         }
         if _tells_dpu_seconds(run):
             changes["DPUSeconds"] = round(execution_s * run.document["MaxCapacity"], 3)
