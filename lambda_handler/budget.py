@@ -174,7 +174,7 @@ def _billed(run: dict[str, Any], now: datetime) -> Decimal:
     return billed_dpu_s(
         execution_s=execution_s,
         dpus=float(run.get("MaxCapacity") or 0),
-        dpu_s=run.get("DPUSeconds") if has_ended else None,
+        dpu_s=run.get("DPUSeconds"),
         has_ended=has_ended,
     )
 

@@ -94,6 +94,12 @@ def day_budget_of(item: Mapping[str, Any]) -> DayBudget:
     )
 
 
+def is_held(day: DayBudget, variables: Mapping[str, str] | None) -> bool:
+    """Whether the budget of the day holds runs. variables: of the function as it is deployed: one without a budget
+    holds none, whatever the ledger says; None where they are not known."""
+    return day.held_since is not None and (variables is None or holds_runs(variables))
+
+
 def holds_runs(variables: Mapping[str, str]) -> bool:
     """Whether a function with these variables holds runs at all: what the ledger says is of no effect otherwise."""
     return bool(variables.get(Env.MAX_DPU_SECONDS_PER_DAY))

@@ -7,13 +7,13 @@ lifts what somebody else has just changed. The function reads it before it start
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ndjctl.aws import error_code
-from ndjctl.budget import NOTHING_SPENT, DayBudget, day_budget_of, dpu_s_of
+from ndjctl.budget import NOTHING_SPENT, DayBudget, day_budget_of, dpu_s_of, is_held
 from ndjctl.contracts import Attr, Names, budget_item_key, iso_utc
 from ndjctl.items import Item, plain, read_item
 from ndjctl.locks import aws_time_of
@@ -29,12 +29,15 @@ def read_budget(dynamodb: Any, names: Names, now: datetime) -> DayBudget:
 @dataclass(frozen=True)
 class Lifting:
     """What became of a lift, or of taking one back. date: YYYY-MM-DD, UTC. before: as it was read. after: None where
-    nothing was written: there was nothing to lift or to take back, or `changed`, somebody else came first."""
+    nothing was written: there was nothing to lift or to take back, or `changed`, somebody else came first.
+    has_no_budget: the ledger says that runs are held, and the function that is deployed has no budget: it holds none,
+    and `before` says so."""
 
     date: str
     before: DayBudget
     after: DayBudget | None = None
     changed: bool = False
+    has_no_budget: bool = False
 
 
 class Lifts:
@@ -43,14 +46,18 @@ class Lifts:
     def __init__(self, dynamodb: Any, names: Names, profile: Profile) -> None:
         self._dynamodb, self._names, self._profile = dynamodb, names, profile
 
-    def look(self, now: datetime) -> Lifting:
-        """Today's budget as it is: by AWS's date where it tells one, since that of this machine may be off."""
+    def look(self, now: datetime, variables: Mapping[str, str] | None = None) -> Lifting:
+        """Today's budget as it is: by AWS's date where it tells one, since that of this machine may be off. variables:
+        of the function as it is deployed, None where they are not known."""
         item, metadata = _read(self._dynamodb, self._names, now)
         aws_time = aws_time_of(metadata)
         if aws_time is not None and aws_time.date() != now.date():
             now = aws_time
             item, _ = _read(self._dynamodb, self._names, now)
-        return Lifting(f"{now:%Y-%m-%d}", day_budget_of(item) if item else NOTHING_SPENT)
+        day = day_budget_of(item) if item else NOTHING_SPENT
+        if day.held_since is not None and not is_held(day, variables):
+            return Lifting(f"{now:%Y-%m-%d}", replace(day, held_since=None), has_no_budget=True)
+        return Lifting(f"{now:%Y-%m-%d}", day)
 
     def limit_of(self, seen: Lifting, usd: Decimal | None) -> Decimal | None:
         """The limit in DPU seconds that a lift sets: `usd` above what is spent or was allowed, whichever is more; None

@@ -175,8 +175,8 @@ class LoadWorld:
                 "Id": f"jr_{len(self.runs)}",
                 "JobRunState": "SUCCEEDED",
                 "StartedOn": now,
-                "CompletedOn": now + timedelta(seconds=5),
-                "ExecutionTime": 5,
+                "CompletedOn": now + timedelta(seconds=60),
+                "ExecutionTime": 60,
                 "DPUSeconds": self.planted.dpu_s,
                 "MaxCapacity": 2.0,
                 "Arguments": {

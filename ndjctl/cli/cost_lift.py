@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
@@ -47,7 +48,7 @@ def lift(
     cloud, now = invocation.cloud, datetime.now(timezone.utc)
     lifts = Lifts(cloud.client("dynamodb"), cloud.names, invocation.loaded.profile)
     with told_when_not_deployed(invocation):
-        seen = lifts.look(now)
+        seen = lifts.look(now, _variables(invocation))
         if undo:
             _shown(invocation, lifts, lifts.undo(seen), None, undo=True)
             return
@@ -97,6 +98,16 @@ def _waiting(invocation: Invocation) -> int | None:
     dynamodb = cloud.client("dynamodb")
     found = attempt(lambda: read_open_manifests(dynamodb, cloud.names), invocation.env)
     return None if found.value is None else len(found.value.waiting)
+
+
+def _variables(invocation: Invocation) -> Mapping[str, str] | None:
+    """Of the function that is deployed; None where they may not be read."""
+    from ndjctl.health.reading_services import read_function
+    from ndjctl.reading import attempt
+
+    cloud = invocation.cloud
+    found = attempt(lambda: read_function(cloud.client("lambda"), cloud.names), invocation.env)
+    return None if found.value is None else found.value.variables
 
 
 def _dollars(text: str | None) -> Decimal | None:

@@ -22,17 +22,19 @@ def budget_item_key(date: str) -> dict[str, str]:
 
 
 def billed_dpu_s(*, execution_s: float, dpus: float, dpu_s: float | None, has_ended: bool) -> Decimal:
-    """DPU seconds that a run is billed for at most, so far, to a thousandth: what a budget counts.
+    """DPU seconds that a run is billed for so far, to a thousandth: the one rule of what a budget counts and of what is
+    told as spent.
 
     execution_s: that it ran. dpus: of all its workers. dpu_s: Glue's own DPUSeconds, which it tells with auto scaling
     and FLEX; None where it does not. A run of less than a minute is billed for a minute at the DPUs that it had in the
-    mean. One that ended before it ran is not billed; one that is under way will be for a minute at least.
+    mean. One that ended before it ran is not billed. One that is under way is counted with all its workers and for a
+    minute at least, because what Glue tells before the end need not be all.
     """
-    seconds = Decimal(str(execution_s))
+    seconds, told = Decimal(str(execution_s)), None if dpu_s is None else Decimal(str(dpu_s))
     if has_ended and seconds <= 0:
         return Decimal(0)
-    if dpu_s is None or seconds <= 0:
-        billed = max(seconds, Decimal(LEAST_BILLED_RUN_S)) * Decimal(str(dpus))
+    if has_ended and told is not None:
+        billed = told * max(Decimal(1), LEAST_BILLED_RUN_S / seconds)
     else:
-        billed = Decimal(str(dpu_s)) * max(Decimal(1), LEAST_BILLED_RUN_S / seconds)
+        billed = max(max(seconds, Decimal(LEAST_BILLED_RUN_S)) * Decimal(str(dpus)), told or Decimal(0))
     return billed.quantize(_THOUSANDTH)

@@ -9,7 +9,7 @@ from ndjctl.budget import WARN_SHARE, usd_of
 from ndjctl.contracts import billed_dpu_s
 from ndjctl.health.facts import Facts, Run
 from ndjctl.health.model import Checked, Remedy
-from ndjctl.health.words import counted, lasting, passed, unread
+from ndjctl.health.words import begun, counted, lasting, passed, unread
 from ndjctl.prices.stated import usd_per_dpu_hour
 
 LIFT = Remedy(("cost", "lift"), hint="lets runs start again until midnight UTC, or up to --usd more")
@@ -68,13 +68,13 @@ def spent_check(facts: Facts, dpu_s: Decimal, is_whole: bool) -> Checked:
     least = "" if is_whole else "at least "
     so_far = f"{least}{dollars(spent)} of {dollars(budget)} (cost.max_per_day) is spent today, {share:.0%}"
     if facts.held is not None:
-        return passed(code, title, f"{_begun(so_far)}: runs are held (see runs-held).")
+        return passed(code, title, f"{begun(so_far)}: runs are held (see runs-held).")
     price = f"{dpu_s / 3600:,.2f} DPU hours at ${usd_per_dpu_hour(profile):f}; runs under way by their time so far"
     if share < WARN_SHARE:
-        return passed(code, title, f"{_begun(so_far)}.", price)
+        return passed(code, title, f"{begun(so_far)}.", price)
     then = _then(facts, is_over=share >= 1)
     dearer = Remedy(("runs", "--since", "1d"), hint="what ran today, and for how long")
-    return Checked(code, title, "warn", f"{_begun(so_far)}: {then}.", (price,), (dearer, HIGHER))
+    return Checked(code, title, "warn", f"{begun(so_far)}: {then}.", (price,), (dearer, HIGHER))
 
 
 def _then(facts: Facts, *, is_over: bool) -> str:
@@ -119,8 +119,3 @@ def spent_words(facts: Facts) -> tuple[str, ...]:
 
 def dollars(usd: Decimal) -> str:
     return "less than $0.01" if 0 < usd < Decimal("0.005") else f"${usd:,.2f}"
-
-
-def _begun(text: str) -> str:
-    """As the beginning of a sentence."""
-    return text[:1].upper() + text[1:]

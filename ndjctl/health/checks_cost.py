@@ -52,7 +52,7 @@ def _ended(facts: Facts) -> list[Run]:
 
 def _dpu_s(runs: Sequence[Run]) -> float:
     """DPU seconds that are billed."""
-    found = (billed(run.run.dpu_s, run.run.execution_s, run.dpus) for run in runs)
+    found = (billed(run.run.dpu_s, run.run.execution_s, run.dpus, has_ended=run.run.has_ended) for run in runs)
     return float(sum(each.dpu_s for each in found if each is not None))
 
 

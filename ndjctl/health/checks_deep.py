@@ -10,7 +10,7 @@ from ndjctl.deploy.model import Plan, Step
 from ndjctl.health.checks_cost import workers_check
 from ndjctl.health.facts import Facts
 from ndjctl.health.model import Checked, Remedy, Verdict
-from ndjctl.health.words import counted, passed, some, unread
+from ndjctl.health.words import begun, counted, passed, some, unread
 from ndjctl.manifests import ManifestSummary
 from ndjctl.reading import Reading
 
@@ -94,7 +94,7 @@ def _advice(reading: Reading[Advice]) -> Iterator[Checked]:
 
 def _of_finding(finding: Finding) -> Checked:
     verdict: Verdict = "fail" if finding.severity == "error" else "warn"
-    sentence = f"{finding.sentence[0].upper()}{finding.sentence[1:]}."
+    sentence = f"{begun(finding.sentence)}."
     change = Remedy(hint="change it in the profile as it says, and deploy")
     title = "quotas of the account" if finding.code in _QUOTAS else f"settings: {finding.setting}"
     return Checked(finding.code, title, verdict, sentence, (), (change,))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ndjctl.budget import DayBudget, holds_runs
+from ndjctl.budget import DayBudget, is_held
 from ndjctl.contracts import CLAIMING, READY, RUNNING, STARTED, Names, SizeWindow
 from ndjctl.glue_runs import GlueRun
 from ndjctl.locks import Judged
@@ -310,9 +310,9 @@ class Facts:
     def held(self) -> DayBudget | None:
         """The budget of today while it holds runs. A function that was deployed without one since does not."""
         budget, function = self.budget.value, self.function.value
-        if budget is None or budget.held_since is None:
+        if budget is None:
             return None
-        return budget if function is None or holds_runs(function.variables) else None
+        return budget if is_held(budget, None if function is None else function.variables) else None
 
     @property
     def readings(self) -> dict[str, Reading[Any]]:

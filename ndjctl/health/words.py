@@ -14,6 +14,12 @@ EVIDENCE = 5
 """Lines of a check, at most."""
 
 
+def begun(text: str) -> str:
+    """As the beginning of a sentence; a name of a setting or a file stays as it is."""
+    word = text.partition(" ")[0]
+    return text if "." in word or "_" in word else text[:1].upper() + text[1:]
+
+
 def counted(count: int, noun: str) -> str:
     """'1 file', '2,000 files'."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -31,8 +31,8 @@ _FIELDS = (Attr.FILE_KEY, Attr.FILE_COUNT, Attr.SIZE_BYTES)
 @dataclass(frozen=True)
 class ListedRun:
     """run: as Glue has it. manifest_id, date: of the manifest that it was started for, empty where its arguments name
-    none. files, size_bytes: of that manifest, None where the ledger has forgotten it. dpu_hours: as Glue counts them;
-    where it does not tell, of its capacity for the time that is billed, and `is_estimated`."""
+    none. files, size_bytes: of that manifest, None where the ledger has forgotten it. dpu_hours: as they are
+    billed, by what Glue counts; where it does not tell, of its capacity and its time, and `is_estimated`."""
 
     run: GlueRun
     attempt: int
@@ -122,7 +122,8 @@ def _with_manifests(page: Sequence[dict[str, Any]], ledger: Ledger) -> Iterator[
 def _dpu_hours(run: GlueRun, document: dict[str, Any]) -> tuple[float | None, bool]:
     """(as it is billed, whether that is of its capacity and time and not Glue's own figure)."""
     capacity = document.get("MaxCapacity")
-    found = billed(run.dpu_s, run.execution_s, None if capacity is None else float(capacity))
+    dpus = None if capacity is None else float(capacity)
+    found = billed(run.dpu_s, run.execution_s, dpus, has_ended=run.has_ended)
     return (None, False) if found is None else (float(found.dpu_s / HOUR_S), not found.is_told)
 
 

@@ -50,7 +50,8 @@ class SeenRun:
     @property
     def dpu_s(self) -> float:
         """DPU seconds so far, as they are billed; none of a run of which nothing tells them."""
-        found = billed(self.run.dpu_s, self.run.execution_s, self.about.dpus)
+        run = self.run
+        found = billed(run.dpu_s, run.execution_s, self.about.dpus, has_ended=run.has_ended)
         return 0.0 if found is None else float(found.dpu_s)
 
 

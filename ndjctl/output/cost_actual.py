@@ -169,11 +169,6 @@ def _about_parts(found: Actual) -> Iterator[str]:
             f"duplicates: {counted(known.unsure, 'run')} may be a 'reprocess' instead: the ledger does not have "
             f"{them(known.unsure, 'its manifest', 'their manifests')}"
         )
-    if known.untold_dpu_s:
-        yield (
-            f"runs below a minute, of which Glue tells the DPU seconds, may be billed as one: up to "
-            f"{known.untold_dpu_s / HOUR_S:,.4f} DPU hours more"
-        )
     if known.unbilled:
         yield f"{counted(known.unbilled, 'run')} without DPU seconds and capacity: not in these figures"
 

@@ -53,7 +53,6 @@ def actual_document(env: str, found: Actual) -> dict[str, Any]:
             "worked": known.worked,
             "duplicates_unsure": known.unsure,
             "without_dpu_seconds": known.unbilled,
-            "perhaps_billed_dpu_s": number(known.untold_dpu_s),
         },
         "beside_estimate": None if found.beside is None else _beside(found.beside),
         "cost_explorer": None if bill is None else _bill(found),

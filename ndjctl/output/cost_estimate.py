@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.cost.advice import hint_for
 from ndjctl.cost.estimate import CASES, Case, Estimate
 from ndjctl.cost.line import Line
+from ndjctl.cost.usage import Usage
 from ndjctl.output.base import View, one_line
 from ndjctl.output.cost_explained import explained, line_document
 from ndjctl.output.money import dollars, exact
@@ -94,8 +95,7 @@ def _screen(found: Estimate, remarks: Sequence[str], *, explain: bool) -> Render
     used = found.expected.usage
     head = (
         f"{counted(int(used.files), 'file')} of {volume(float(used.file_bytes))} a day, "
-        f"{volume(float(used.input_bytes))}; {_number(used.manifests)} runs of {lasting(float(used.run_s))}, "
-        f"{_number(used.dpus)} DPUs"
+        f"{volume(float(used.input_bytes))}; {_runs(used)}"
     )
     lines = _largest_first(found.expected.lines)
     blocks: list[RenderableType] = [Text(one_line(head), style="bold")]
@@ -113,6 +113,14 @@ def _screen(found: Estimate, remarks: Sequence[str], *, explain: bool) -> Render
     blocks += [Text(one_line(each), style="yellow") for each in _remarks(found)]
     blocks += [Text(one_line(each), style="dim") for each in (*remarks, *_basis(found))]
     return Group(*blocks)
+
+
+def _runs(used: Usage) -> str:
+    """Of a day, in words; what a run takes only where there is one."""
+    if not used.manifests:
+        return "no runs"
+    runs, dpus = "run" if used.manifests == 1 else "runs", "DPU" if used.dpus == 1 else "DPUs"
+    return f"{_number(used.manifests)} {runs} of {lasting(float(used.run_s))}, {_number(used.dpus)} {dpus}"
 
 
 def _lines(found: Estimate, lines: Sequence[Line]) -> Table:

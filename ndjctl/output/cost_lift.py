@@ -53,7 +53,7 @@ def lift_view(
         if undo and not is_done:
             return Text(f"Nothing was lifted on {found.date}: there is nothing to take back.")
         if not undo and before.held_since is None:
-            return Text(one_line(_not_held(before, found.date, profile)))
+            return Text(one_line(_not_held(found, profile)))
         if undo:
             return Text(
                 "The lift is taken back: the next sweep holds runs again if the budget is spent.", style="yellow"
@@ -79,7 +79,10 @@ def lift_view(
     return View(document, render)
 
 
-def _not_held(before: DayBudget, date: str, profile: Profile) -> str:
+def _not_held(found: Lifting, profile: Profile) -> str:
+    before, date = found.before, found.date
+    if found.has_no_budget:
+        return "No run is held: the function that is deployed has no budget; the next sweep starts what waits."
     if before.lifted_at is not None:
         to = "wholly" if before.lifted_to is None else f"to {_told(before.lifted_to, profile)}"
         return f"No run is held: the budget of {date} was lifted {to} at {before.lifted_at:%H:%M}Z."

@@ -32,11 +32,10 @@ from ndjctl.spent.reading import (
 from ndjctl.spent.requests import Used, nothing_used, read_used
 from ndjctl.spent.runs import SpentRun
 from ndjctl.spent.summing import DAYS_OF_A_MEAN, Books, Each, MonthForecast, Period, midnight_of, month_of
-from ndjctl.spent.waste import FAILED, RETRIED, UNDER_WAY, USEFUL, JudgedRun, RunTimes, judge, start_s
+from ndjctl.spent.waste import USEFUL, JudgedRun, RunTimes, judge, later_attempts, start_s
 
 RUNS, LEDGER, REPORTS, USED, BILL = "run records", "ledger", "run reports", "CloudWatch", "Cost Explorer"
 DEPLOYED = "first deployment"
-_ATTEMPTS = (USEFUL, RETRIED, FAILED, UNDER_WAY)
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,8 @@ class Known:
     """How sure the figures of a time are. runs_whole, ledger_whole: whether all was read. starts_told: runs whose start
     was told apart by their report; starts_assumed: those that were given `assumed_start_s` (start_source says what that
     is). idle_told: runs of which idle workers were told apart, of `worked`. unsure: duplicates that may be a
-    `reprocess`. unbilled: runs without DPU seconds and capacity. untold_dpu_s: DPU seconds that a minute would be more,
-    of shorter runs whose DPU seconds Glue tells. has_older: whether Glue
-    has runs from before what was read."""
+    `reprocess`. unbilled: runs without DPU seconds and capacity. has_older: whether Glue has runs
+    from before what was read."""
 
     runs_whole: bool
     ledger_whole: bool
@@ -58,7 +56,6 @@ class Known:
     idle_told: int
     unsure: int
     unbilled: int
-    untold_dpu_s: Decimal
     has_older: bool
 
 
@@ -151,7 +148,7 @@ def look(
         ),
         bill=readings.get(BILL),
         book=basis.book,
-        later_attempts=_later_attempts(own_runs),
+        later_attempts=later_attempts(own_runs),
         is_not_deployed=runs.why == "absent" and readings[LEDGER].why == "absent",
         is_all_refused=not any(told[name].was_read for name in (RUNS, LEDGER, USED)),
     )
@@ -204,14 +201,5 @@ def _known(
         idle_told=sum(each.is_idle_told for each in worked),
         unsure=sum(each.is_unsure for each in runs),
         unbilled=sum(each.about.billed is None for each in runs),
-        untold_dpu_s=sum(
-            (each.about.billed.untold_dpu_s for each in runs if each.about.billed and each.kind != UNDER_WAY), ZERO
-        ),
         has_older=records.has_older,
     )
-
-
-def _later_attempts(runs: Sequence[JudgedRun]) -> int:
-    """Runs that were not the first of their manifest, of those that are no duplicates."""
-    counted = [each.about.manifest_id for each in runs if each.about.manifest_id and each.kind in _ATTEMPTS]
-    return len(counted) - len(set(counted))

@@ -55,7 +55,7 @@ def spent_run(document: Mapping[str, Any]) -> SpentRun:
         dpus = worker_dpus * seen.workers
     return SpentRun(
         run=seen.run,
-        billed=billed(seen.run.dpu_s, seen.run.execution_s, dpus),
+        billed=billed(seen.run.dpu_s, seen.run.execution_s, dpus, has_ended=seen.run.has_ended),
         dpus=dpus,
         manifest_id=seen.manifest_id,
         date=seen.manifest_date,

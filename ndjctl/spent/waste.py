@@ -10,11 +10,12 @@ waste: those that failed are, and the one that succeeded is useful, whatever its
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from typing import TypeVar
 
 from ndjctl.glue_runs import SUCCEEDED
 from ndjctl.spent.billed import ZERO
@@ -32,6 +33,8 @@ UNDER_WAY = "under_way"
 PARTS = (USEFUL, START_UP, IDLE, RETRIED, FAILED, DUPLICATE, MINIMUM, REPROCESSED, UNDER_WAY)
 WASTE = (START_UP, IDLE, RETRIED, FAILED, DUPLICATE, MINIMUM)
 """REPROCESSED is none: somebody asked for it."""
+
+T = TypeVar("T")
 
 MICRO = Decimal("0.000001")
 
@@ -80,15 +83,36 @@ def judge(
 ) -> list[JudgedRun]:
     """runs: every run from some time on, in any order. manifests, reports: what is known, by manifest id.
     assumed_start_s: of a run without a report."""
-    groups: defaultdict[str, list[SpentRun]] = defaultdict(list)
-    for run in runs:
-        groups[run.manifest_id].append(run)
     judged = []
-    for manifest_id, group in groups.items():
+    for (manifest_id, _), group in _grouped(runs, lambda run: run).items():
         kinds = _kinds(sorted(group, key=_order), manifests.get(manifest_id), is_of_a_manifest=bool(manifest_id))
         times = reports.get(manifest_id)
         judged += [_judged(run, kind, unsure, times, assumed_start_s) for run, kind, unsure in kinds]
     return judged
+
+
+def later_attempts(judged: Iterable[JudgedRun]) -> int:
+    """How many of these runs made again what an earlier one of them had failed at. A run that is under way is one of
+    several attempts only until one has converted the manifest, and two at once are one attempt: the other is a
+    duplicate."""
+    kinds = [[each.kind for each in group] for group in _grouped(judged, lambda each: each.about).values()]
+    ended = (Counter(kind for kind in group if kind in (USEFUL, RETRIED, FAILED)) for group in kinds)
+    counts = [
+        each.total() + (UNDER_WAY in group and not each[USEFUL]) for group, each in zip(kinds, ended, strict=True)
+    ]
+    return sum(count - 1 for count in counts if count)
+
+
+def _grouped(each: Iterable[T], run_of: Callable[[T], SpentRun]) -> dict[tuple[str, str], list[T]]:
+    """By manifest; the attempts that Glue made of one run are together, also where they are of none."""
+    known = list(each)
+    of_first = {run.first_id: run.manifest_id for run in map(run_of, known) if run.manifest_id}
+    groups: defaultdict[tuple[str, str], list[T]] = defaultdict(list)
+    for one in known:
+        run = run_of(one)
+        manifest_id = run.manifest_id or of_first.get(run.first_id, "")
+        groups[manifest_id, "" if manifest_id else run.first_id].append(one)
+    return groups
 
 
 def _order(run: SpentRun) -> tuple[bool, float, int, str]:
@@ -109,7 +133,7 @@ def _kinds(
         if not run.run.has_ended:
             kind = UNDER_WAY
         elif run.run.has_failed:
-            kind = RETRIED if is_of_a_manifest and number < len(group) - 1 else FAILED
+            kind = RETRIED if number < len(group) - 1 else FAILED
         elif is_of_a_manifest:
             kind, unsure = _of_success(run, holder, manifest, has_converted)
             has_converted |= kind != DUPLICATE
@@ -147,6 +171,9 @@ def _judged(run: SpentRun, kind: str, is_unsure: bool, times: RunTimes | None, a
     parts = dict.fromkeys(PARTS, ZERO)
     if run.billed is None:
         return JudgedRun(run, kind, parts, is_unsure=is_unsure)
+    if kind == UNDER_WAY:  # it may yet take its minute
+        parts[UNDER_WAY] = run.billed.dpu_s
+        return JudgedRun(run, kind, parts)
     parts[MINIMUM] = run.billed.minimum_dpu_s
     rest = run.billed.ran_dpu_s
     if kind != USEFUL:

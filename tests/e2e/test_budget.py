@@ -36,6 +36,8 @@ def test_runs_over_the_budget_wait_and_once_it_is_lifted_all_are_converted(tool:
     assert checks["runs-held"]["verdict"] == "fail" and "1 manifest waits" in checks["runs-held"]["sentence"]
     assert {checks[code]["verdict"] for code in ("starts", "budget")} == {"pass"}
     shown = pipeline.ask("monitor", "--once")
+    # As the function counts, once the run has ended.
+    assert shown["cost"]["budget"]["share"] == pytest.approx(swept["budget"]["spent_dpu_s"] / 81.818, rel=1e-3)
     assert shown["cost"]["budget"]["share"] > 1 and shown["cost"]["budget"]["held_since"]
     assert shown["health"]["headline"] == "DEGRADED"
     waiting = [key for key in keys if pipeline.ask("explain", key)["verdict"]["code"] == "held-by-budget"]
@@ -61,3 +63,8 @@ def test_runs_over_the_budget_wait_and_once_it_is_lifted_all_are_converted(tool:
     pipeline.put(f"{DAY}-more.ndjson", bodies[0])
     pipeline.wait_for_events()
     wait(lambda: pipeline.ask("sweep")["held"] == 1, 60, lambda: f"{pipeline.ask('manifests')}")
+    # A function that is deployed without a budget holds nothing, whatever the ledger has of before.
+    assert pipeline.ask("cost", "lift")["before"]["held_since"]
+    free = Pipeline(tool, embedded, ("batching.max_files_per_manifest=1",))
+    free.deploy()
+    assert "No run is held" in free("cost", "lift").out

@@ -170,7 +170,8 @@ def test_script_gets_its_arguments_libraries_and_clients(endpoint: Endpoint) -> 
 
 
 def test_success_is_timed_and_priced(endpoint: Endpoint) -> None:
-    job = endpoint.job("import time; time.sleep(1.2)", WorkerType="G.2X", NumberOfWorkers=5)
+    scaled = {"--enable-auto-scaling": "true"}
+    job = endpoint.job("import time; time.sleep(1.2)", WorkerType="G.2X", NumberOfWorkers=5, DefaultArguments=scaled)
     run_id = endpoint.start(job)
     eventually(lambda: endpoint.run(job, run_id)["JobRunState"] == "RUNNING")
     run = finished(endpoint.glue, job, run_id)
@@ -179,6 +180,20 @@ def test_success_is_timed_and_priced(endpoint: Endpoint) -> None:
     assert 12.0 < run["DPUSeconds"] < 40.0  # ten DPUs for as long as the process ran
     assert run["StartedOn"] <= run["CompletedOn"] == run["LastModifiedOn"]
     assert run["LogGroupName"] == "/aws-glue/jobs"
+
+
+@pytest.mark.parametrize(
+    ("about", "is_told"),
+    [({}, False), ({"Arguments": {"--enable-auto-scaling": "false"}}, False), ({"ExecutionClass": "FLEX"}, True)],
+)
+def test_dpu_seconds_are_told_only_with_auto_scaling_and_of_flex(
+    endpoint: Endpoint, about: dict[str, Any], is_told: bool
+) -> None:
+    """AWS Glue API reference, JobRun: DPUSeconds. test_success_is_timed_and_priced has auto scaling."""
+    job = endpoint.job("pass", WorkerType="G.1X", NumberOfWorkers=2)
+    run = finished(endpoint.glue, job, endpoint.start(job, **about))
+    assert ("DPUSeconds" in run) == is_told
+    assert run["ExecutionTime"] >= 1  # it ran, however short: none at all would say that it did not
 
 
 def test_failure_is_told_by_its_last_exception_and_tried_again(endpoint: Endpoint) -> None:

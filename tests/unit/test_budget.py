@@ -21,11 +21,14 @@ from ndjctl.errors import UsageError
 from ndjctl.estimate import estimate
 from ndjctl.explain.model import Verdict
 from ndjctl.health.checks import check
+from ndjctl.health.checks_deep import _of_finding
 from ndjctl.health.facts import Facts, Runs
 from ndjctl.health.model import Checked
+from ndjctl.health.words import begun
 from ndjctl.lifting import Lifts, read_budget
 from ndjctl.monitor.panels import Seen, assemble
 from ndjctl.monitor.runs import SeenRun
+from ndjctl.output.cost_lift import lift_view
 from ndjctl.prices import dpu_price_of_profile
 from ndjctl.profiles import load_profile
 from ndjctl.reading import Reading
@@ -278,6 +281,28 @@ def test_a_date_without_anything_is_not_held() -> None:
     assert seen.before.held_since is None and tool.lift(seen, None, world.now).after is None
     assert tool.undo(seen).after is None
     assert read_budget(world.dynamodb, tool._names, NOW).limit == 0
+
+
+def test_what_the_ledger_says_is_held_is_not_once_the_function_has_no_budget() -> None:
+    """As `doctor` and `monitor` say; where the function may not be read it is taken as held."""
+    world = metered(1, manifests=2)
+    assert world.sweep()["held"] == 1
+    tool = lifts(world)
+    variables = holding().value.variables  # type: ignore[union-attr]
+    assert [tool.look(world.now, known).before.held_since is None for known in ({}, variables, None)] == [
+        True, False, False,
+    ]  # fmt: skip
+    seen = tool.look(world.now, {})
+    assert seen.has_no_budget and tool.lift(seen, None, world.now).after is None
+    view = lift_view("prod", HELD, seen, None, 1, undo=False, sweep="ndjctl sweep", next_=None)
+    assert view.document["before"]["held_since"] is None
+    assert "No run is held: the function that is deployed has no budget" in str(view.render())
+
+
+def test_a_setting_keeps_its_name_at_the_beginning_of_a_sentence() -> None:
+    (finding,) = budget_findings(profile("cost.max_per_day=0.05"))
+    assert _of_finding(finding).sentence.startswith("cost.max_per_day is $0.05, and the runs of ")
+    assert begun("at least $1.50 is spent") == "At least $1.50 is spent"
 
 
 def test_explain_says_that_it_waits_because_of_the_budget() -> None:

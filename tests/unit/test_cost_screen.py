@@ -55,6 +55,19 @@ def test_the_document_adds_up_and_has_every_source() -> None:
     assert found["complete"] and found["hint"].startswith("the largest line is Amazon S3, input kept")
 
 
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (("--files-per-day", "1", "--manifests-per-day", "1"), "; 1 run of "),
+        (("--files-per-day", "0"), "; no runs"),
+        (("--files-per-day", "338000"), " runs of "),
+    ],
+)
+def test_one_run_is_no_runs(load: tuple[str, ...], words: str) -> None:
+    shown = " ".join(run(*OFFLINE, *load).split())
+    assert words in shown and ", 0 DPUs" not in shown
+
+
 def test_a_formula_names_its_inputs() -> None:
     words = {"x", "or", "and", "more", "rounded", "up", "of", "one", "where", "parts", "the", "larger", "bytes"}
     for line in document("--env", "prod")["cases"]["expected"]["lines"]:

@@ -410,9 +410,10 @@ def test_a_test_stops_when_its_runs_have_cost_its_budget(told: dict[str, Any]) -
 
 def test_what_a_run_costs_is_looked_at_now_and_then() -> None:
     cloud, glue = _Cloud([["processing"]]), _Glue(JobRunState="RUNNING")
-    spending = _spending(cloud, glue, 0.01)
+    spending = _spending(cloud, glue, 0.02)
     followed, samples = _follow(cloud, Limits(1, 0.01, 180), why_stop=spending.why_stop)
-    assert not followed.over_budget and spending.spent_usd == 0.0
+    # What has just begun will be billed for a minute: of two DPUs.
+    assert not followed.over_budget and spending.spent_usd == pytest.approx(120 / 3_600 * 0.44)
     assert len(samples) > 100 and 11 <= glue.calls <= 13
 
 

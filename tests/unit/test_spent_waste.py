@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ndjctl.health.checks_budget import billed as billed_by_budget
 from ndjctl.listing.runs import RunFilter, list_runs
 from ndjctl.monitor.runs import RunsSeen
 from ndjctl.spent.billed import Billed, billed
 from ndjctl.spent.runs import SpentRun, spent_run
-from ndjctl.spent.waste import PARTS, JudgedRun, LedgerManifest, RunTimes, judge, shared_out
+from ndjctl.spent.waste import PARTS, JudgedRun, LedgerManifest, RunTimes, judge, later_attempts, shared_out
 from tests.spent_world import at, closed, job_run, run, times
 
 D = Decimal
@@ -35,20 +36,24 @@ def parts(each: JudgedRun) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize(
-    ("about", "expected"),
+    ("about", "has_ended", "expected"),
     [
-        ((1_234.5, 600, 10.0), Billed(D("1234.5"), is_told=True)),  # Glue's own figure wins
-        ((None, 600, 10.0), Billed(D(6_000))),
-        ((None, 60, 2.0), Billed(D(120))),
-        ((None, 20, 10.0), Billed(D(600), D(400))),  # a minute at least, of which 40 s did not run
-        ((200.0, 20, 10.0), Billed(D(200), is_told=True, untold_dpu_s=D(400))),
-        ((None, 0, 10.0), Billed(D(0))),  # it has not run yet
-        ((None, 600, None), None),
-        ((0.3, 0, None), Billed(D("0.3"), is_told=True)),
+        ((1_234.5, 600, 10.0), True, Billed(D("1234.5"), is_told=True)),  # Glue's own figure wins
+        ((None, 600, 10.0), True, Billed(D(6_000))),
+        ((None, 60, 2.0), True, Billed(D(120))),
+        ((None, 20, 10.0), True, Billed(D(600), D(400))),  # a minute at least, of which 40 s did not run
+        ((100.0, 20, 10.0), True, Billed(D(300), D(200), is_told=True)),  # 5 DPUs in the mean
+        ((100.0, 20, None), True, Billed(D(300), D(200), is_told=True)),
+        ((None, 0, 10.0), True, Billed(D(0))),  # it ended before it ran
+        ((0.3, 0, None), True, Billed(D(0), is_told=True)),
+        ((None, 0, 10.0), False, Billed(D(600), D(600))),  # it will be billed for a minute at least
+        ((None, 90, 10.0), False, Billed(D(900))),
+        ((10.0, 90, 10.0), False, Billed(D(900))),  # what is told before the end need not be all
+        ((None, 600, None), True, None),
     ],
 )
-def test_what_a_run_is_billed_by(about: tuple[Any, ...], expected: Billed | None) -> None:
-    assert billed(*about) == expected
+def test_what_a_run_is_billed_by(about: tuple[Any, ...], has_ended: bool, expected: Billed | None) -> None:
+    assert billed(*about, has_ended=has_ended) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,7 @@ def test_what_a_run_is_billed_by(about: tuple[Any, ...], expected: Billed | None
         job_run("r"),
         job_run("r", seconds=20),
         job_run("r", told=1_234.567),
+        job_run("r", seconds=7, told=14.0),
         job_run("r", "RUNNING", seconds=70, MaxCapacity=2.5),
         job_run("r", "STARTING", seconds=0),
     ],
@@ -72,7 +78,7 @@ def test_every_command_has_the_same_dpu_seconds(document: dict[str, Any]) -> Non
 
     expected = float(spent_run(document).dpu_s)
     (seen,), _ = RunsSeen(Glue(), "job").read(at(-60))
-    assert seen.dpu_s == expected
+    assert seen.dpu_s == expected == float(billed_by_budget(seen.about))
     (listed,) = list_runs(Glue(), "job", NoLedger(), RunFilter())  # type: ignore[arg-type]
     assert listed.dpu_hours == pytest.approx(expected / 3_600, rel=1e-12)
     assert listed.is_estimated == ("DPUSeconds" not in document)
@@ -118,6 +124,7 @@ def test_fewer_workers_than_asked_for() -> None:
 def test_a_short_run_is_billed_a_minute() -> None:
     """20 s of 10 DPU: 200 DPU seconds that ran, all of them a start, and 400 that make the minute."""
     assert parts(judged([run("r", seconds=20)])["r"]) == {"start_up": D(200), "minimum": D(400)}
+    assert parts(judged([run("r", seconds=20, told=100.0)])["r"]) == {"start_up": D(100), "minimum": D(200)}
 
 
 def test_an_attempt_that_failed_is_waste_and_the_one_that_made_it_is_not() -> None:
@@ -167,6 +174,7 @@ def test_a_duplicate_of_a_run_before_the_time_that_is_looked_at() -> None:
 
 def test_under_way_is_not_judged() -> None:
     assert parts(judged([run("r", "RUNNING", seconds=120)])["r"]) == {"under_way": D(1_200)}
+    assert parts(judged([run("r", "STARTING", seconds=0)])["r"]) == {"under_way": D(600)}
 
 
 def test_runs_of_no_manifest_are_not_of_one() -> None:
@@ -174,8 +182,28 @@ def test_runs_of_no_manifest_are_not_of_one() -> None:
     assert [found[name].kind for name in "abc"] == ["useful", "useful", "failed"]
 
 
+def test_what_glue_made_again_by_itself_was_made_again() -> None:
+    """Also where a run is of no manifest, and where only one of its attempts tells of which."""
+    found = judged([run("a", "FAILED", manifest=""), run("a_attempt_1", "FAILED", manifest="", begun=20)])
+    assert [found[name].kind for name in ("a", "a_attempt_1")] == ["retried", "failed"]
+    assert later_attempts(found.values()) == 1
+    found = judged([run("a", "FAILED"), run("a_attempt_1", manifest="", begun=20), run("b", begun=40)])
+    assert [found[name].kind for name in ("a", "a_attempt_1", "b")] == ["retried", "useful", "duplicate"]
+    found = judged([run("a", "FAILED", manifest=""), run("a_attempt_1", manifest="", begun=20)])
+    assert [each.kind for each in found.values()] == ["retried", "useful"]
+
+
+def test_a_duplicate_that_is_under_way_is_no_later_attempt() -> None:
+    doubled = judged([run("a"), run("b", "RUNNING", begun=20, seconds=9)], {"m1": closed("a", 10)})
+    assert later_attempts(doubled.values()) == 0
+    both = judged([run("a", "RUNNING", seconds=99), run("b", "RUNNING", begun=1, seconds=9)])
+    assert later_attempts(both.values()) == 0
+    again = judged([run("a", "FAILED"), run("b", "RUNNING", begun=20, seconds=9)])
+    assert later_attempts(again.values()) == 1
+
+
 STATES = ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED", "RUNNING", "STARTING")
-seconds = st.integers(0, 5_000)
+seconds = st.integers(0, 90) | st.integers(0, 5_000)
 runs_of_any_kind = st.lists(
     st.builds(
         lambda number, state, manifest, begun, execution_s, told, workers: run(

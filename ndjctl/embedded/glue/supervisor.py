@@ -212,12 +212,14 @@ class Supervisor:
     ) -> None:
         """Writes how a run ended, and in the same transaction the next attempt if it failed and may be retried."""
         now = self._clock()
-        changes = {
+        changes: dict[str, Any] = {
             "LastModifiedOn": now,
             "CompletedOn": now,
-            "ExecutionTime": round(execution_s),
-            "DPUSeconds": round(execution_s * run.document["MaxCapacity"], 3),
+            # None only of one that never ran: a run that was killed at once was billed for its minute.
+            "ExecutionTime": max(1, round(execution_s)) if execution_s else 0,
         }
+        if _tells_dpu_seconds(run):
+            changes["DPUSeconds"] = round(execution_s * run.document["MaxCapacity"], 3)
         if message is not None:
             changes["ErrorMessage"] = message
         with self._store.together():
@@ -245,3 +247,9 @@ class Supervisor:
                 return False
             self._store.add_notice(run_id, detail(run.job_name, run_id, state, changes.get("ErrorMessage")))
             return True
+
+
+def _tells_dpu_seconds(run: Run) -> bool:
+    """Only of FLEX runs and with auto scaling (AWS Glue API reference, JobRun)."""
+    auto_scaling = str(run.plan["arguments"].get("--enable-auto-scaling", ""))
+    return run.document.get("ExecutionClass") == "FLEX" or auto_scaling.lower() == "true"
