@@ -37,7 +37,7 @@ class Thresholds:
     max_p99_s: float | None = None
     min_mb_per_s: float | None = None
     max_dpu_hours: float | None = None
-    max_cost_ratio: float | None = 1.5
+    max_cost_ratio: float | None = 2.0
     max_failed_share: float = 0.01
     max_cost_usd: float | None = None
 
