@@ -255,6 +255,7 @@ def test_several_at_once_in_a_new_environment(tool: Tool, tmp_path: Path) -> Non
         own("local", "stop")
 
 
+@pytest.mark.slow
 def test_a_terminal_of_another_encoding_gets_escapes(tool: Tool, tmp_path: Path) -> None:
     path = tmp_path / "ü.ndjson"
     path.write_text('{"ö":1}\n')

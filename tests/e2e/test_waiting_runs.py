@@ -82,6 +82,7 @@ def test_a_refused_run_starts_when_a_slot_frees(tool: Tool, embedded: Cloud) -> 
     check(pipeline, manifests)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_starts_the_next_without_a_sweep(tool: Tool, embedded: Cloud) -> None:
     pipeline = pipeline_of(tool, embedded, concurrent_runs=1)
     pipeline.lose(pipeline.names.sweep_rule)

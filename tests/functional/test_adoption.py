@@ -195,7 +195,7 @@ def of(world: Dump, mine: Callable[[str], bool]) -> Dump:
     return {key: value for key, value in world.items() if mine(key)}
 
 
-@pytest.mark.parametrize(("first", "second"), [("", "blue"), ("blue", "")])
+@pytest.mark.parametrize(("first", "second"), [("", "blue"), pytest.param("blue", "", marks=pytest.mark.slow)])
 def test_two_environments_of_one_account_do_not_touch_each_other(command: Command, first: str, second: str) -> None:
     """The names of one are the beginnings of the other's."""
 
@@ -303,6 +303,7 @@ def test_the_same_environment_in_another_region_is_refused(command: Command) -> 
     assert "say --set region=us-east-1" in refused.error
 
 
+@pytest.mark.slow
 def test_with_a_suffix_it_is_in_two_regions(command: Command) -> None:
     command.does("deploy")
     before = dump(command.hands, with_ids=True, with_data=True)

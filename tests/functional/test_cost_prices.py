@@ -155,7 +155,7 @@ def test_refresh_keeps_what_the_list_says_with_the_dates_of_the_list(
         ),
         (PriceList([], (400, "", "")), "knows no Price List (HTTP 400)"),
         (PriceList([]), "knows no price of the region us-east-1"),
-        (None, "cannot be reached"),
+        pytest.param(None, "cannot be reached", marks=pytest.mark.slow),
     ],
     ids=["denied", "another service", "empty", "unreachable"],
 )

@@ -243,7 +243,7 @@ def test_logs() -> None:
     """1,000 runs a day that write 5.5 MB: 165 GB of 10**9 a month; the first 5 are free (CloudWatch pricing)."""
     found = case(deduct_free=True)
     of_runs = D(1_000) * 5_500_000 * 30 / 2**30
-    of_function = (100_000 * figures.per_file().log_bytes + 1_440 * 251) * 30 / 2**30
+    of_function = (100_000 * figures.per_file().log_bytes + 1_440 * 276) * 30 / 2**30
     ingested = [each for each in found.lines if each.price and each.price.key == "cloudwatch.logs_ingested_gb"]
     assert sum(each.quantity for each in ingested) == pytest.approx(of_runs + of_function)
     total = sum(each.usd_per_month for each in ingested)
