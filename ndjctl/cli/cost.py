@@ -9,7 +9,7 @@ import typer
 from ndjctl.cli import cost_compare, cost_lift, cost_prices
 from ndjctl.cli.cost_actual import CostExplorerOption, actual
 from ndjctl.cli.cost_estimate import Typed, estimate
-from ndjctl.cli.cost_prices import PricesOption
+from ndjctl.cli.cost_options import FileSizeOption, FilesPerDayOption, PricesOption, RegionOption
 from ndjctl.cli.invocation import Invocation, listing
 from ndjctl.cli.since import SinceOption
 from ndjctl.errors import UsageError
@@ -19,12 +19,8 @@ app = typer.Typer()
 
 def cost(
     invocation: Invocation,
-    files_per_day: Annotated[
-        str | None, typer.Option("--files-per-day", help="Instead of load.files_per_day.", metavar="N")
-    ] = None,
-    file_size: Annotated[
-        str | None, typer.Option("--file-size", help="Of every file, such as 200KB, 64MiB or 3.5GB.", metavar="SIZE")
-    ] = None,
+    files_per_day: FilesPerDayOption = None,
+    file_size: FileSizeOption = None,
     throughput: Annotated[
         str | None,
         typer.Option("--throughput", help="Of input that one vCPU converts, MB of 2**20 bytes a second.", metavar="MB"),
@@ -37,9 +33,7 @@ def cost(
         str | None, typer.Option("--manifests-per-day", help="Instead of what full batches make.", metavar="N")
     ] = None,
     prices: PricesOption = None,
-    region: Annotated[
-        str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
-    ] = None,
+    region: RegionOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Every line with its formula, its inputs and their sources.")
     ] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ndjctl.cli.cost_prices import PricesOption
+from ndjctl.cli.cost_options import FileSizeOption, FilesPerDayOption, PricesOption, RegionOption
 from ndjctl.cli.invocation import Invocation, command, typed_plain
 from ndjctl.cli.numbers import whole_of
 from ndjctl.cli.priced import mean_bytes, out_of_window, prices_for
@@ -26,18 +26,10 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     invocation: Invocation,
-    files_per_day: Annotated[
-        str | None,
-        typer.Option("--files-per-day", help="Of the load, an even day; else the profile's load.", metavar="N"),
-    ] = None,
-    file_size: Annotated[
-        str | None,
-        typer.Option("--file-size", help="Of each file, such as 200KB, 64MiB or 3.5GB.", metavar="SIZE"),
-    ] = None,
+    files_per_day: FilesPerDayOption = None,
+    file_size: FileSizeOption = None,
     prices: PricesOption = None,
-    region: Annotated[
-        str | None, typer.Option("--region", help="Whose prices; left out, those of the profile's region.")
-    ] = None,
+    region: RegionOption = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="With what the figures rest on, how sure each is, and notes of the runners."),

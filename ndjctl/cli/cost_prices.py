@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ndjctl.cli.cost_options import PricesOption, RegionOption
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.errors import UsageError
-
-PricesOption = Annotated[
-    Path | None,
-    typer.Option("--prices", readable=False, help="Take all prices from this file instead.", metavar="FILE"),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def prices(
     invocation: Invocation,
-    region: Annotated[
-        str | None, typer.Option("--region", help="Of this region instead of the environment's.", metavar="REGION")
-    ] = None,
+    region: RegionOption = None,
     given_file: PricesOption = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the AWS Price List first, and keep what it says.")
