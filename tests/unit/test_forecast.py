@@ -21,6 +21,7 @@ from ndjctl.forecast.runs import (
     rounds,
     run_seconds,
 )
+from ndjctl.loadtest.feeder import feed_plan_of
 from ndjctl.loadtest.model import LoadSettings
 from ndjctl.loadtest.planning import expect
 from ndjctl.profiles import load_profile
@@ -69,7 +70,9 @@ def test_all_who_forecast_agree(hundreds: int, workers: int) -> None:
     rate = stated(profile.load).expected
     tuned = forecast(profile, rate, Quotas(), None, None)
     size_bytes = 3_500 * 2**20
-    planned = expect(profile, LoadSettings(1, files, size_bytes, 1), rate, Quotas(), None)
+    load = LoadSettings(1, files, size_bytes, 1)
+    feed = feed_plan_of(load, "bucket", "2026-11-27", "20261127T120000Z-00aa")
+    planned = expect(profile, load, feed, rate, Quotas(), None)
     estimated = estimate(profile, files, files * size_bytes)
     assert tuned.run_s == pytest.approx(planned.run_s) == pytest.approx(throughput(profile)._run_s(350_000))
     assert tuned.dpu_hours_per_day / 24 == pytest.approx(planned.dpu_hours) == pytest.approx(estimated.dpu_hours)
