@@ -4,7 +4,6 @@ what becomes of a source that is refused."""
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +16,7 @@ from moto import mock_aws
 
 from ndjctl.contracts import DONE, REPORT_FORMAT, REPORT_VERSION, Attr, iso_utc, report_key
 from tests.functional.operations_world import NAMES, Operations, now
+from tests.loopback import running
 from tests.spent_world import DAY, job_run
 
 
@@ -71,12 +71,8 @@ def denied() -> dict[str, Any]:
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    with Wire() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running(Wire()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

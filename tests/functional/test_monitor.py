@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -25,6 +24,7 @@ from ndjctl.monitor.model import Snapshot
 from ndjctl.monitor.watching import MOST_CALLS, SERVICES, Monitor
 from ndjctl.profiles import load_profile
 from tests.functional.operations_world import NAMES, REGION, Operations, now
+from tests.loopback import running
 from tests.monitor_world import ODD_KEY
 
 
@@ -60,12 +60,8 @@ class _GlueHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def glue() -> Iterator[Glue]:
-    with Glue() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running(Glue()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
