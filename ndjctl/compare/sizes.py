@@ -23,7 +23,6 @@ from ndjctl.prices import LEAST_BILLED_S
 from ndjctl.settings import Job, WorkerType
 
 Arch = Literal["x86", "arm"]
-VCPUS_PER_DPU = 4
 MOST_WORKERS = 299
 """Of a Glue run: what job.workers takes."""
 

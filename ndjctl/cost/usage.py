@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ndjctl.advice.throughput import throughput
-from ndjctl.contracts import MIB
+from ndjctl.contracts import LEAST_BILLED_RUN_S, MIB
 from ndjctl.cost import figures
 from ndjctl.cost.line import Input
 from ndjctl.errors import UsageError
 from ndjctl.forecast.rate import START_SOURCE, Rate
-from ndjctl.forecast.runs import Batch, billed_seconds, working_seconds
+from ndjctl.forecast.runs import Batch, working_seconds
 from ndjctl.settings import LARGEST_OBJECT_MB, Profile
 
 FILES, BYTES, RUNS, TIME = "files", "bytes", "runs", "time"
@@ -146,7 +146,7 @@ def usage(profile: Profile, given: Given, rate: Rate) -> Usage:
         manifests=manifests,
         converting_s=run_s - start_s,
         start_s=start_s,
-        least_s=_decimal(billed_seconds(float(run_s))) - run_s if run_s < 60 else Decimal(0),
+        least_s=max(Decimal(LEAST_BILLED_RUN_S) - run_s, Decimal(0)),
         task_slots=Decimal(job.task_slots),
         dpus=_decimal(job.dpus),
         used_share=_decimal(rate.used_share) if job.auto_scaling else Decimal(1),

@@ -8,6 +8,7 @@ from typing import Any
 
 from ndjctl.health.facts import SLACK_S, Facts
 from ndjctl.health.model import Checked
+from ndjctl.plain import counted as counted
 from ndjctl.reading import Reading
 
 EVIDENCE = 5
@@ -18,11 +19,6 @@ def begun(text: str) -> str:
     """As the beginning of a sentence; a name of a setting or a file stays as it is."""
     word = text.partition(" ")[0]
     return text if "." in word or "_" in word else text[:1].upper() + text[1:]
-
-
-def counted(count: int, noun: str) -> str:
-    """'1 file', '2,000 files'."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def lasting(seconds: float) -> str:

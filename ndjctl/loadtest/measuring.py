@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ndjctl.contracts import COMPLETED, FAILED, iso_utc
+from ndjctl.contracts import COMPLETED, FAILED
 from ndjctl.loadtest.figures import accumulated, concurrency, histogram, per_bucket, percentile, thinned
 from ndjctl.loadtest.observing import RunFacts, SeenFile
 from ndjctl.monitor.runs import SeenRun
@@ -97,7 +97,3 @@ def _since(begun_at: datetime, moment: datetime) -> float:
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:
     return None if value is None else round(value, digits)
-
-
-def told_at(moment: datetime) -> str:
-    return iso_utc(moment)

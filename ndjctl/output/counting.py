@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ndjctl.output.bars import Now
 from ndjctl.output.base import console, one_line, say
-from ndjctl.output.progress import LINE_EVERY_S
 
 
 class Counting:
@@ -47,12 +47,10 @@ def _on_terminal(status: Any) -> Callable[[str, bool], None]:
 
 
 def _on_lines(clock: Callable[[], float]) -> Callable[[str, bool], None]:
-    said_at = clock()
+    now = Now(clock)
 
     def show(line: str, is_new: bool) -> None:
-        nonlocal said_at
-        if not is_new and clock() - said_at >= LINE_EVERY_S:
-            said_at = clock()
+        if not is_new and now.is_due():
             say(line)
 
     return show

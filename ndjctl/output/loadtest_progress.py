@@ -9,8 +9,9 @@ from threading import Lock
 from types import TracebackType
 
 from ndjctl.loadtest.following import Sample
-from ndjctl.output.base import console, one_line, say
-from ndjctl.output.progress import LINE_EVERY_S, counted, size, told
+from ndjctl.output.bars import Bars, Now
+from ndjctl.output.base import say
+from ndjctl.output.progress import counted, size, told
 from ndjctl.output.times import lasting
 
 
@@ -52,30 +53,13 @@ class _Told:
         return ", ".join(part for part in parts if part)
 
 
-class TerminalTestProgress(_Told):
+class TerminalTestProgress(Bars, _Told):
     def __init__(self, files: int, uploads: int, upload_bytes: int) -> None:
-        super().__init__(files, uploads, upload_bytes)
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[detail]}", markup=False),
-            console=console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bars.add_task("starting", total=None, detail="")
-
-    def __enter__(self) -> TerminalTestProgress:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
+        _Told.__init__(self, files, uploads, upload_bytes)
+        detail = TextColumn("{task.fields[detail]}", markup=False)
+        Bars.__init__(self, BarColumn(bar_width=20), TimeElapsedColumn(), detail)
 
     def phase(self, name: str) -> None:
         total = self._files if name in ("feeding", "following") else None
@@ -90,39 +74,28 @@ class TerminalTestProgress(_Told):
         self._objects += count
         self._bars.update(self._task, detail=f"{counted(self._objects, 'object')} read")
 
-    def note(self, text: str) -> None:
-        self._bars.console.print(one_line(text), soft_wrap=True)
-
 
 class LineTestProgress(_Told):
     def __init__(self, files: int, uploads: int, upload_bytes: int, clock: Callable[[], float]) -> None:
         super().__init__(files, uploads, upload_bytes)
-        self._clock = clock
-        self._said_at = clock()
+        self._now = Now(clock)
 
     def __enter__(self) -> LineTestProgress:
         return self
 
     def phase(self, name: str) -> None:
-        self._said_at = self._clock()
+        self._now.said()
         self._objects = 0
         say(name)
 
     def sample(self, sample: Sample, files: int, left_s: float | None) -> None:
-        if self._is_due():
+        if self._now.is_due():
             say(f"  {self._line(sample, left_s)}")
 
     def done(self, count: int) -> None:
         self._objects += count
-        if self._is_due():
+        if self._now.is_due():
             say(f"  {counted(self._objects, 'object')} read")
 
     def note(self, text: str) -> None:
         say(text)
-
-    def _is_due(self) -> bool:
-        now = self._clock()
-        if now - self._said_at < LINE_EVERY_S:
-            return False
-        self._said_at = now
-        return True

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from ndjctl.output.bars import LINE_EVERY_S
 from ndjctl.output.base import console, say
-from ndjctl.output.progress import LINE_EVERY_S, counted
+from ndjctl.output.progress import counted
 
 
 @contextmanager

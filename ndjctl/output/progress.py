@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from threading import Lock
 from types import TracebackType
 
-from ndjctl.output.base import console, one_line, say
+from ndjctl.output.bars import Bars, Now
+from ndjctl.output.base import console, say
 from ndjctl.plain import counted as counted
-
-LINE_EVERY_S = 10.0
 
 _STATUS_ORDER = ("unseen", "pending", "manifested", "processing", "completed", "failed", "quarantined")
 
@@ -25,32 +24,15 @@ def progress(total_bytes: int, files: int) -> TerminalProgress | LineProgress:
     return LineProgress(total_bytes, files, time.monotonic)
 
 
-class TerminalProgress:
+class TerminalProgress(Bars):
     def __init__(self, total_bytes: int, files: int) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}", markup=False),
-            TimeElapsedColumn(),
-            console=console(stderr=True),
-            transient=True,
-        )
+        detail = TextColumn("{task.fields[detail]}", markup=False)
+        super().__init__(BarColumn(bar_width=24), detail, TimeElapsedColumn())
         self._total_bytes, self._files = total_bytes, files
         self._sent = 0
         self._lock = Lock()
-        self._task = self._bars.add_task("starting", total=None, detail="")
-
-    def __enter__(self) -> TerminalProgress:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def phase(self, name: str) -> None:
         total = {"upload": self._total_bytes, "pipeline": self._files}.get(name)
@@ -68,15 +50,12 @@ class TerminalProgress:
     def statuses(self, counts: Counter[str]) -> None:
         self._bars.update(self._task, completed=_resting(counts), detail=told(counts))
 
-    def note(self, text: str) -> None:
-        self._bars.console.print(one_line(text), soft_wrap=True)
-
 
 class LineProgress:
     def __init__(self, total_bytes: int, files: int, clock: Callable[[], float]) -> None:
-        self._total_bytes, self._files, self._clock = total_bytes, files, clock
+        self._total_bytes, self._files = total_bytes, files
         self._sent = 0
-        self._said_at = clock()
+        self._now = Now(clock)
         self._lock = Lock()
 
     def __enter__(self) -> LineProgress:
@@ -95,22 +74,15 @@ class LineProgress:
             return
         with self._lock:
             self._sent += count
-            if self._is_due():
+            if self._now.is_due():
                 self.note(f"  {size(self._sent)} of {size(self._total_bytes)} sent")
 
     def statuses(self, counts: Counter[str]) -> None:
-        if self._is_due():
+        if self._now.is_due():
             self.note(f"  {told(counts)}")
 
     def note(self, text: str) -> None:
         say(text)
-
-    def _is_due(self) -> bool:
-        now = self._clock()
-        if now - self._said_at < LINE_EVERY_S:
-            return False
-        self._said_at = now
-        return True
 
 
 @contextmanager

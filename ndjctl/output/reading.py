@@ -8,8 +8,9 @@ from collections.abc import Callable
 from threading import Lock
 from types import TracebackType
 
-from ndjctl.output.base import console, say
-from ndjctl.output.progress import LINE_EVERY_S, size
+from ndjctl.output.bars import Bars, Now
+from ndjctl.output.base import say
+from ndjctl.output.progress import size
 
 _PHASES = {
     "sample": "looking at a sample",
@@ -26,33 +27,15 @@ def reading_progress() -> TerminalReading | LineReading:
     return TerminalReading() if sys.stderr.isatty() else LineReading(time.monotonic)
 
 
-class TerminalReading:
+class TerminalReading(Bars):
     def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}", markup=False),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bars.add_task("starting", total=None, detail="")
+        detail = TextColumn("{task.fields[detail]}", markup=False)
+        super().__init__(BarColumn(bar_width=24), detail, TimeElapsedColumn(), TimeRemainingColumn(compact=True))
         self._read_bytes = 0
         self._total_bytes: int | None = None
         self._lock = Lock()
-
-    def __enter__(self) -> TerminalReading:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def phase(self, name: str, total_bytes: int | None = None) -> None:
         self._read_bytes, self._total_bytes = 0, total_bytes
@@ -72,8 +55,7 @@ class LineReading:
     """A line now and then; none for what is done before the first is due."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._said_at = clock()
+        self._now = Now(clock)
         self._phase = ""
         self._read_bytes = 0
         self._total_bytes: int | None = None
@@ -93,8 +75,7 @@ class LineReading:
     def bytes_read(self, count: int) -> None:
         with self._lock:
             self._read_bytes += count
-            if self._clock() - self._said_at >= LINE_EVERY_S:
-                self._said_at = self._clock()
+            if self._now.is_due():
                 say(f"{self._phase}: {_detail(self._read_bytes, self._total_bytes)}")
 
 

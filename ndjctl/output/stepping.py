@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ndjctl.output.bars import Now
 from ndjctl.output.base import console, one_line, say
-from ndjctl.output.progress import LINE_EVERY_S
 
 
 class Stepping:
@@ -18,13 +18,14 @@ class Stepping:
     def __init__(self) -> None:
         self._total = self._number = 0
         self._step = ""
-        self._said_at = time.monotonic()
+        self._now = Now(time.monotonic)
         self._status: Any = None
 
     @contextmanager
     def shown(self, total: int) -> Iterator[None]:
         """Shows what it is told while inside."""
-        self._total, self._number, self._said_at = total, 0, time.monotonic()
+        self._total, self._number = total, 0
+        self._now.said()
         if not sys.stderr.isatty():
             yield
             return
@@ -48,6 +49,5 @@ class Stepping:
         line = one_line(f"{self._number} of {self._total}: {self._step}{detail}")
         if self._status is not None:
             self._status.update(Text(line))
-        elif self._total and time.monotonic() - self._said_at >= LINE_EVERY_S:
-            self._said_at = time.monotonic()
+        elif self._total and self._now.is_due():
             say(line)

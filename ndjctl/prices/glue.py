@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ndjctl.contracts import LEAST_BILLED_RUN_S
 from ndjctl.prices.book import PriceBook
 
-LEAST_BILLED_S = 60.0
-"""Glue bills a Spark run for a minute at least (AWS Glue pricing)."""
+LEAST_BILLED_S = float(LEAST_BILLED_RUN_S)
+"""The same for forecasts, which are floats."""
 
 FLEX = "FLEX"
 """The execution class of runs on spare capacity, as Glue spells it."""
