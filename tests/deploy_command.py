@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -142,6 +143,19 @@ class Command:
         """What a plan would change: 'kind/name' -> the paths of its fields, or its action alone."""
         found = self.does("plan", "--json", *words, env=env).document["changes"]
         return {f"{c['kind']}/{c['name']}": [f["path"] for f in c.get("fields", [])] or [c["action"]] for c in found}
+
+    def at_rest(self) -> None:
+        """Waits until the function has taken the event that S3 sends when it is told where to send events.
+
+        It does so while the deployment ends, or, on a busy machine, some seconds after. Raises AssertionError after
+        a minute.
+        """
+        sqs, end_s = self.hands.client("sqs"), time.monotonic() + 60
+        url = sqs.get_queue_url(QueueName=self.named(self.suffix).queue)["QueueUrl"]
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        while any(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values())):
+            assert time.monotonic() < end_s, "the function does not take S3's test event"
+            time.sleep(0.05)
 
     def quiet(self) -> None:
         """No schedule fires any more."""

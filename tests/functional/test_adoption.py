@@ -209,6 +209,7 @@ def test_two_environments_of_one_account_do_not_touch_each_other(command: Comman
     command.does("deploy")
     s3 = command.hands.client("s3")
     s3.put_object(Bucket=command.named(first).quarantine_bucket, Key="k", Body=b"1")
+    command.at_rest()
     before = world()
     assert len(before) > 27
 
@@ -233,6 +234,7 @@ def test_two_environments_of_one_account_do_not_touch_each_other(command: Comman
 
 def test_the_names_of_another_environment_are_refused_unless_taken_over(command: Command) -> None:
     command.does("deploy", env="prod", typed="prod\n")
+    command.at_rest()
     before = dump(command.hands, with_ids=True, with_data=True)
 
     planned = command.does("plan")
@@ -273,6 +275,7 @@ ELSEWHERE = ("--set", "region=eu-west-1")
 def test_the_same_environment_in_another_region_is_refused(command: Command) -> None:
     """Buckets and roles have one name in all regions."""
     command.does("deploy")
+    command.at_rest()
     before = dump(command.hands, with_ids=True, with_data=True)
     tags = command.hands.client("s3").get_bucket_tagging(Bucket=command.names.output_bucket)["TagSet"]
     assert {"Key": "ndjctl:region", "Value": "us-east-1"} in tags
@@ -306,6 +309,7 @@ def test_the_same_environment_in_another_region_is_refused(command: Command) -> 
 @pytest.mark.slow
 def test_with_a_suffix_it_is_in_two_regions(command: Command) -> None:
     command.does("deploy")
+    command.at_rest()
     before = dump(command.hands, with_ids=True, with_data=True)
     command.suffix = "eu"
     command.does("deploy", *ELSEWHERE)
