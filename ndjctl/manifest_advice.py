@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from ndjctl.contracts import AT_REST, CLAIMING, COMPLETED, FAILED, MANIFESTED, PROCESSING, READY, RUNNING, STARTED
 from ndjctl.manifest_details import ManifestDetails
+from ndjctl.plain import counted, counted_are
 
 BUILDING_S = 60.0
 """A builder that has not touched its manifest for so long is taken for dead; a sweep is harmless if it is not."""
@@ -34,7 +35,7 @@ def advise(details: ManifestDetails, now: datetime) -> list[Advice]:
     if stuck:
         found.append(
             Advice(
-                f"{_files(stuck)} not at rest, and no run will take {'it' if stuck == 1 else 'them'}.",
+                f"{counted_are(stuck, 'file')} not at rest, and no run will take {'it' if stuck == 1 else 'them'}.",
                 ("redrive", "stuck", "--date", summary.date),
             )
         )
@@ -45,7 +46,7 @@ def advise(details: ManifestDetails, now: datetime) -> list[Advice]:
     if newer:
         found.append(
             Advice(
-                f"{_files(newer)} converted in a version that was overwritten since.",
+                f"{counted_are(newer, 'file')} converted in a version that was overwritten since.",
                 ("reprocess", "--superseded", "--date", summary.date),
             )
         )
@@ -72,10 +73,5 @@ def _why_sweep(details: ManifestDetails, now: datetime) -> str:
         retry_until = last.retry_until()
         if last.has_ended and (retry_until is None or now > retry_until):
             unfinished = sum(entry.record is None or entry.record.status not in AT_REST for entry in details.entries)
-            counted = f"{unfinished:,} file{'' if unfinished == 1 else 's'}"
-            return f"Its run ended {last.state} with {counted} not at rest: a sweep follows it up."
+            return f"Its run ended {last.state} with {counted(unfinished, 'file')} not at rest: a sweep follows it up."
     return ""
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file is" if count == 1 else f"{count:,} files are"

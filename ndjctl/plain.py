@@ -10,6 +10,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def counted_are(count: int, noun: str) -> str:
+    """'1 part is', '2,000 parts are'."""
+    return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"
+
+
 def rounded(value: float, places: int) -> str:
     """'1,234.5' with that many places; two significant digits where that would be zero and the value is not:
     '0.0042'. 'inf' and 'nan' as they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,10 +18,15 @@ from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
 from ndjctl.health.remedies import DEPLOY, REDRIVE_FAILED, SWEEP, remedies_of
+from ndjctl.plain import counted
 
 PUT_BACK = (
     "put the object back with the same content (an older version of the bucket, a backup), if its rows are wanted"
 )
+
+
+def _waiting(manifests: Sequence[object]) -> str:
+    return f"{counted(len(manifests), 'manifest')} {'waits' if len(manifests) == 1 else 'wait'}"
 
 
 def judge_known(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
@@ -77,13 +82,11 @@ def _pending(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
     waiting = facts.env.open_manifests.value
     most = facts.env.profile.batching.max_waiting_manifests
     if waiting is not None and len(waiting.waiting) >= most:
-        held = held_by_budget(facts, f"{len(waiting.waiting):,} manifests wait, so that no more are made")
+        held = held_by_budget(facts, f"{_waiting(waiting.waiting)}, so that no more are made")
         if held is not None:
             return held
         blocked = first_of(obstacles, "run")
-        sentence = (
-            f"It is pending{age}: {len(waiting.waiting):,} manifests wait for a run already, and no more are made."
-        )
+        sentence = f"It is pending{age}: {_waiting(waiting.waiting)} for a run already, and no more are made."
         return Verdict(
             "backlog",
             f"{sentence} {blocked.sentence}." if blocked else f"{sentence} Its turn comes when some of them have run.",
@@ -243,17 +246,17 @@ def _missing_parts(facts: FileFacts) -> str:
 
 def _miscounted(facts: FileFacts) -> str:
     lines, rows, bad = (facts.number(name) for name in (Attr.LINES, Attr.ROWS, Attr.BAD_LINES))
-    counted = facts.counted.value
-    if counted is not None and counted.problems:
-        return counted.problems[0]
+    found = facts.counted.value
+    if found is not None and found.problems:
+        return found.problems[0]
     if rows is None or lines is None:
         return ""
     bad = bad or 0
     if lines != rows + bad:
         return f"the ledger has {lines:,} lines of it, and {rows:,} rows and {bad:,} quarantined lines"
-    if counted is not None and (counted.rows, counted.bad_lines) != (rows, bad):
+    if found is not None and (found.rows, found.bad_lines) != (rows, bad):
         return (
-            f"there are {counted.rows:,} rows and {counted.bad_lines:,} quarantined lines of it, and the ledger says "
+            f"there are {found.rows:,} rows and {found.bad_lines:,} quarantined lines of it, and the ledger says "
             f"{rows:,} and {bad:,}"
         )
     return ""

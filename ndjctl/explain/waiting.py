@@ -15,6 +15,7 @@ from ndjctl.health.checks_budget import LIFT
 from ndjctl.health.model import Remedy
 from ndjctl.health.remedies import REDRIVE_FAILED, SWEEP, remedies_of
 from ndjctl.manifest_advice import BUILDING_S
+from ndjctl.plain import counted_are
 
 TURN_S = 2 * SWEEP_S
 """A sweep comes every minute: what it could have done and has not for two is not going to happen by itself."""
@@ -131,11 +132,11 @@ def _waits_for_room(facts: FileFacts, manifest: ManifestFacts, obstacles: list[O
     ahead = 0
     if open_ones is not None:
         ahead = sum(each.summary.manifest_id < manifest.manifest_id for each in open_ones.waiting)
-    turn = f"{ahead:,} manifests are before it" if ahead else "it is the next"
+    turn = f"{counted_are(ahead, 'manifest')} before it" if ahead else "it is the next"
     return Verdict(
         "waits-for-room",
-        f"Its manifest {manifest.manifest_id} waits for its turn: {running:,} runs are under way, at most {most:,} may "
-        f"be, and {turn}.",
+        f"Its manifest {manifest.manifest_id} waits for its turn: {counted_are(running, 'run')} under way, at most "
+        f"{most:,} may be, and {turn}.",
         is_waiting=True,
     )
 
