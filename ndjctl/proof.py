@@ -14,6 +14,7 @@ from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN, Names, bad_lines_pre
 from ndjctl.objects import StoredObject, list_objects, open_parquet, read_lines
 
 _PLACE = re.compile(r"/\d+(?=/|$)")
+_NONE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Evidence:
 @dataclass(frozen=True)
 class Balance:
     """Lines of some files against what became of them. lost and duplicated are summed file by file, so that one file's
-    surplus never hides another's loss."""
+    surplus never hides another's loss. purged: quarantined lines that were deleted on purpose since."""
 
     lines_in: int
     rows_out: int
     lines_quarantined: int
     lost: int
     duplicated: int
+    purged: int = 0
 
     @property
     def holds(self) -> bool:
@@ -71,15 +73,19 @@ def gather(s3: Any, names: Names, manifests: Iterable[tuple[str, str]]) -> Evide
     return evidence
 
 
-def balance(lines: Mapping[str, int], evidence: Evidence) -> Balance:
-    """The balance of the files in `lines` (source URI -> records counted in the source itself)."""
-    differences = [count - evidence.rows[uri] - evidence.bad_lines[uri] for uri, count in lines.items()]
+def balance(lines: Mapping[str, int], evidence: Evidence, purged: Mapping[str, int] = _NONE) -> Balance:
+    """The balance of the files in `lines` (source URI -> records counted in the source itself). purged: quarantined
+    lines that are on record as deleted, by source URI; they stand for lines that are missing, and for no more."""
+    missing = {uri: count - evidence.rows[uri] - evidence.bad_lines[uri] for uri, count in lines.items()}
+    gone = {uri: min(purged.get(uri, 0), max(difference, 0)) for uri, difference in missing.items()}
+    differences = [missing[uri] - gone[uri] for uri in lines]
     return Balance(
         lines_in=sum(lines.values()),
         rows_out=sum(evidence.rows[uri] for uri in lines),
         lines_quarantined=sum(evidence.bad_lines[uri] for uri in lines),
         lost=sum(difference for difference in differences if difference > 0),
         duplicated=-sum(difference for difference in differences if difference < 0),
+        purged=sum(gone.values()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED, s3_uri
 from ndjctl.inputs import Inputs
 from ndjctl.ledger import FileRecord, Ledger
 from ndjctl.proof import Balance, Evidence, Part, balance, gather, is_stored
+from ndjctl.purged import files_purged, lines_purged
 from ndjctl.upload import Uploaded, upload_all
 from ndjctl.watch import Flusher, Watched, find, watch
 
@@ -45,7 +46,9 @@ class FileOutcome:
 @dataclass(frozen=True)
 class RunResult:
     """Everything a run found. reasons: quarantined lines by reason. rescued_rows: rows that carry something in
-    `_rescued`; rescued_fields: how many values of each field. seconds: wall time from the first upload to the proof."""
+    `_rescued`; rescued_fields: how many values of each field. seconds: wall time from the first upload to the proof.
+    missing_from_quarantine: keys of quarantined files whose copy is not there; purged_files: where it was purged
+    instead."""
 
     env: str
     endpoint_url: str | None
@@ -61,6 +64,7 @@ class RunResult:
     output_prefixes: tuple[str, ...]
     seconds: float
     missing_from_quarantine: tuple[str, ...] = field(default=())
+    purged_files: tuple[str, ...] = field(default=())
 
     @property
     def ok(self) -> bool:
@@ -126,6 +130,12 @@ def run(
     evidence = gather(s3, names, manifests)
     outcomes = [_outcome(upload, by_upload[upload], names.input_bucket, evidence) for upload in uploads]
     converted = {o.uri: o.lines for o in outcomes if o.status == COMPLETED}
+    balanced = balance(converted, evidence)
+    if balanced.lost:
+        completed = [record for record in by_upload.values() if record.status == COMPLETED]
+        balanced = balance(converted, evidence, lines_purged(s3, names, completed))
+    missing = _missing(s3, names.quarantine_bucket, by_upload)
+    purged = files_purged(s3, names, missing) if missing else ()
     reasons = _of_files(evidence.reasons, converted)
     rescued = _of_files(evidence.rescued_fields, converted)
     return RunResult(
@@ -134,7 +144,7 @@ def run(
         outcomes=tuple(outcomes),
         already_done=sum(not upload.sent for upload in uploads),
         skipped_empty=tuple(str(path) for path in inputs.empty),
-        balance=balance(converted, evidence),
+        balance=balanced,
         reasons=dict(reasons.most_common()),
         rescued_rows=sum(evidence.rescued_rows[source] for source in converted),
         rescued_fields=dict(rescued.most_common()),
@@ -144,7 +154,8 @@ def run(
             s3_uri(names.output_bucket, f"parquet/{date}/") for date in sorted({date for date, _ in manifests})
         ),
         seconds=clock() - begun,
-        missing_from_quarantine=tuple(_missing(s3, names.quarantine_bucket, by_upload)),
+        missing_from_quarantine=tuple(key for key in missing if key not in purged),
+        purged_files=tuple(key for key in missing if key in purged),
     )
 
 
@@ -173,10 +184,10 @@ def _outcome(upload: Uploaded, record: FileRecord, bucket: str, evidence: Eviden
     )
 
 
-def _missing(s3: Any, bucket: str, records: Mapping[Uploaded, FileRecord]) -> Sequence[str]:
-    """Quarantined files whose copy is not where the ledger says: those would be lost."""
-    return [
-        upload.key
+def _missing(s3: Any, bucket: str, records: Mapping[Uploaded, FileRecord]) -> Mapping[str, FileRecord]:
+    """Quarantined files, by their keys, whose copy is not where the ledger says: lost, or purged."""
+    return {
+        upload.key: record
         for upload, record in records.items()
         if record.status == QUARANTINED and not is_stored(s3, bucket, record.quarantine_key, upload.scan.size_bytes)
-    ]
+    }

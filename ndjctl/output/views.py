@@ -40,7 +40,9 @@ def run_view(result: RunResult, again: str) -> View:
         "rescued_fields": dict(result.rescued_fields),
         "lost": result.balance.lost,
         "duplicated": result.balance.duplicated,
+        "lines_purged": result.balance.purged,
         "missing_from_quarantine": list(result.missing_from_quarantine),
+        "files_purged": list(result.purged_files),
         "manifests": len(result.manifest_ids),
         "manifest_ids": list(result.manifest_ids),
         "input_bytes": result.input_bytes,
@@ -133,6 +135,8 @@ def _verdict(result: RunResult) -> RenderableType:
 
     b = result.balance
     sum_text = f"{counted(b.lines_in, 'line')} in = {counted(b.rows_out, 'row')} + {b.lines_quarantined:,} quarantined"
+    if b.purged:
+        sum_text += f" + {b.purged:,} purged"
     if result.missing_from_quarantine:
         return Text(
             f"NOT PROVEN  {counted(len(result.missing_from_quarantine), 'quarantined file')} not where the ledger says",
@@ -140,9 +144,7 @@ def _verdict(result: RunResult) -> RenderableType:
         )
     if not b.holds:
         return Text(
-            f"NOT PROVEN  {counted(b.lines_in, 'line')} in, {counted(b.rows_out, 'row')} "
-            f"+ {b.lines_quarantined:,} quarantined: "
-            f"{b.lost:,} lost, {b.duplicated:,} duplicated",
+            f"NOT PROVEN  {sum_text.replace(' = ', ', ')}: {b.lost:,} lost, {b.duplicated:,} duplicated",
             style="bold red",
         )
     if result.with_status(FAILED):
@@ -150,10 +152,12 @@ def _verdict(result: RunResult) -> RenderableType:
         others = f"; of the others {sum_text}" if result.with_status(COMPLETED) else ""
         return Text(f"FAILED  {failed}{others}", style="bold red")
     aside = result.with_status(QUARANTINED)
+    purged = f", {len(result.purged_files):,} of them purged since" if result.purged_files else ""
     if not result.with_status(COMPLETED):
-        text = f"NOTHING CONVERTED  {counted(len(aside), 'file')} set aside by size, kept whole in the quarantine"
+        kept = purged or ", kept whole in the quarantine"
+        text = f"NOTHING CONVERTED  {counted(len(aside), 'file')} set aside by size{kept}"
         return Text(text, style="bold yellow")
-    more = f"; {counted(len(aside), 'file')} set aside by size" if aside else ""
+    more = f"; {counted(len(aside), 'file')} set aside by size{purged}" if aside else ""
     return Text(f"PROVEN  {sum_text}, 0 lost, counted in the Parquet itself{more}", style="bold green")
 
 

@@ -87,6 +87,11 @@ def test_release_mend_and_purge_and_each_time_nothing_is_lost(tool: Tool, embedd
     assert (end["lines"], end["rows"], end["bad_lines"], end["purged_lines"]) == (ROWS + 6, ROWS + 3, 0, 3)
     told = pipeline("reconcile", "--date", DAY)
     assert told.code == 0 and "+ 0 quarantined + 3 purged" in told.out
+    again_file = tmp_path / FILE
+    again_file.write_bytes(b"\n".join([*rows, *BAD]))
+    ran = pipeline.ask("run", str(again_file))
+    assert (ran["files_already_there"], ran["ok"], ran["lines_in"], ran["rows_out"]) == (1, True, ROWS + 3, ROWS)
+    assert (ran["lines_quarantined"], ran["lines_purged"], ran["lost"]) == (0, 3, 0)
     actions = [each["action"] for each in pipeline.ask("quarantine", "history")["actions"]]
     assert actions == ["purge", "release-mended", "release"]
 
@@ -96,6 +101,10 @@ def test_release_mend_and_purge_and_each_time_nothing_is_lost(tool: Tool, embedd
     assert status(pipeline, f"{DAY}-c.ndjson") == QUARANTINED
     assert pipeline.ask("quarantine", "purge", "--reason", "too-small", "--yes")["purged_files"] >= 1
     assert reconciled(pipeline)["purged_files"] == 1
+    again_file = tmp_path / f"{DAY}-c.ndjson"
+    again_file.write_bytes(b'{"n":8}\n')
+    ran = pipeline("run", str(again_file))
+    assert ran.code == 0 and "1 file set aside by size, 1 of them purged since" in ran.out
     # Without the rule of this environment, which would come behind another.
     words = ("--set", f"suffix={tool.suffix}", "--set", "size_rule.min_file_size_mb=0", "--json")
     assert tool("quarantine", "backtest", *words).document["totals"]["freed"]["files"] == 1

@@ -29,12 +29,22 @@ def test_rows_of_other_files_are_nobodys_business() -> None:
     assert balance({"a": 1}, evidence({"a": 1, "theirs": 9}, {"theirs": 2})).holds
 
 
+def test_what_was_purged_stands_for_what_is_missing() -> None:
+    lines = {"a": 10, "b": 10, "c": 10}
+    result = balance(lines, evidence({"a": 8, "b": 7, "c": 10}, {"a": 1, "b": 1}), {"a": 1, "b": 1, "c": 5, "d": 9})
+    assert (result.purged, result.lost, result.duplicated, result.holds) == (2, 1, 0, False)
+
+
 counts = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9))
 
 
-@given(counts, counts, counts)
-def test_the_sums_always_agree(lines: dict[str, int], rows: dict[str, int], bad: dict[str, int]) -> None:
-    result = balance(lines, evidence(rows, bad))
-    assert result.lines_in + result.duplicated == result.rows_out + result.lines_quarantined + result.lost
+@given(counts, counts, counts, counts)
+def test_the_sums_always_agree(
+    lines: dict[str, int], rows: dict[str, int], bad: dict[str, int], purged: dict[str, int]
+) -> None:
+    result = balance(lines, evidence(rows, bad), purged)
+    found = result.rows_out + result.lines_quarantined + result.purged
+    assert result.lines_in + result.duplicated == found + result.lost
+    assert result.duplicated == balance(lines, evidence(rows, bad)).duplicated
     assert result.lost >= 0
     assert result.duplicated >= 0
