@@ -32,7 +32,8 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Inputs:
-    """files: in the order given, folders sorted. empty: files of zero bytes found in folders, which hold no record."""
+    """files: in the order given, folders sorted; two may ask for one key. empty: files of zero bytes found in folders,
+    which hold no record."""
 
     files: tuple[InputFile, ...]
     empty: tuple[Path, ...]
@@ -160,22 +161,13 @@ def _check_file(path: Path, may_be_empty: bool = False) -> None:
 
 
 def _distinct(named: dict[Path, str]) -> dict[Path, str]:
-    """Two files of one name from two places keep apart by the name of their folder."""
-    taken: dict[str, Path] = {}
-    keys: dict[Path, str] = {}
+    """Without a file that is named twice by one name. Two files of one name stay: what keeps them apart is their
+    content, which is not known yet."""
+    taken: dict[tuple[str, int, int], Path] = {}
     for path, key in named.items():
-        if key in taken and not path.samefile(taken[key]):
-            key = f"{path.resolve().parent.name}/{key}"
-            if key in taken:
-                raise UsageError(
-                    f"{shown(path)} and {shown(taken[key])} would both be uploaded as {key!r}: "
-                    f"give the folder that holds both instead."
-                )
-        elif key in taken:
-            continue  # the same file, named twice
-        taken[key] = path
-        keys[path] = key
-    return keys
+        about = path.stat()
+        taken.setdefault((key, about.st_dev, about.st_ino), path)
+    return {path: named[path] for path in taken.values()}
 
 
 def _checked_key(key: str, path: Path) -> str:

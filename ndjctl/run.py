@@ -107,9 +107,7 @@ def run(
     uploads = upload_all(s3, names.input_bucket, inputs.files, known, reporter.bytes_done)
     for upload in uploads:
         if upload.renamed:
-            reporter.note(
-                f"{upload.file.path}: other bytes were uploaded under that name before; these are {upload.key!r}."
-            )
+            reporter.note(f"{upload.file.path}: another file is uploaded under that name; this one is {upload.key!r}.")
     watched = {Watched(upload.key, upload.etag, upload.last_modified): upload for upload in uploads}
 
     reporter.phase("pipeline")

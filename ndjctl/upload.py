@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from itertools import count
 from pathlib import PurePosixPath
+from threading import Event, Lock
 from typing import Any
 
 from ndjctl.aws import is_not_found
@@ -26,7 +28,7 @@ Progress = Callable[[str, int], None]
 @dataclass(frozen=True)
 class Uploaded:
     """One input file in the bucket. etag: the object's, as S3 answers it, unquoted. sent: False where the same bytes
-    were there before. renamed: whether other bytes held the key that the name asks for."""
+    were there before. renamed: whether another file holds the key that the name asks for."""
 
     file: InputFile
     scan: Scan
@@ -49,8 +51,12 @@ def upload_all(
     known(key, etag, last_modified): whether the pipeline has seen that object; one that it has not is sent again, so
     that its event comes again. Raises WorkFailed for a file that changes meanwhile, and what boto3 raises.
     """
+    turns, places = _turns(files), _Places(s3, bucket)
     with ThreadPoolExecutor(PARALLEL_FILES) as pool:
-        futures = [pool.submit(_upload, s3, bucket, file, known, progress) for file in files]
+        futures = [
+            pool.submit(_upload, s3, bucket, file, known, progress, places, turn)
+            for file, turn in zip(files, turns, strict=True)
+        ]
         try:
             return [future.result() for future in futures]
         except BaseException:
@@ -58,20 +64,82 @@ def upload_all(
             raise
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """Files of one name choose their keys one after the other, as they were named: their keys are the same ones each
+    time. A file waits only for such that were submitted before it, so that the first of them never waits."""
+
+    before: Event | None
+    mine: Event
+
+    def __enter__(self) -> None:
+        if self.before is not None:
+            self.before.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.mine.set()
+
+
+def _turns(files: Sequence[InputFile]) -> list[_Turn]:
+    last: dict[str, Event] = {}
+    turns = []
+    for file in files:
+        turns.append(_Turn(last.get(file.key), Event()))
+        last[file.key] = turns[-1].mine
+    return turns
+
+
+class _Places:
+    """Which key each file of one command gets: never one that holds other bytes, which the pipeline may be reading,
+    and always the same one, so that typing the command again finds them."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3, self._bucket = s3, bucket
+        self._lock = Lock()
+        self._taken: set[str] = set()
+
+    def choose(self, name: str, etag: str) -> tuple[str, dict[str, Any] | None]:
+        """The key, and what S3 has there of the same bytes, as HeadObject has it."""
+        for key in _names(name, etag):
+            with self._lock:
+                if key in self._taken:
+                    continue
+                self._taken.add(key)
+            there = _head(self._s3, self._bucket, key)
+            if there is None or _digest(there) == etag:
+                return key, there
+            with self._lock:
+                self._taken.discard(key)  # it may hold the bytes of another file of this command
+        raise AssertionError("the names never end")
+
+
+def _names(name: str, etag: str) -> Iterator[str]:
+    path = PurePosixPath(name)
+    stem = path.name.removesuffix(FILE_SUFFIX)
+    yield name
+    for digest in (etag[:8], etag):
+        yield str(path.with_name(f"{stem}-{digest}{FILE_SUFFIX}"))
+    for number in count(2):
+        yield str(path.with_name(f"{stem}-{etag}-{number}{FILE_SUFFIX}"))
+
+
 def _upload(
-    s3: Any, bucket: str, file: InputFile, known: Callable[[str, str, datetime], bool], progress: Progress
+    s3: Any,
+    bucket: str,
+    file: InputFile,
+    known: Callable[[str, str, datetime], bool],
+    progress: Progress,
+    places: _Places,
+    turn: _Turn,
 ) -> Uploaded:
-    content = scan(file.path, lambda count: progress("read", count))
-    key = file.key
-    there = _head(s3, bucket, key)
-    renamed = False
-    if there is not None and _digest(there) != content.etag:
-        # Never write over an object that the pipeline may be reading: other bytes get a name of their own, always
-        # the same one, so that typing the command again finds them.
-        path = PurePosixPath(key)
-        key = str(path.with_name(f"{path.name.removesuffix(FILE_SUFFIX)}-{content.etag[:8]}{FILE_SUFFIX}"))
-        there = _head(s3, bucket, key)
-        renamed = True
+    try:
+        content = scan(file.path, lambda count: progress("read", count))
+    except BaseException:
+        turn.mine.set()
+        raise
+    with turn:
+        key, there = places.choose(file.key, content.etag)
+    renamed = key != file.key
     if there is not None and _digest(there) == content.etag and known(key, _etag(there), there["LastModified"]):
         progress("sent", content.size_bytes)
         return Uploaded(file, content, key, _etag(there), there["LastModified"], sent=False, renamed=renamed)

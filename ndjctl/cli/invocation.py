@@ -18,6 +18,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from ndjctl.aws import translated
+from ndjctl.cli.given import check_paths
 from ndjctl.cli.interrupts import Terminated, leaving_at_once
 from ndjctl.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED, NdjctlError, UsageError, WorkFailed
 from ndjctl.output import ConsoleOutput, JsonOutput, LinesOutput, Output
@@ -40,10 +41,14 @@ SetOption = Annotated[
 PresetOption = Annotated[
     str | None, typer.Option("--preset", help="Capacity preset: light, medium or heavy.", metavar="NAME")
 ]
-ProfileDirOption = Annotated[
-    Path | None,
-    typer.Option("--profile-dir", readable=False, help="Folder with <env>.yaml; wins over ./profiles.", metavar="DIR"),
-]
+ProfileDirOption = check_paths(
+    Annotated[
+        Path | None,
+        typer.Option(
+            "--profile-dir", readable=False, help="Folder with <env>.yaml; wins over ./profiles.", metavar="DIR"
+        ),
+    ]
+)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 NdjsonOption = Annotated[
     bool, typer.Option("--ndjson", help="Print a JSON document a line as rows are read, for lists of any length.")
@@ -205,7 +210,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Command], Co
     def register(function: Command) -> Command:
         hints = get_type_hints(function, include_extras=True)
         own = [
-            parameter.replace(annotation=hints[parameter.name])
+            parameter.replace(annotation=check_paths(hints[parameter.name]))
             for parameter in list(inspect.signature(function).parameters.values())[1:]
         ]
         common = [

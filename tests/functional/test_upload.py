@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from ndjctl.errors import WorkFailed
 from ndjctl.inputs import collect
 from ndjctl.upload import upload_all
 
@@ -58,6 +59,52 @@ def test_other_bytes_never_overwrite_and_find_their_place_again(s3: Any, tmp_pat
     again = _upload(s3, path)[0]
     assert (again.key, again.sent) == (second.key, False)
     assert s3.get_object(Bucket=BUCKET, Key="a.ndjson")["Body"].read() == b'{"a":1}\n'
+
+
+def _named(tmp_path: Path, name: str, text: str) -> Path:
+    path = tmp_path / name / "same.ndjson"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_files_of_one_name_find_their_places_again_in_whatever_order_they_are_named(s3: Any, tmp_path: Path) -> None:
+    paths = [_named(tmp_path, f"d{number}", f'{{"n":{number}}}\n') for number in range(12)]
+    first = {each.file.path: each.key for each in _upload(s3, *paths)}
+    assert first[paths[0]] == "same.ndjson" and len(set(first.values())) == len(paths)
+    again = _upload(s3, *reversed(paths))
+    assert {each.file.path: each.key for each in again} == first
+    assert not any(each.sent for each in again)
+    (alone,) = _upload(s3, paths[5])
+    assert (alone.key, alone.sent) == (first[paths[5]], False)
+
+
+def test_equal_files_of_one_name_are_as_many_objects(s3: Any, tmp_path: Path) -> None:
+    """Their rows are wanted twice; whichever is named first."""
+    paths = [_named(tmp_path, name, '{"n":1}\n') for name in ("d1", "d2", "d3")]
+    keys = [each.key for each in _upload(s3, *paths)]
+    digest = _upload(s3, paths[0])[0].scan.etag
+    assert keys == ["same.ndjson", f"same-{digest[:8]}.ndjson", f"same-{digest}.ndjson"]
+    again = _upload(s3, *reversed(paths))
+    assert [(each.key, each.sent) for each in again] == [(key, False) for key in keys]
+
+
+def test_a_file_whose_name_is_that_of_a_renamed_one_is_not_written_over(s3: Any, tmp_path: Path) -> None:
+    first, second = _named(tmp_path, "d1", '{"n":1}\n'), _named(tmp_path, "d2", '{"n":2}\n')
+    (alone,) = _upload(s3, second)
+    theirs = f"same-{alone.scan.etag[:8]}.ndjson"
+    s3.delete_object(Bucket=BUCKET, Key=alone.key)
+    s3.put_object(Bucket=BUCKET, Key=theirs, Body=b"theirs")
+    assert [each.key for each in _upload(s3, first, second)] == ["same.ndjson", f"same-{alone.scan.etag}.ndjson"]
+    assert s3.get_object(Bucket=BUCKET, Key=theirs)["Body"].read() == b"theirs"
+
+
+def test_one_that_cannot_be_read_does_not_hold_up_the_others_of_its_name(s3: Any, tmp_path: Path) -> None:
+    paths = [_named(tmp_path, name, f'{{"n":"{name}"}}\n') for name in ("d1", "d2")]
+    files = collect(paths).files
+    paths[0].unlink()
+    with pytest.raises(WorkFailed, match="cannot be read"):
+        upload_all(s3, BUCKET, files, lambda *_a: True)
 
 
 def test_many_files_keep_their_order_and_progress_adds_up(s3: Any, tmp_path: Path) -> None:
