@@ -61,10 +61,10 @@ LEDGER_INDEX_BYTES = Decimal(539)
 LEDGER_OVERHEAD_BYTES = Decimal(100)
 """That DynamoDB bills for each item of a table and of an index (developer guide, "Estimating storage")."""
 
-OUTPUT_SHARE = Decimal("0.154")
-"""Size of the Parquet as a share of the NDJSON: 1/6.5 in the run that README shows. 100 MB of the bench's events came
+OUTPUT_SHARE = Decimal("0.125")
+"""Size of the Parquet as a share of the NDJSON: 1/8.0 in the run that README shows. 100 MB of the bench's events came
 to 0.11; for text that it cannot read the job takes 0.25 (glue_job/estimate.py)."""
-OUTPUT_SOURCE = "measured: the sample of 'ndjctl run' (README), 1/6.5"
+OUTPUT_SOURCE = "measured: the sample of 'ndjctl run' (README), 1/8.0"
 
 READ_BLOCK_BYTES = Decimal(8 * MIB)
 """Of the job's ranged reads of its input (glue_job/store.py)."""

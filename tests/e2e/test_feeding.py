@@ -140,6 +140,7 @@ def test_copies_come_in_as_events_and_the_record_is_what_comes_out(tool: Tool, e
     assert {entry["Key"] for entry in left} == {file.name for file in record.files}
 
 
+@pytest.mark.slow
 def test_a_kill_half_way_leaves_nothing_behind(tool: Tool, embedded: Cloud) -> None:
     pipeline = Pipeline(tool, embedded, SETTINGS)
     pipeline.deploy()

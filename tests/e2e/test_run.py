@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,9 @@ def test_three_bad_lines_among_a_thousand(tool: Tool, embedded: Cloud, tmp_path:
     assert all(r["reason"] for r in stored)
 
 
-def test_files_outside_the_window_are_kept_and_counted(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
+def test_files_outside_the_window_are_kept_and_counted_and_events_that_come_twice_change_nothing(
+    tool: Tool, embedded: Cloud, tmp_path: Path
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     line = b'{"a":"' + b"x" * 1000 + b'"}\n'
@@ -158,22 +161,21 @@ def test_files_outside_the_window_are_kept_and_counted(tool: Tool, embedded: Clo
     assert reasons["fits"] is None
     assert reasons["small"].startswith("too-small: 1009 bytes")
     assert reasons["large"].startswith("too-large: 201800 bytes")
-    assert tool.run(folder, *window)["parquet"] == result["parquet"]
+
+    before = _file_items(embedded)
+    assert len(before) == 3
+    _delivered_twice(embedded, before)
+    again = tool.run(folder, *window)
+    assert (again["rows_out"], again["parquet"]) == (20, result["parquet"])
+    assert _file_items(embedded) == before
 
 
-def test_events_delivered_twice_change_nothing(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for number in range(5):
-        (folder / f"f{number}.ndjson").write_text(f'{{"n":{number}}}\n' * 10)
-    first = tool.run(folder)
-    assert first["rows_out"] == 50
-    names, s3 = embedded.names, embedded.client("s3")
-    sqs, dynamodb = embedded.client("sqs"), embedded.client("dynamodb")
+def _delivered_twice(embedded: Cloud, keys: Iterable[str]) -> None:
+    """The events of these objects come again, two times, and are taken."""
+    names, s3, sqs = embedded.names, embedded.client("s3"), embedded.client("sqs")
     queue = sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
-    before = dynamodb.scan(TableName=names.tracking_table)["Items"]
-    for number in range(5):
-        head = s3.head_object(Bucket=names.input_bucket, Key=f"f{number}.ndjson")
+    for key in keys:
+        head = s3.head_object(Bucket=names.input_bucket, Key=key)
         record = {
             "eventSource": "aws:s3",
             "eventName": "ObjectCreated:Put",
@@ -181,7 +183,7 @@ def test_events_delivered_twice_change_nothing(tool: Tool, embedded: Cloud, tmp_
             "s3": {
                 "bucket": {"name": names.input_bucket},
                 "object": {
-                    "key": f"f{number}.ndjson",
+                    "key": key,
                     "size": head["ContentLength"],
                     "eTag": head["ETag"].strip('"'),
                     "sequencer": "00",
@@ -194,11 +196,11 @@ def test_events_delivered_twice_change_nothing(tool: Tool, embedded: Cloud, tmp_
     while _waiting(sqs, queue) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert _waiting(sqs, queue) == 0
-    again = tool.run(folder)
-    assert (again["rows_out"], again["parquet"]) == (50, first["parquet"])
-    files = {i["file_key"]["S"]: i for i in before if "status" in i}
-    after = dynamodb.scan(TableName=names.tracking_table)["Items"]
-    assert {i["file_key"]["S"]: i for i in after if "status" in i} == files
+
+
+def _file_items(embedded: Cloud) -> dict[str, Any]:
+    items = embedded.client("dynamodb").scan(TableName=embedded.names.tracking_table)["Items"]
+    return {item["file_key"]["S"]: item for item in items if "status" in item}
 
 
 def _waiting(sqs: Any, queue: str) -> int:

@@ -255,7 +255,11 @@ class Stage:
         return overwritten(world, self.old)
 
 
-def test_death_before_and_after_every_call_of_the_replacing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_death_before_and_after_every_call_of_the_replacing(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """step: 4 dies at every fourth of them, 1 at all."""
     monkeypatch.setattr(driver_module, "count_parts", lambda text_bytes, *_: max(1, -(-text_bytes // 500)))
     stage = Stage(world)
     plan = Plan()
@@ -265,7 +269,7 @@ def test_death_before_and_after_every_call_of_the_replacing(world: World, monkey
     assert {"dynamodb.transact_write_items", "s3.complete_multipart_upload", "s3.delete_object"} <= set(calls)
     # After one call is before the next: the process keeps nothing anywhere else.
     points = [(at, False) for at in range(1, len(calls) + 1)] + [(len(calls), True)]
-    for at, is_after in points:
+    for at, is_after in [*points[:-1:step], points[-1]]:
         new = stage.set_up()
         with pytest.raises(Death):
             run_with(world, new, Plan(at, is_after), "jr_1", monkeypatch)
@@ -275,7 +279,7 @@ def test_death_before_and_after_every_call_of_the_replacing(world: World, monkey
         check_replaced(world)
         assert lock(world) is None
         assert world.file_item(new.files[0])[Attr.STATUS] == contracts.COMPLETED
-    print(f"{len(points)} points of death in the replacing")
+    print(f"{len(points)} points of death in the replacing, every {step}. of them")
 
 
 def test_a_file_that_fails_keeps_its_old_rows_and_what_it_replaces(world: World) -> None:

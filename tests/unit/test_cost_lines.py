@@ -190,16 +190,16 @@ def test_the_ledger() -> None:
 
 
 def test_storage_shares_its_tiers_among_all_that_is_kept() -> None:
-    """3,000,000 GB of input and 462,000 of Parquet, and small things, are one account's storage (Amazon S3 pricing):
+    """3,000,000 GB of input and 375,000 of Parquet, and small things, are one account's storage (Amazon S3 pricing):
     51,200 at 0.023, 460,800 at 0.022, the rest at 0.021."""
     found = case(DAY, "retention.quarantine_days=10", "job.spark_ui=false")
     stored = {each.name: each for each in found.lines if each.name.endswith("kept") and each.service == "Amazon S3"}
     assert stored["input kept"].quantity == 3_000_000
-    assert stored["Parquet kept"].quantity == D("462000")
+    assert stored["Parquet kept"].quantity == D("375000")
     assert stored["quarantine kept"].quantity == 1_000
     manifests = D(100_000) * (193 * 365 + 600 * 365) / 2**30
     assert stored["manifests kept"].quantity == pytest.approx(manifests)
-    total = D(3_000_000 + 462_000 + 1_000) + manifests
+    total = D(3_000_000 + 375_000 + 1_000) + manifests
     by_tier = 51_200 * D("0.023") + 460_800 * D("0.022") + (total - 512_000) * D("0.021")
     assert sum(each.usd_per_month for each in stored.values()) == pytest.approx(by_tier)
     assert stored["input kept"].usd_per_month == pytest.approx(by_tier * 3_000_000 / total)
@@ -216,12 +216,12 @@ def test_requests() -> None:
     """A GiB is 128 parts of 8 MiB, a beginning and an end: 130 PUTs; and 128 reads and 3 more (Amazon S3 pricing)."""
     found = case()
     assert usd(found, "Amazon S3", "input uploads") == 100_000 * 130 * 30 * D("0.000005")
-    # 100,000 GiB make 15,400 GiB of Parquet: 61,600 parts of 256 MiB, of 8 uploads and 2 requests more each.
+    # 100,000 GiB make 12,500 GiB of Parquet: 50,000 parts of 256 MiB, of 8 uploads and 2 requests more each.
     control = 100_000 * figures.per_file().s3_puts
-    assert line(found, "Amazon S3", "job's writes").quantity == pytest.approx((61_600 * 10 + control) * 30)
+    assert line(found, "Amazon S3", "job's writes").quantity == pytest.approx((50_000 * 10 + control) * 30)
     read = 100_000 * figures.per_file().s3_gets
     reads = line(found, "Amazon S3", "job's reads")
-    assert reads.quantity == pytest.approx((100_000 * 131 + 61_600 * 2 + read) * 30)
+    assert reads.quantity == pytest.approx((100_000 * 131 + 50_000 * 2 + read) * 30)
     small = case(Given(files_per_day=100_000, file_bytes=1_000, manifests_per_day=1_000))
     assert line(small, "Amazon S3", "input uploads").quantity == 3_000_000
     # A manifest has one part at least: one upload, a beginning and an end.
@@ -230,7 +230,7 @@ def test_requests() -> None:
 
 def test_transfer_within_a_region_costs_nothing_and_says_why() -> None:
     found = line(case(), "transfer", "within the region")
-    assert (found.usd_per_month, found.price, found.quantity) == (0, None, D("3462000"))
+    assert (found.usd_per_month, found.price, found.quantity) == (0, None, D("3375000"))
     assert "one region" in found.note
     inside = case(DAY, "network.subnets={subnet-0a: us-east-1a}", "network.security_group_ids=[sg-0a]")
     assert "NAT" in line(inside, "transfer", "within the region").note

@@ -100,7 +100,7 @@ def test_what_is_kept_is_counted_since_it_came() -> None:
     spent = costs(two_manifests(), runs=[])
     gb_months = D(2_000) / 1_024 * D(30) / 24 / 30
     assert spent["Amazon S3", "input kept"].quantity == pytest.approx(gb_months)
-    assert spent["Amazon S3", "Parquet kept"].quantity == pytest.approx(gb_months * D("0.154"))
+    assert spent["Amazon S3", "Parquet kept"].quantity == pytest.approx(gb_months * D("0.125"))
     # 100 files for 18 hours and 100 for 12, in table and index.
     in_ledger = D(100) * (690 + 539 + 200) * 30 / 24 / 2**30 / 30
     assert spent["Amazon DynamoDB", "storage"].quantity == pytest.approx(in_ledger)
