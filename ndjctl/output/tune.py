@@ -110,10 +110,11 @@ def _rows(found: Prediction) -> list[tuple[str, tuple[Text, Text]]]:
     rows = [
         ("files in a manifest", plain([f"{each.files_per_manifest:,}" for each in pair])),
         ("time of a run", plain([lasting(each.run_s) for each in pair])),
+        ("of it billed", plain([lasting(each.billed_s) for each in pair])),
         ("runs an hour (peak)", plain([f"{e.runs_per_hour:,.1f} ({e.peak_runs_per_hour:,.1f})" for e in pair])),
         ("runs at once, needed of allowed", cells(list(zip(limits, over, strict=True)))),
         ("held there by", plain([_limit(each.limited_by) for each in pair])),
-        ("files an hour possible", plain([f"{each.files_per_hour_possible:,.0f}" for each in pair])),
+        ("files an hour in full batches", plain([f"{each.files_per_hour_possible:,.0f}" for each in pair])),
         ("upload to Parquet, at most", cells([_lag(each.lag_s) for each in pair])),
         ("the same at the peak", cells([_lag(each.peak_lag_s) for each in pair])),
         (f"backlog of {waiting} gone in", plain([_hours(each.backlog_hours) for each in pair])),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ndjctl.advice.throughput import LATENCY_S, SWEEP_S, peak_files_per_hour, throughput
 from ndjctl.forecast.rate import Rate
-from ndjctl.forecast.runs import HOUR_S, Batch, Quotas, concurrency, dpu_hours, run_seconds
+from ndjctl.forecast.runs import HOUR_S, Batch, Quotas, billed_seconds, concurrency, dpu_hours, run_seconds
 from ndjctl.settings import Profile
 
 
@@ -23,12 +23,15 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What settings come to. Lags are those of the first file of a batch, the worst: hours is None where the backlog
-    never goes, lag_s None where it grows without end."""
+    """What settings come to. run_s: of a run by the clock; billed_s: what Glue bills of it. files_per_hour_possible: in
+    full manifests, as a backlog makes them, whatever files_per_manifest is at the stated load. Lags are those of the
+    first file of a batch, the worst: hours is None where the backlog never goes, lag_s None where it grows without
+    end."""
 
     files_per_manifest: int
     manifest_mb: float
     run_s: float
+    billed_s: float
     runs_per_hour: float
     peak_runs_per_hour: float
     concurrent_needed: float
@@ -66,6 +69,7 @@ def forecast(
         files_per_manifest=usual.files,
         manifest_mb=usual.files * mean_mb,
         run_s=run_s,
+        billed_s=billed_seconds(run_s - rate.wait_s),
         runs_per_hour=runs_per_hour,
         peak_runs_per_hour=peak / busiest.files,
         concurrent_needed=max(runs_per_hour * run_s, peak / busiest.files * peak_run_s) / HOUR_S,

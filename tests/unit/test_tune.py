@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def test_one_case_by_hand() -> None:
     """100 files an hour of 3,500 MB in tens; 40 task slots of 10 MB/s make 35,000 MB in 87.5 s, and a start."""
     found = forecast_of(backlog=1000)
     assert (found.files_per_manifest, found.manifest_mb, found.run_s) == (10, 35_000, 147.5)
+    assert found.billed_s == 147.5
+    waited = forecast_of(rate=replace(RATE, wait_s=60))
+    assert (waited.run_s, waited.billed_s, waited.dpu_hours_per_day) == (207.5, 147.5, found.dpu_hours_per_day)
     assert (found.runs_per_hour, found.peak_runs_per_hour) == (10, 40)
     assert found.concurrent_needed == pytest.approx(40 * 147.5 / 3600)
     assert (found.concurrent_allowed, found.limited_by) == (2, "job.max_concurrent_runs")
