@@ -91,7 +91,7 @@ def parse(line: bytes) -> dict[str, Any]:
     except RecursionError:
         raise _explain(text) or BadLine(BadLineReason.TOO_DEEP, _TOO_DEEP) from None
     except json.JSONDecodeError as error:
-        raise _explain(text) or _of_decoder(text, error) from None
+        raise _explain(text, error.pos) or _of_decoder(text, error) from None
     except _Suspect as suspect:
         raise _explain(text) or suspect from None
     if type(record) is not dict:
@@ -161,14 +161,18 @@ _TOKEN = re.compile(
 )
 
 
-def _explain(text: str) -> BadLine | None:
+def _explain(text: str, before: int | None = None) -> BadLine | None:
     """The first thing in `text` that the decoder itself would not name well, or None if there is none: the decoder's
-    own message is then the better one. Stops at the first place that is not even a token."""
+    own message is then the better one. before: place from 0 at which the decoder gave up; what is behind it is no
+    reason. Stops at the first place that is not even a token."""
     if len(text) > _EXPLAINED_CHARACTERS:
         return None
+    before = len(text) if before is None else before
     keys: list[set[str] | None] = []  # one entry for every open container, None for a list
     expects_key = False
     for token in _TOKEN.finditer(text):
+        if token.start() > before:
+            return None
         kind, word, at = token.lastgroup, token.group(), f"at character {token.start() + 1}"
         if kind == "constant":
             return BadLine(BadLineReason.NOT_A_NUMBER, f"{word} {at} is no JSON number")
