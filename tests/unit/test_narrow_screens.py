@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
+from ndjctl.errors import UsageError
+from ndjctl.output.base import ConsoleOutput
 from ndjctl.output.field_table import FieldRow, field_table
+from ndjctl.output.wrapping import wrapped
 
 WIDTH = 80
 
@@ -55,3 +61,62 @@ def test_what_does_not_fit_goes_on_below_its_beginning(rows: list[FieldRow], rem
     names = "".join(line[: shown[0].index("type")].strip() for line in shown[1:])
     assert names == "".join(row.name for row in rows)
     assert [line.split()[0] for line in shown[1:] if not line.startswith(" ")] == ["last"]
+
+
+# --------------------------------------------------------------------------------------------------- errors and remarks
+
+RESUME = "'ndjctl loadtest --resume 20261128T002308Z --env dev'"
+SENTENCE = (
+    f"Interrupted: what was uploaded goes on through the pipeline and is kept; {RESUME} looks again at AWS's own."
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """What is stderr from now on. (No fixture: pytest puts its own stderr back between a fixture and its test.)"""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setenv("TERM", "dumb")
+    return screen
+
+
+def test_an_error_breaks_between_words_and_keeps_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = terminal(monkeypatch)
+    ConsoleOutput().error(UsageError(f"{SENTENCE}\nAWS_PROFILE {'x' * 40} names {'y' * 40}"))
+    shown = stderr.getvalue().splitlines()
+    assert shown == [
+        "error: Interrupted: what was uploaded goes on through the pipeline and is kept;",
+        f"       {RESUME} looks again at",
+        "       AWS's own.",
+        f"       AWS_PROFILE {'x' * 40} names",
+        f"       {'y' * 40}",
+    ]
+
+
+def test_a_remark_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = terminal(monkeypatch)
+    ConsoleOutput().note(SENTENCE)
+    assert stderr.getvalue().splitlines() == [
+        "Interrupted: what was uploaded goes on through the pipeline and is kept;",
+        f"{RESUME} looks again at AWS's own.",
+    ]
+
+
+def test_in_a_pipe_nothing_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    ConsoleOutput().error(UsageError(SENTENCE * 3))
+    ConsoleOutput().note(SENTENCE * 3)
+    assert capsys.readouterr().err == f"error: {SENTENCE * 3}\n{SENTENCE * 3}\n"
+
+
+@given(st.text("ab '漢", max_size=80), st.integers(5, 40))
+def test_lines_fit_and_lose_nothing_but_blanks_between_words(text: str, width: int) -> None:
+    found = wrapped(text, width)
+    assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    assert [word for line in found for word in line.split()] == text.split()
+    for line in found:
+        assert cell_len(line) <= width or " " not in line.strip()
