@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ndjctl.errors import UsageError
+from ndjctl.manifests import ManifestSummary
 from ndjctl.output.base import ConsoleOutput
 from ndjctl.output.field_table import FieldRow, field_table
+from ndjctl.output.manifests import manifests_view
 from ndjctl.output.wrapping import wrapped
 
 WIDTH = 80
@@ -76,11 +79,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal(monkeypatch: pytest.MonkeyPatch, name: str = "stderr", width: int = WIDTH) -> Terminal:
     """What is stderr from now on. (No fixture: pytest puts its own stderr back between a fixture and its test.)"""
     screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setattr(sys, name, screen)
+    monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "dumb")
     return screen
 
@@ -120,3 +123,50 @@ def test_lines_fit_and_lose_nothing_but_blanks_between_words(text: str, width: i
     assert [word for line in found for word in line.split()] == text.split()
     for line in found:
         assert cell_len(line) <= width or " " not in line.strip()
+
+
+# ------------------------------------------------------------------------------------------------------- the manifests
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
+M1, M2 = "20261127T120001000Z-00000001", "20261127T120001000Z-00000002"
+ERROR = "run refused: " + "ConcurrentRunsExceededException " * 4 + "end"
+
+
+def summary(name: str, state: str, error: str = "") -> ManifestSummary:
+    created = NOW - timedelta(hours=23, minutes=59)
+    run_id = "jr_" + "3" * 64
+    return ManifestSummary(
+        name, "2026-11-27", state, True, 100, 419_430_400_000, created, None, None, None, 2, run_id, error, None
+    )
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, width: int | None) -> list[str]:
+    """width: None for a pipe."""
+    found = [summary(M1, "abandoned", ERROR), summary(M2, "running")]
+    stdout = terminal(monkeypatch, "stdout", width) if width else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    ConsoleOutput().stream(manifests_view("dev", found, NOW, "ndjctl manifests show ID"))
+    return [line.rstrip() for line in stdout.getvalue().splitlines()]
+
+
+def test_manifests_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = listed(monkeypatch, WIDTH)
+    assert shown[0] == "state      manifest                      date         files          age  try"
+    assert shown[1] == f"abandoned  {M1}  2026-11-27     100  23 h 59 min    2"
+    assert shown[2] == "  run refused: ConcurrentRunsExceededException ConcurrentRunsExceededException"
+    assert shown[3] == "  ConcurrentRunsExceededException ConcurrentRunsExceededException end"
+    assert shown[4].startswith(f"running    {M2}  ")
+    assert max(map(len, shown)) <= WIDTH
+
+
+@pytest.mark.parametrize("width", [WIDTH, 119, 120, 200, 300])
+def test_an_error_is_whole_at_any_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    shown = listed(monkeypatch, width)
+    assert max(map(len, shown)) <= width
+    assert ERROR in " ".join(" ".join(shown).split())
+
+
+def test_in_a_pipe_a_manifest_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = listed(monkeypatch, None)
+    assert len(shown) == 5
+    assert shown[1].split()[1] == M1 and shown[1].endswith(f"jr_33333333…  {ERROR}")
