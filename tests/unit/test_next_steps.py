@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from ndjctl.contracts import COMPLETED, FAILED, MALFORMED, ORPHANED, QUARANTINED, TOO_LARGE, TOO_SMALL
+from ndjctl.deploy.deployment import own_suffix
+from ndjctl.deploy.model import Plan, Resource, Step
 from ndjctl.output.base import StreamView
 from ndjctl.output.quarantine import inventory_view
 from ndjctl.output.views import run_view
+from ndjctl.profiles import load_profile
 from ndjctl.proof import Balance, Part
 from ndjctl.quarantine.inventory import HELD, MOVED_ON, PURGED, RELEASED, InventoryRow
 from ndjctl.run import FileOutcome, RunResult
+from ndjctl.settings import Profile
 
 DAY = "2026-11-23"
 
@@ -135,3 +140,29 @@ def test_the_step_is_about_the_date_and_the_reason_that_were_asked_for() -> None
 @pytest.mark.parametrize("rows", [[], [row(TOO_SMALL, MOVED_ON)], [row(ORPHANED)]])
 def test_where_nothing_is_to_be_done_there_is_no_step(rows: list[InventoryRow]) -> None:
     assert after(inventory_view("dev", rows, typed))[1] == []
+
+
+# ------------------------------------------------------------------------------------------- a plan over another's names
+
+
+@pytest.mark.parametrize(
+    ("environment", "suffix", "owner", "expected"),
+    [
+        ("dev", "", "prod", "dev"),
+        ("dev", "dev", "prod", "dev-2"),
+        ("dev", "", "dev in us-east-1", "eu-west-1"),
+        ("a-very-long-name-of-one", "", "prod", "a-very-long-nam"),
+        ("a-very-long-na-one", "a-very-long-na", "prod", "a-very-long-n-2"),
+    ],
+)
+def test_names_of_its_own_come_with_a_suffix_that_the_settings_take(
+    environment: str, suffix: str, owner: str, expected: str
+) -> None:
+    profile = load_profile("dev", working_dir=Path("/nonexistent")).profile.model_copy(
+        update={"environment": environment, "suffix": suffix, "region": "eu-west-1"}
+    )
+    step = Step(Resource("queue", "q", {}), None, "update", owner=owner)
+    found = own_suffix(profile, Plan((step,)))
+    assert found == expected
+    checked = profile.model_copy(update={"suffix": found}).model_dump(mode="json")
+    assert Profile.model_validate(checked | {"environment": "dev"}).suffix == found
