@@ -47,9 +47,9 @@ def plan_view(
     next_: str | None = None,
     take_over: str | None = None,
 ) -> View:
-    """A plan before it is carried out. next_: what to type to do that, None where nothing is to be done; where names are
-    another environment's, to plan with names of its own instead. take_over: to change what is another's all the same,
-    which is never the first line to copy."""
+    """A plan before it is carried out. next_: what to type to do that, None where nothing is to be done; where
+    names are another environment's, to plan with names of its own instead. take_over: to change what is another's all
+    the same, which is never the first line to copy."""
     counts = {action: sum(step.action == action for step in plan.steps) for action in SIGNS}
     document: dict[str, Any] = {
         "env": env,

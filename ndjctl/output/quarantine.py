@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.contracts import MALFORMED, SizeWindow
 from ndjctl.output.base import StreamView, View, one_line
 from ndjctl.output.progress import counted, size
-from ndjctl.quarantine.backtest import FREED, NEWLY, OUTCOMES, Backtest, Tally
 from ndjctl.output.shell import typeable
+from ndjctl.quarantine.backtest import FREED, NEWLY, OUTCOMES, Backtest, Tally
 from ndjctl.quarantine.inventory import HELD, PURGED, RELEASED, STATES, InventoryRow
 from ndjctl.quarantine.log import DONE, Logged
 from ndjctl.quarantine.places import SIZE_KINDS

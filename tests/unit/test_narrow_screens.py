@@ -29,7 +29,7 @@ def lines(screen: Any, width: int = WIDTH) -> list[str]:
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
-# ------------------------------------------------------------------------------------------------------ a schema's fields
+# ---------------------------------------------------------------------------------------------------- a schema's fields
 
 DEEP = FieldRow("received_events_url", 4, "string", "all")
 WIDE = FieldRow("commits", 1, "list of struct of 5 fields", "13 of 30")

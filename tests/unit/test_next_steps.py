@@ -142,7 +142,7 @@ def test_where_nothing_is_to_be_done_there_is_no_step(rows: list[InventoryRow]) 
     assert after(inventory_view("dev", rows, typed))[1] == []
 
 
-# ------------------------------------------------------------------------------------------- a plan over another's names
+# ------------------------------------------------------------------------------------------ a plan over another's names
 
 
 @pytest.mark.parametrize(
