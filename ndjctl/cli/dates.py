@@ -12,8 +12,8 @@ from ndjctl.errors import UsageError
 DateOption = Annotated[str | None, typer.Option("--date", help="Only this date, YYYY-MM-DD (UTC).", metavar="DATE")]
 
 
-def checked_date(date: str | None, what: str = "--date") -> str | None:
-    """The date as the ledger writes it. Raises UsageError, naming `what` it was typed for."""
+def checked_date(date: str | None, what: str = "--date", takes: str = "YYYY-MM-DD") -> str | None:
+    """The date as the ledger writes it. Raises UsageError, naming `what` it was typed for and all that it `takes`."""
     if date is None:
         return None
     try:
@@ -22,4 +22,4 @@ def checked_date(date: str | None, what: str = "--date") -> str | None:
             raise ValueError
         return calendar_date.fromisoformat(date).isoformat()
     except ValueError as error:
-        raise UsageError(f"{what} takes YYYY-MM-DD, {date!r} is not that.") from error
+        raise UsageError(f"{what} takes {takes}, {date!r} is not that.") from error

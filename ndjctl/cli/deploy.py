@@ -50,7 +50,7 @@ def plan(
 
     With --json the account's id is written as {account}.
     """
-    from ndjctl.deploy.deployment import needed_for
+    from ndjctl.deploy.deployment import needed_for, own_suffix
     from ndjctl.deploy.plan_file import write_plan
     from ndjctl.output.plan import plan_view
 
@@ -70,9 +70,13 @@ def plan(
             version=__version__,
             salt=secrets.token_hex(16),
         )
-    next_ = None
+    next_ = take_over = None
     if planned.pending:
         next_ = invocation.typed(*words) if out is None else typed_plain(*words)
+    if planned.foreign_owners:
+        # The last --set counts.
+        own_names = f"{invocation.typed('plan')} --set suffix={own_suffix(target.profile, planned)}"
+        next_, take_over = own_names, next_
     findings, remarks = findings_of(invocation, target, planned)
     invocation.out.show(
         plan_view(
@@ -84,6 +88,7 @@ def plan(
             remarks,
             shows_kept=everything,
             next_=next_,
+            take_over=take_over,
         )
     )
     if exit_code and planned.pending:

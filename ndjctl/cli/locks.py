@@ -57,7 +57,7 @@ def break_(
     from ndjctl.output.locks import breaking_view
 
     if not subject.startswith(_REWRITE):
-        subject = checked_date(subject, "'locks break'") or subject
+        subject = checked_date(subject, "'locks break'", f"YYYY-MM-DD or {_REWRITE}ID") or subject
     with told_when_not_deployed(invocation):
         found = _locks(invocation)
         if subject.startswith(_REWRITE):

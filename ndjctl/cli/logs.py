@@ -115,7 +115,7 @@ def glue(
 
 @dataclass
 class _Asked:
-    """What was asked for. end_ms: None while it is followed."""
+    """What was asked for. end_ms: None while it is followed. remarks: told where no group had any line."""
 
     start: datetime
     end_ms: int | None
@@ -123,6 +123,7 @@ class _Asked:
     limit: int | None
     is_followed: bool
     remarks: list[str] = field(default_factory=list)
+    has_events: bool = False
 
     @property
     def start_ms(self) -> int:
@@ -132,10 +133,19 @@ class _Asked:
         if text not in self.remarks:
             self.remarks.append(text)
 
+    def told(self) -> list[str]:
+        # Runs that wrote somewhere have begun: a group that is still missing is none that they had to make.
+        return [] if self.has_events else self.remarks
+
+    def noted(self, events: Iterator[RawEvent]) -> Iterator[RawEvent]:
+        for event in events:
+            self.has_events = True
+            yield event
+
     def chosen(self, events: Iterator[RawEvent]) -> Iterator[Line]:
         from ndjctl.logs.lines import has_text, line_of
 
-        lines = map(line_of, events)
+        lines = map(line_of, self.noted(events))
         taken = lines if self.grep is None else (line for line in lines if has_text(line, self.grep or ""))
         return taken if self.limit is None else iter(deque(taken, self.limit))
 
@@ -206,7 +216,7 @@ def _show(
         asked.chosen(events),
         names_runs=names_runs,
         is_live=asked.is_followed,
-        remarks=lambda: asked.remarks,
+        remarks=asked.told,
     )
     try:
         with told_when_not_deployed(invocation):

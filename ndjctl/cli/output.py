@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ndjctl.cli.dates import DateOption, checked_date
-from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.invocation import Invocation, command, typed_plain
 from ndjctl.cli.missing import told_when_missing
 from ndjctl.errors import UsageError
 
@@ -39,6 +39,7 @@ def head(
     """Show the first rows of the newest part as a table."""
     from ndjctl.objects import require_parquet
     from ndjctl.output.rows import head_view
+    from ndjctl.output.shell import typeable
     from ndjctl.outputs import head as first_rows
     from ndjctl.outputs import head_of_folder, is_half_published
     from ndjctl.paths import shown
@@ -52,11 +53,16 @@ def head(
                 f"{shown(path)}: a conversion was killed while it made its output visible; the next one to this folder "
                 f"completes it first. Until then some of what is there is older."
             )
-        invocation.out.show(head_view(head_of_folder(path, rows)))
+        again = typeable(typed_plain("convert", "INPUT", "-o", str(path)))
+        empty = f"There is no Parquet in {shown(path)} yet: '{again}' makes some."
+        invocation.out.show(head_view(head_of_folder(path, rows), empty))
         return
     bucket = invocation.cloud.names.output_bucket
     with told_when_missing(invocation, bucket):
-        invocation.out.show(head_view(first_rows(invocation.cloud.client("s3"), bucket, checked_date(date), rows)))
+        found = first_rows(invocation.cloud.client("s3"), bucket, checked_date(date), rows)
+        of_date = "" if date is None else f" of {date}"
+        empty = f"There is no output{of_date} yet: '{typeable(invocation.typed('run'))}' makes some."
+        invocation.out.show(head_view(found, empty))
 
 
 command(app, "ls")(ls)

@@ -45,9 +45,10 @@ def list_(
     cloud = invocation.cloud
     with told_when_not_deployed(invocation), ThreadPoolExecutor(_READERS) as readers:
         inventory = Inventory(cloud.client("s3"), cloud.names, parts_of(invocation).tracking, readers)
-        next_ = invocation.typed("quarantine", "show", *given(("--date", date), ("--reason", reason)))
+        asked = given(("--date", date), ("--reason", reason))
         with progress_beside_rows("looking", "object") as progress:
-            invocation.out.stream(inventory_view(invocation.env, inventory.rows(choice, progress), next_))
+            rows = inventory.rows(choice, progress)
+            invocation.out.stream(inventory_view(invocation.env, rows, invocation.typed, choice.date, asked))
 
 
 def show(

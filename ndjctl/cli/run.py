@@ -74,7 +74,7 @@ def run(
             sleep=time.sleep,
             timeout_s=timeout_s,
         )
-    invocation.out.show(run_view(result, invocation.typed("output", "head")))
+    invocation.out.show(run_view(result, invocation.typed))
     if not result.ok:
         raise typer.Exit(EXIT_FAILED)
 

@@ -22,6 +22,9 @@ from ndjctl.errors import UsageError
 from ndjctl.profiles import checked_profile
 from ndjctl.settings import Profile
 
+_MOST_SUFFIX_CHARS = 15
+"""That the settings take."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -65,6 +68,15 @@ class Agreed:
 def needed_for(plan: Plan) -> Agreed:
     """What has to be agreed to for this plan to be carried out."""
     return Agreed(plan.dangers, bool(plan.foreign_owners))
+
+
+def own_suffix(profile: Profile, plan: Plan) -> str:
+    """A suffix that gives the environment names of its own, where those of the plan belong to another: what they are
+    told apart by, the environment or else the region."""
+    owners = {str(step.owner).split(" ")[0] for step in plan.foreign_owners}
+    name = profile.region if profile.environment in owners else profile.environment
+    suffix = name[:_MOST_SUFFIX_CHARS].rstrip("-")
+    return suffix if suffix != profile.suffix else f"{suffix[: _MOST_SUFFIX_CHARS - 2].rstrip('-')}-2"
 
 
 def check_agreed(plan: Plan, agreed: Agreed, environment: str) -> None:

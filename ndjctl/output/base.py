@@ -184,8 +184,8 @@ def _member(name: str, value: Any) -> str:
 
 
 def say(text: str) -> None:
-    """One line on stderr, at once."""
-    sys.stderr.write(one_line(text) + "\n")
+    """A remark on stderr, at once: one line, or on a terminal as many as it needs to break between words."""
+    sys.stderr.write("\n".join(_lines(one_line(text))) + "\n")
     sys.stderr.flush()
 
 
@@ -194,10 +194,19 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def _lines(text: str, indent: int = 0) -> list[str]:
+    """The text as a terminal shows it on stderr, so many columns from its edge; a pipe gets it in one line."""
+    from ndjctl.output.wrapping import wrapped
+
+    return wrapped(text, max(1, console(stderr=True).width - indent)) if sys.stderr.isatty() else [text]
+
+
 def _tell(error: NdjctlError) -> None:
     from rich.text import Text
 
     out = console(stderr=True)
-    for number, line in enumerate(str(error).splitlines() or [""]):
-        head = Text("error: ", style="bold red") if number == 0 else Text("       ")
-        out.print(head + Text(one_line(line)), soft_wrap=True)
+    head = "error: "
+    lines = [each for line in str(error).splitlines() or [""] for each in _lines(one_line(line), len(head))]
+    for number, line in enumerate(lines):
+        start = Text(head, style="bold red") if number == 0 else Text(" " * len(head))
+        out.print(start + Text(line), soft_wrap=True)

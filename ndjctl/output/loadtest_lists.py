@@ -13,6 +13,7 @@ from ndjctl.loadtest.spending import is_over_budget
 from ndjctl.loadtest.verdict import PASS
 from ndjctl.output.base import StreamView, one_line
 from ndjctl.output.progress import counted, size
+from ndjctl.output.shell import quoted, typeable
 from ndjctl.output.times import lasting
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ _LINE = "{:<21} {:>5} {:<7} {:>7} {:>10} {:>11} {:>11}"
 def tests_view(
     env: str, unfinished: Sequence[Journal], reports: Iterable[Report], compare: str, resume: str
 ) -> StreamView:
-    """unfinished: on this machine. compare, resume: what to type, without the ids."""
+    """unfinished: on this machine. reports: the newest first. compare, resume: what to type, without the ids."""
     counts = {"passed": 0, "failed": 0, "unfinished": 0}
+    newest: list[str] = []
 
     def rows() -> Iterator[tuple[Any, Callable[[], Text]]]:
         open_ids = {journal.test_id for journal in unfinished}
@@ -38,6 +40,8 @@ def tests_view(
             if report["id"] in open_ids:
                 continue
             counts["passed" if report["verdict"] == PASS else "failed"] += 1
+            if len(newest) < 2:
+                newest.append(str(report["id"]))
             document = _document(report)
             yield document, lambda document=document: _line(document)  # type: ignore[misc]
 
@@ -54,10 +58,13 @@ def tests_view(
         if not total:
             return counts, Text("No load tests.")
         told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-        next_ = f"{resume} {unfinished[0].test_id}" if unfinished else f"{compare} A B"
-        return counts, Text(f"{counted(total, 'load test')}: {told}", style="bold").append(
-            f"\nnext: {one_line(next_)}", style="dim not bold"
-        )
+        text = Text(f"{counted(total, 'load test')}: {told}", style="bold")
+        next_ = ""
+        if unfinished:
+            next_ = f"{resume} {quoted(unfinished[0].test_id)}"
+        elif len(newest) == 2:
+            next_ = f"{compare} {quoted(newest[1])} {quoted(newest[0])}"
+        return counts, text.append(f"\nnext: {typeable(next_)}", style="dim not bold") if next_ else text
 
     return StreamView({"env": env}, "tests", rows(), heading, summary, wraps=True)
 

@@ -12,10 +12,11 @@ from ndjctl.glue_runs import GlueRun
 from ndjctl.manifest_advice import Advice
 from ndjctl.manifest_details import ManifestDetails, ManifestEntry, ReportFacts
 from ndjctl.manifests import CLOSED_STATES, OPEN_STATES, ManifestSummary
-from ndjctl.output.base import StreamView, View, one_line
+from ndjctl.output.base import StreamView, View, console, one_line
 from ndjctl.output.progress import counted, size
 from ndjctl.output.times import lasting, shown, told
 from ndjctl.output.views import fact_table
+from ndjctl.output.wrapping import wrapped
 from ndjctl.redrive.choice import reason_alone
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ LISTED_FILES = 20
 _RUN_CHARS = 12
 _STYLES = {"done": "green", "abandoned": "red", "claiming": "yellow", "ready": "yellow"}
 _FILE_STYLES = {"completed": "green", "failed": "red", "quarantined": "yellow"}
+_WORDS = ("state", "manifest", "date", "files", "size", "age", "try", "run", "error")
 _LINE = "{:<9}  {:<28}  {:<10}  {:>6}  {:>10}  {:>11}  {:>3}  {:<12}  {}"
+_NARROW_LINE = "{0:<9}  {1:<28}  {2:<10}  {3:>6}  {5:>11}  {6:>3}"
+"""Of the same words, what fits 80 columns: the error has lines of its own, sizes and runs are in 'manifests show'."""
+_WIDE_COLUMNS = 120
+"""From here on the first line is used."""
 
 
 def manifests_view(env: str, manifests: Iterable[ManifestSummary], now: datetime, next_: str) -> StreamView:
@@ -46,8 +52,8 @@ def manifests_view(env: str, manifests: Iterable[ManifestSummary], now: datetime
     def heading() -> Text:
         from rich.text import Text
 
-        words = ("state", "manifest", "date", "files", "size", "age", "try", "run", "error")
-        return Text(_LINE.format(*words).rstrip(), style="bold")
+        layout = _LINE if console().width >= _WIDE_COLUMNS else _NARROW_LINE
+        return Text(layout.format(*_WORDS).rstrip(), style="bold")
 
     def summary() -> tuple[Mapping[str, Any], Text]:
         from rich.text import Text
@@ -60,7 +66,7 @@ def manifests_view(env: str, manifests: Iterable[ManifestSummary], now: datetime
         text = Text(f"{counted(total, 'manifest')} of {counted(files, 'file')}: {states}", style="bold")
         return members, text.append(f"\nnext: {one_line(next_)}", style="dim not bold")
 
-    return StreamView({"env": env}, "manifests", rows(), heading, summary)
+    return StreamView({"env": env}, "manifests", rows(), heading, summary, wraps=True)
 
 
 def summary_document(manifest: ManifestSummary, now: datetime) -> dict[str, Any]:
@@ -87,7 +93,7 @@ def _line(manifest: ManifestSummary, now: datetime) -> Text:
     from rich.text import Text
 
     run = manifest.run_id if len(manifest.run_id) <= _RUN_CHARS else f"{manifest.run_id[: _RUN_CHARS - 1]}…"
-    line = _LINE.format(
+    facts = (
         one_line(manifest.state),
         one_line(manifest.manifest_id),
         one_line(manifest.date),
@@ -96,8 +102,13 @@ def _line(manifest: ManifestSummary, now: datetime) -> Text:
         lasting(manifest.age_s(now)),
         manifest.attempt,
         one_line(run) or "-",
-        one_line(manifest.error),
     )
+    error = one_line(manifest.error)
+    screen = console()
+    line = (_LINE if screen.width >= _WIDE_COLUMNS else _NARROW_LINE).format(*facts, error)
+    if screen.is_terminal and error and (len(line) > screen.width or screen.width < _WIDE_COLUMNS):
+        told_error = "\n".join(f"  {each}" for each in wrapped(error, screen.width - 2))
+        line = f"{line.removesuffix(error).rstrip()}\n{told_error}"
     text = Text(line.rstrip())
     text.stylize(_STYLES.get(manifest.state, "cyan"), 0, len(manifest.state))
     return text

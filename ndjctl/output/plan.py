@@ -45,8 +45,11 @@ def plan_view(
     *,
     shows_kept: bool = False,
     next_: str | None = None,
+    take_over: str | None = None,
 ) -> View:
-    """A plan before it is carried out. next_: what to type to do that, None where nothing is to be done."""
+    """A plan before it is carried out. next_: what to type to do that, None where nothing is to be done; where
+    names are another environment's, to plan with names of its own instead. take_over: to change what is another's all
+    the same, which is never the first line to copy."""
     counts = {action: sum(step.action == action for step in plan.steps) for action in SIGNS}
     document: dict[str, Any] = {
         "env": env,
@@ -60,6 +63,7 @@ def plan_view(
         "findings": masked([finding.to_dict() for finding in findings], account_id),
         "remarks": masked(list(remarks), account_id),
         "next": masked(next_, account_id) if next_ else None,
+        "take_over": masked(take_over, account_id) if take_over else None,
     }
 
     def render() -> RenderableType:
@@ -77,7 +81,10 @@ def plan_view(
             parts.append(Text(f"  This {danger}: it needs {FLAGS[danger]}.", style="bold red"))
         parts.append(Text(one_line(f"{env}: {_summary(counts)}"), style="bold"))
         if next_:
-            parts.append(Text(one_line(f"to do it: {next_}"), style="cyan"))
+            what = "with names of its own" if plan.foreign_owners else "to do it"
+            parts.append(Text(one_line(f"{what}: {next_}"), style="cyan"))
+        if take_over:
+            parts.append(Text(one_line(f"or, to take these over: {take_over}"), style="dim"))
         return Group(*parts)
 
     return View(document, render)

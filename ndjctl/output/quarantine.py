@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.contracts import MALFORMED, SizeWindow
 from ndjctl.output.base import StreamView, View, one_line
 from ndjctl.output.progress import counted, size
+from ndjctl.output.shell import typeable
 from ndjctl.quarantine.backtest import FREED, NEWLY, OUTCOMES, Backtest, Tally
-from ndjctl.quarantine.inventory import HELD, PURGED, STATES, InventoryRow
+from ndjctl.quarantine.inventory import HELD, PURGED, RELEASED, STATES, InventoryRow
 from ndjctl.quarantine.log import DONE, Logged
+from ndjctl.quarantine.places import SIZE_KINDS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,8 +25,16 @@ _STYLES = {HELD: "yellow", PURGED: "dim"}
 _LISTED_DATES = 20
 
 
-def inventory_view(env: str, rows: Iterable[InventoryRow], next_: str) -> StreamView:
-    """next_: what to type to see the lines of one, with the environment in it."""
+def inventory_view(
+    env: str,
+    rows: Iterable[InventoryRow],
+    typed: Callable[..., str],
+    date: str | None = None,
+    asked: Sequence[str] = (),
+) -> StreamView:
+    """typed: a command as the user would have to type it, of its words. date: the only one, if one was asked for.
+    asked: the options that say which lines were asked for, as words."""
+    held: Counter[str] = Counter()
     lines: Counter[str] = Counter()
     objects: Counter[str] = Counter()
     size_bytes: Counter[str] = Counter()
@@ -33,6 +43,8 @@ def inventory_view(env: str, rows: Iterable[InventoryRow], next_: str) -> Stream
         for row in rows:
             (lines if row.kind == MALFORMED else objects)[row.state] += row.count
             size_bytes[row.state] += row.size_bytes
+            if row.state == HELD and row.kind in SIZE_KINDS:
+                held[row.kind] += row.count
             yield inventory_document(row), lambda row=row: _row(row)  # type: ignore[misc]
 
     def heading() -> Text:
@@ -54,7 +66,17 @@ def inventory_view(env: str, rows: Iterable[InventoryRow], next_: str) -> Stream
             if lines[state] or objects[state]
         ]
         text = Text("\n".join(told), style="bold")
-        return {"totals": members}, text.append(f"\nnext: {one_line(next_)}", style="dim not bold")
+        words: tuple[str, ...] = ()
+        if lines[HELD] or lines[RELEASED]:
+            words = ("quarantine", "show", *asked)
+        elif held:
+            ((kind, _),) = held.most_common(1)
+            words = ("quarantine", "release", *(("--date", date) if date else ()), "--reason", kind)
+        elif any(count[state] for count in (lines, objects) for state in (RELEASED, PURGED)):
+            words = ("quarantine", "history")
+        if words:
+            text.append(f"\nnext: {typeable(typed(*words))}", style="dim not bold")
+        return {"totals": members}, text
 
     return StreamView({"env": env}, "quarantine", shown(), heading, summary)
 

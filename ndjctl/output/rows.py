@@ -56,7 +56,8 @@ def listing_view(bucket: str, dates: Sequence[DateSummary]) -> View:
     return View(document, render)
 
 
-def head_view(head: Head) -> View:
+def head_view(head: Head, empty: str) -> View:
+    """empty: the sentence where there is no part at all: what makes some."""
     document = {"part": head.uri, "columns": list(head.columns), "rows": [_plain(row) for row in head.rows]}
 
     def render() -> RenderableType:
@@ -65,7 +66,7 @@ def head_view(head: Head) -> View:
         from rich.text import Text
 
         if head.uri is None:
-            return Text("There is no output yet: 'ndjctl run' makes some.")
+            return Text(one_line(empty))
         shown = _widest(head)
         table = Table(pad_edge=False, box=None, header_style="bold")
         for column in shown:

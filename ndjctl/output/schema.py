@@ -10,7 +10,8 @@ from glue_job.pin import StoredVersion
 from glue_job.schema import ListOf, Scalar, Struct, Type
 from ndjctl.contracts import s3_uri, schema_key
 from ndjctl.observed import Inference, describe, left_out
-from ndjctl.output.base import View, one_line
+from ndjctl.output.base import View, console, one_line
+from ndjctl.output.field_table import FieldRow, field_table
 from ndjctl.output.progress import counted
 from ndjctl.schemas import ADDED, CHANGED, REMOVED, RENAMED, Difference, type_text
 
@@ -42,12 +43,11 @@ def _inferred(found: Inference, root: Struct, without_column: Sequence[str]) -> 
     from rich.console import Group
     from rich.text import Text
 
-    table = _field_table("values", "remarks")
-    for field in describe(root, found.observer):
-        share = f"{field.values:,} of {field.of:,}" if field.values < field.of else "all"
-        remarks = Text(one_line("; ".join(field.remarks)), style="yellow")
-        table.add_row(_name(field.name, field.depth), field.type, share, remarks)
-    lines: list[RenderableType] = [table] if root.fields else []
+    rows = [
+        FieldRow(field.name, field.depth, field.type, _share(field.values, field.of), "; ".join(field.remarks))
+        for field in describe(root, found.observer)
+    ]
+    lines: list[RenderableType] = [field_table(rows, console().width)] if rows else []
     read = "every line" if found.is_all else "the first lines of each; --all reads every line"
     summary = (
         f"{counted(schema.count_columns(root), 'column')} from {counted(found.records, 'record')} "
@@ -88,9 +88,8 @@ def pinned_view(
         from rich.console import Group
         from rich.text import Text
 
-        table = _field_table()
-        for name, column, depth in _walk(root, 0):
-            table.add_row(_name(name, depth), type_text(column))
+        rows = [FieldRow(name, depth, type_text(column)) for name, column, depth in _walk(root, 0)]
+        table = field_table(rows, console().width)
         head = f"{dataset} version {shown.version}, {counted(schema.count_columns(root), 'column')}, {uri}"
         return Group(Text(one_line(head), style="bold"), table, _versions(shown, versions))
 
@@ -192,21 +191,8 @@ def _line(found: Difference) -> Text:
     return Text(one_line(f"{sign} {found.path}  {what}{mark}"), style=style)
 
 
-def _field_table(*more: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("field", overflow="fold")
-    table.add_column("type", no_wrap=True)
-    for name in more:
-        table.add_column(name, overflow="fold")
-    return table
-
-
-def _name(name: str, depth: int) -> Text:
-    from rich.text import Text
-
-    return Text("  " * depth + one_line(name))
+def _share(values: int, of: int) -> str:
+    return f"{values:,} of {of:,}" if values < of else "all"
 
 
 def _walk(column: Type, depth: int) -> Iterator[tuple[str, Type, int]]:

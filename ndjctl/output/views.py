@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED
+from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED, split_s3_uri
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
+from ndjctl.output.shell import typeable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,8 +20,8 @@ LISTED_FILES = 10
 """Files of a kind that the console names; --json has them all."""
 
 
-def run_view(result: RunResult, again: str) -> View:
-    """again: what to type to see the first rows, with the environment in it."""
+def run_view(result: RunResult, typed: Callable[..., str]) -> View:
+    """typed: a command as the user would have to type it, of its words."""
     document = {
         "env": result.env,
         "endpoint_url": result.endpoint_url,
@@ -66,16 +67,15 @@ def run_view(result: RunResult, again: str) -> View:
             for outcome in result.outcomes
         ],
     }
-    return View(document, lambda: _run_screen(result, again))
+    return View(document, lambda: _run_screen(result, typed))
 
 
-def _run_screen(result: RunResult, again: str) -> RenderableType:
+def _run_screen(result: RunResult, typed: Callable[..., str]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     facts = fact_table()
-    completed = result.with_status(COMPLETED)
-    files = [f"{len(completed):,} converted"]
+    files = [f"{len(result.with_status(COMPLETED)):,} converted"]
     files += [f"{len(result.with_status(s)):,} {s}" for s in (QUARANTINED, FAILED) if result.with_status(s)]
     if result.already_done:
         files.append(f"{result.already_done:,} of them there before")
@@ -103,9 +103,37 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     for status, style in ((QUARANTINED, "yellow"), (FAILED, "red")):
         blocks += _told_files(result.with_status(status), status, style)
     blocks.append(_verdict(result))
-    if completed:
-        blocks.append(Text(f"next: {again}", style="dim"))
+    words = _next(result)
+    if words:
+        blocks.append(Text(f"next: {typeable(typed(*words))}", style="dim"))
     return Group(*blocks)
+
+
+def _next(result: RunResult) -> tuple[str, ...]:
+    """The words of the command that shows what the result is about: what is wrong before what is set aside, and that
+    before the rows. Empty where the files hold no lines at all."""
+    failed, quarantined = result.with_status(FAILED), result.with_status(QUARANTINED)
+    if not result.balance.holds or result.missing_from_quarantine:
+        return ("reconcile",)
+    if len(failed) > 1:
+        return ("errors",)
+    if failed:
+        return ("explain", _as_argument(failed[0]))
+    if result.balance.lines_quarantined:
+        worst = max(result.with_status(COMPLETED), key=lambda outcome: outcome.bad_lines)
+        return ("quarantine", "show", _as_argument(worst))
+    # 'output head' passes over parts without rows: it would show those of another run.
+    if result.balance.rows_out:
+        return ("output", "head")
+    if result.balance.purged:
+        return ("quarantine", "history")
+    return ("explain", _as_argument(quarantined[0])) if quarantined else ()
+
+
+def _as_argument(outcome: FileOutcome) -> str:
+    """Its key; one that begins like an option is no argument, but its URI is."""
+    key = split_s3_uri(outcome.uri)[1]
+    return outcome.uri if key.startswith("-") else key
 
 
 def _ratio(result: RunResult) -> str:

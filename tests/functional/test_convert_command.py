@@ -236,3 +236,11 @@ def test_without_pyarrow_one_sentence_says_what_to_install(shell: Shell, tmp_pat
     assert done.err == "error: Parquet is written, and that needs pyarrow: 'pip install pyarrow'.\n"
     (tmp_path / "s.json").write_text('{"format":"ndjctl.schema","version":1,"fields":[]}')
     assert shell("schema", "diff", "s.json", "s.json", **without).code == 0, "this needs none"
+
+
+def test_a_folder_without_parquet_is_filled_by_a_conversion(shell: Shell) -> None:
+    (shell.home / "o ut").mkdir()
+    found = shell("output", "head", "o ut")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith("There is no Parquet in o ut yet: '")
+    assert found.out.endswith("convert INPUT -o 'o ut'' makes some.\n")

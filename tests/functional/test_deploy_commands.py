@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 
@@ -42,11 +43,17 @@ def test_what_a_plan_says_to_type_has_the_flags_that_it_needs(command: Command) 
     assert command.changes(*shorter) == {}
 
 
-def test_what_a_plan_over_another_environment_says_to_type_takes_it_over(command: Command) -> None:
+def test_a_plan_over_another_environment_says_names_of_its_own_first_and_how_to_take_over(command: Command) -> None:
     command.does("deploy", env="prod", typed="prod\n")
-    next_ = command.does("plan", "--json").document["next"]
-    assert "deploy --allow-data-loss --take-over --env dev" in next_  # dev keeps no recovery points
-    typed(command, next_)
+    found = command.does("plan", "--json").document
+    assert found["next"].endswith("ndjctl plan --env dev --set suffix=dev")
+    shown = command.does("plan").out.splitlines()
+    assert shown[-2].startswith("with names of its own: ") and shown[-1].startswith("or, to take these over: ")
+    apart = json.loads(typed(command, f"{found['next']} --json"))
+    assert (apart["owners"], apart["take_over"], apart["update"]) == ([], None, 0)
+    assert apart["next"].endswith("ndjctl deploy --env dev --set suffix=dev")
+    assert "deploy --allow-data-loss --take-over --env dev" in found["take_over"]  # dev keeps no recovery points
+    typed(command, found["take_over"])
     assert command.changes() == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,15 @@ def test_the_newest_comes_first_with_its_reason(two: Operations) -> None:
     assert (found["passed"], found["failed"], found["unfinished"]) == (1, 1, 0)
     shown = two("loadtest", "list").out
     assert "p95 \\x1b[31m is [bold]too\\nlong" in shown and "\x1b" not in shown
-    assert "next: ndjctl loadtest compare" in shown.replace("python -m ", "") or "loadtest compare" in shown
+    step = shlex.split(shown.splitlines()[-1])
+    assert step[-6:] == ["loadtest", "compare", "--env", "dev", OLD, NEW]
+    assert two(*step[-6:-4], *step[-2:]).code in (0, 1)
+
+
+def test_a_test_alone_is_compared_with_nothing(operations: Operations) -> None:
+    operations.deploy()
+    _put(operations, _report(OLD))
+    assert operations("loadtest", "list").out.splitlines()[-1] == "1 load test: 1 passed"
 
 
 def test_what_is_no_report_is_left_out(two: Operations) -> None:

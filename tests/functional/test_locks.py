@@ -194,7 +194,7 @@ def test_what_is_no_lock(operations: Operations) -> None:
     operations.deploy()
     answer = operations("locks", "break", "2026-13-01")
     assert answer.code == 2
-    assert "takes YYYY-MM-DD, '2026-13-01' is not that" in answer.err
+    assert "takes YYYY-MM-DD or rewrite-ID, '2026-13-01' is not that" in answer.err
 
 
 def test_rewrite_locks_go_by_the_beginning_of_the_manifests_id(deployed: Operations) -> None:

@@ -140,6 +140,15 @@ def test_a_group_that_is_not_there_yet_is_told(operations: Operations) -> None:
     assert answer.code == 2 and "is not deployed" in answer.document["error"]["message"]
 
 
+@pytest.mark.parametrize("words", [(), ("--run", OURS), ("--grep", "nowhere")])
+def test_a_group_that_is_not_there_is_not_told_below_lines_of_another(
+    logged: Operations, words: tuple[str, ...]
+) -> None:
+    # A run that began to write has not failed to: it wrote nothing into this group.
+    boto3.client("logs", REGION).delete_log_group(logGroupName="/aws-glue/jobs/output")
+    assert logged("logs", "glue", *words, "--json").document["remarks"] == []
+
+
 def test_a_run_is_followed_until_it_has_ended(logged: Operations) -> None:
     answer = logged("logs", "glue", "--run", OURS, "--follow", "--ndjson")
     assert answer.code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ def test_what_is_in_it_by_date_and_reason(filled: Operations) -> None:
     out = filled("quarantine", "list").out
     assert "held: 7 lines, 2 objects" in out
     assert out.splitlines()[-1].endswith("quarantine show --env dev")
+    # Of files alone there is no line to show: the step is one that finds them.
+    step = shlex.split(filled("quarantine", "list", "--reason", "too-*").out.splitlines()[-1])
+    assert step[-6:] == ["quarantine", "release", "--reason", "too-small", "--env", "dev"]
+    found = filled(*step[-6:-2], "--json").document
+    assert found["files"] + found["refused_count"] == 1
 
 
 def test_an_empty_quarantine(operations: Operations) -> None:
