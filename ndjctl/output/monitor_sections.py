@@ -170,15 +170,17 @@ def _quarantine(snapshot: Snapshot, look: Look) -> Section:
         return Section("quarantine", [not_read(snapshot.counted)], WARN)
     recent = arrivals.by_status.get(QUARANTINED, 0) if arrivals else 0
     files, bad_lines = counters.files_quarantined, counters.lines_quarantined
-    pieces = [
-        text(
-            (f"{files:,}", WARN if files else STRONG),
-            f" file{'' if files == 1 else 's'} ({size(counters.quarantined_bytes)})",
-        ),
-        text((f"{bad_lines:,}", WARN if bad_lines else STRONG), f" line{'' if bad_lines == 1 else 's'} today"),
-        text(f"{recent:,} of the hour's uploads"),
+    # Counters, which nobody takes back: what was released or cleaned up since is in them.
+    aside = text(
+        (f"{files:,}", WARN if files else STRONG),
+        f" file{'' if files == 1 else 's'} ({size(counters.quarantined_bytes)}), ",
+        (f"{bad_lines:,}", WARN if bad_lines else STRONG),
+        f" line{'' if bad_lines == 1 else 's'} set aside today",
+    )
+    lines = [
+        *joined([aside, text(f"{recent:,} of the hour's files")], look),
+        *map(_file, snapshot.newest_quarantined[: min(1, look.listed)]),
     ]
-    lines = [*joined(pieces, look), *map(_file, snapshot.newest_quarantined[: min(1, look.listed)])]
     return Section("quarantine", lines, WARN if recent else "")
 
 
@@ -186,11 +188,11 @@ def _cost(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
     panel = snapshot.cost.value
     assert panel is not None  # noqa: S101 - for the type checker
     least = "" if panel.is_complete else "at least "
-    usd = "price unknown" if panel.usd is None else _usd(panel.usd)
+    known = () if panel.usd is None else (text(("Glue ", ""), (f"{least}{_usd(panel.usd)}", STRONG)),)
     price = panel.source if panel.price_usd is None else f"${panel.price_usd:g} a DPU hour"
     pieces = [
-        text((f"{least}{usd}", STRONG)),
-        text(f"{_hours(panel.dpu_hours)} DPU hours"),
+        *(known or (text("Glue: ", ("price unknown", STRONG)),)),
+        text(f"{'' if known else least}{_hours(panel.dpu_hours)} DPU hours"),
         text(counted(panel.runs, "run")),
         text((price, DIM)),
     ]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+import ndjctl.monitor
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.monitor.model import Budget, Cost, Counted, Forecast, SinceLast, Snapshot
 from ndjctl.output.monitor import monitor_document
+from ndjctl.output.monitor_live import live_screen
 from ndjctl.output.monitor_screen import Frame, monitor_screen
 from ndjctl.reading import Reading
 from tests.monitor_world import LATE, NOW, ODD_KEY, PANELS, busy, quiet, refused, wave
@@ -86,9 +89,20 @@ def test_nothing_is_cut_off_at_any_width(columns: int, rows: int, blocks: bool) 
         ">30: 519",
         "of 30 min promised, LATE",
     ]
-    wanted += ["grows by 1,560 files an hour", "3 dead letters", "12 of 30 run", "2 FAILED, 1 TIMEOUT", "120 lines"]
-    wanted += ["$1,234.56", "2,805.8 DPU hours", "198 runs", "$0.44 a DPU hour", "20261123T030012123Z-7f3a9c12"]
-    wanted += ["20 in and 100 out since the last refresh", "took 6 min 42 s", "480 DPUs in use", "7 of the hour's"]
+    wanted += [
+        "grows by 1,560 files an hour",
+        "3 dead letters",
+        "12 of 30 run",
+        "2 FAILED, 1 TIMEOUT",
+        "120 lines set aside today",
+    ]
+    wanted += ["Glue $1,234.56", "2,805.8 DPU hours", "198 runs", "$0.44 a DPU hour", "20261123T030012123Z-7f3a9c12"]
+    wanted += [
+        "20 in and 100 out since the last refresh",
+        "took 6 min 42 s",
+        "480 DPUs in use",
+        "7 of the hour's files",
+    ]
     if columns >= 120 and rows >= 40:
         wanted += ["most 7.0/min", "now 1,988, most 2,100", "now 0, most 0", "(p95 21 min)", "(p95 9 min)"]
     assert not [each for each in wanted if each not in text], text
@@ -200,6 +214,51 @@ def test_a_panel_that_was_refused_says_so_and_the_rest_lives(panel: str) -> None
     unread = [name for name, value in document.items() if isinstance(value, dict) and value.get("read") is False]
     assert unread == [names.get(panel, panel)]
     assert document[unread[0]]["why"] == "denied"
+
+
+@pytest.mark.parametrize("of", ["screen", "page"])
+def test_what_was_set_aside_and_what_glue_cost_are_called_that(of: str) -> None:
+    """Lines that were released or cleaned up since stay counted, and the day's cost is more than Glue's."""
+    page = Path(ndjctl.monitor.__file__).parent / "page/monitor.js"
+    text = "\n".join(drawn(busy(), 80, 24)) if of == "screen" else page.read_text(encoding="utf-8")
+    assert "set aside today" in text and "lines today" not in text
+    assert "Glue" in text and "so far" not in text
+
+
+def test_where_the_price_is_unknown_glue_is_named_too() -> None:
+    text = "\n".join(drawn(busy(cost=Reading(Cost(1.5, 2, None, None, "no price for xx-1", False))), 100, 40))
+    assert "Glue at least price unknown" not in text
+    assert "Glue: price unknown" in text and "at least 1.5 DPU hours" in text
+
+
+class Terminal(TextIOWrapper):
+    """Standard output of a terminal, of 120 columns and 40 rows."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(BytesIO(), encoding=encoding)
+
+    def isatty(self) -> bool:
+        return True
+
+    def told(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize(("encoding", "has_blocks"), [("utf-8", True), ("ascii", False)])
+def test_the_live_screen_has_what_the_terminal_can_show(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, has_blocks: bool
+) -> None:
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}.items():
+        monkeypatch.setenv(name, value)
+    terminal = Terminal(encoding)
+    monkeypatch.setattr("sys.stdout", terminal)
+    with live_screen(typed, 10.0) as show:
+        show(without_long_words())
+    for each in "╭█▁·":
+        assert (each in terminal.told()) is has_blocks
+    assert ("+-" in terminal.told()) is not has_blocks
+    monkeypatch.undo()
 
 
 @pytest.mark.parametrize("snapshot", [busy(), quiet(), refused(*PANELS)], ids=["busy", "quiet", "refused"])
