@@ -63,7 +63,7 @@ def _small(snapshot: Snapshot, typed: Typed, frame: Frame) -> list[Text]:
     """One line of the terminal each."""
     top = [head(snapshot, frame.columns), *_reasons(snapshot, typed, frame, FEW_REASONS, frame.columns)]
     foot = text((frame.footer, DIM))
-    width = frame.columns - _LABEL
+    width = max(1, frame.columns - _LABEL)
     if frame.rows is None:
         look = Look(frame.blocks, width=None, runs=_MOST_RUNS)
         return [*top, *(line for section in sections(snapshot, look) for line in _labelled(section)), foot]

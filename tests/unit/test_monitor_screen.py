@@ -53,6 +53,14 @@ NEWEST = (0.0,) * 59 + (7.0,)
 """Files came in the minute that ends now, and in no other."""
 
 
+@pytest.mark.parametrize("columns", [1, 2, 5, 10, 11, 12, 20, 40])
+@pytest.mark.parametrize("rows", [1, 3, 12])
+def test_a_tiny_terminal_gets_what_fits(columns: int, rows: int) -> None:
+    lines = drawn(busy(), columns, rows)
+    assert max(map(cell_len, lines)) <= columns
+    assert len(lines) <= rows
+
+
 def without_long_words() -> Snapshot:
     """Keys and messages are cut where a line ends; of what is here nothing has to be."""
     found = busy(newest_failed=())
