@@ -29,13 +29,14 @@ Client = Callable[[str], Any]
 
 
 def profile(folder: Path) -> None:
-    """A profile of its own: the local one, with manifests of few files and a rule that something breaks."""
+    """A profile of its own: the local one, with manifests of few files, a rule that something breaks, and a budget."""
     path = Path(__file__).parents[1] / "profiles/local.yaml"
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings |= {"environment": ENV, "suffix": ENV}
     settings["batching"] |= {"max_files_per_manifest": 6, "max_partial_age_s": 600}
     settings["size_rule"] |= {"min_file_size_mb": 0.001}
     settings["job"] |= {"max_bad_lines": 5, "max_concurrent_runs": 2, "max_retries": 0}
+    settings["cost"] = {**settings.get("cost", {}), "max_per_day": 1.0}
     (folder / "profiles").mkdir()
     (folder / f"profiles/{ENV}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 

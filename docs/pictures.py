@@ -94,7 +94,7 @@ def monitor(environment: Mapping[str, str], folder: Path) -> None:
         for columns, rows in ((80, 24), (160, 50)):
             text = drawn([*tool, "monitor", "--once"], columns, environment, rows)
             save(f"monitor-{columns}", f"ndjctl --env {night.ENV} monitor", text, columns)
-        night.page([*tool, "monitor", "--web"], environment, PICTURES / "monitor-web.png", 1400, 1570)
+        night.page([*tool, "monitor", "--web"], environment, PICTURES / "monitor-web.png", 1400, 1450)
     finally:
         subprocess.run([*tool, "local", "stop"], env=environment, capture_output=True, check=False)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ndjctl.cli.interrupts import Terminated
 from ndjctl.cli.invocation import Invocation, command
 from ndjctl.cli.reconcile import GraceOption
 from ndjctl.cli.remedies import typed_remedy
-from ndjctl.errors import EXIT_FAILED, UsageError
+from ndjctl.errors import EXIT_FAILED, EXIT_INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from ndjctl.health.facts import Facts
@@ -61,7 +64,19 @@ def monitor(
     elif once or invocation.options.json:
         _show_once(invocation, watching)
     else:
-        _show_live(invocation, watching, interval_s)
+        with _until_ctrl_c():
+            _show_live(invocation, watching, interval_s)
+
+
+@contextmanager
+def _until_ctrl_c() -> Iterator[None]:
+    """Ctrl-C is the way in which it ends, and no error. SIGTERM is somebody else's, who may want to know."""
+    try:
+        yield
+    except Terminated:
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _open(invocation: Invocation, grace_s: float | None) -> Monitor:
@@ -129,6 +144,6 @@ def _serve(invocation: Invocation, watching: Monitor, port: int, interval_s: flo
     def make() -> dict[str, object]:
         return next(documents, None) or monitor_document(watching.refresh(), typed)
 
-    with serve(port, Shared(make, interval_s, time.monotonic)) as server:
+    with serve(port, Shared(make, interval_s, time.monotonic)) as server, _until_ctrl_c():
         invocation.out.show(served_view(invocation.env, url_of(server), interval_s))
         server.serve_forever(poll_interval=0.5)

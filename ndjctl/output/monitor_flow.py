@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -11,7 +12,21 @@ from ndjctl.advice.throughput import LATENCY_S
 from ndjctl.monitor.model import MINUTES
 from ndjctl.monitor.rates import rate_per_min
 from ndjctl.output.monitor import gone_at
-from ndjctl.output.monitor_lines import BAD, DIM, GOOD, STRONG, WARN, Look, Section, not_read, number, rate, text
+from ndjctl.output.monitor_lines import (
+    BAD,
+    DIM,
+    GOOD,
+    STRONG,
+    WARN,
+    Look,
+    Section,
+    joined,
+    not_read,
+    number,
+    rate,
+    text,
+    wrapped,
+)
 from ndjctl.output.progress import counted, size
 from ndjctl.output.sparkline import bar, sparkline, tall_chart
 from ndjctl.output.times import lasting
@@ -20,44 +35,75 @@ if TYPE_CHECKING:
     from ndjctl.monitor.model import Backlog, Forecast, QueueState, Snapshot
     from ndjctl.reading import Reading
 
-_TALL = 4
-"""Lines of a large chart."""
+_MOST_BESIDE = 30
+"""Characters of a chart in a line with figures: more show no more of it."""
 
 
 def flow(snapshot: Snapshot, look: Look) -> Section:
     came, done, since = snapshot.arrivals, snapshot.completions, snapshot.since_last
-    lines = _stream(
-        "in",
-        came,
-        look,
-        "cyan",
-        lambda panel: f"{number(panel.files, panel.is_complete)} in the hour, {size(panel.size_bytes)}",
-    )
-    lines += _stream(
-        "out",
-        done,
-        look,
-        "green",
-        lambda panel: f"{number(panel.files_hour, panel.is_complete)} in the hour, {number(panel.files_today)} today",
-    )
+    streams = [
+        _Stream("in", came, "cyan", lambda of: (number(of.files, of.is_complete), size(of.size_bytes))),
+        _Stream(
+            "out", done, "green", lambda of: (number(of.files_hour, of.is_complete), f"{number(of.files_today)} today")
+        ),
+    ]
+    # Charts of one width: a minute stands below the same minute.
+    beside = min(look.room(each.columns, _MOST_BESIDE) for each in streams)
+    lines = [line for each in streams for line in (each.large(look) if look.is_large else each.small(look, beside))]
     if since is not None:
         ago = f"{since.files_in:,} in and {since.files_out:,} out since the last refresh, {since.seconds:.0f} s ago"
-        lines.append(text((ago, DIM)))
+        lines += wrapped(text((ago, DIM)), look.width)
     return Section("flow", lines, WARN if came.value is None or done.value is None else "")
 
 
-def _stream(name: str, reading: Reading[Any], look: Look, style: str, told: Callable[[Any], str]) -> list[Text]:
-    """What goes in or out: its rate now, a chart of the hour, and sums."""
-    panel = reading.value
-    if panel is None:
-        return [text((f"{name:<4}", STRONG)) + not_read(reading)]
-    head = text((f"{name:<4}", STRONG), (f"{rate(rate_per_min(panel.per_minute)):>6}/min ", STRONG))
-    if not look.is_large:
-        chart = sparkline(panel.per_minute, look.chart, look.blocks)
-        return [head + text((chart, style), f"  {told(panel)}")]
-    chart_lines = tall_chart(panel.per_minute, MINUTES, _TALL, look.blocks)
-    most = f"most {rate(max(panel.per_minute))}/min"
-    return [head + text(f" {told(panel)}{look.dot}", (most, DIM)), *(text((line, style)) for line in chart_lines)]
+@dataclass(frozen=True)
+class _Stream:
+    """What goes in or out: its rate now, a chart of the hour, and sums. sums: of a panel, those of the hour first."""
+
+    name: str
+    reading: Reading[Any]
+    style: str
+    sums: Callable[[Any], tuple[str, str]]
+
+    @property
+    def columns(self) -> int:
+        """What a line without its chart takes; 0 for one that has none."""
+        return 0 if self.reading.value is None else self._head().cell_len + len(f"  {', '.join(self._sums())}")
+
+    def small(self, look: Look, chart: int) -> list[Text]:
+        panel = self.reading.value
+        if panel is None:
+            return [self._not_read()]
+        if chart:
+            drawn = sparkline(panel.per_minute, chart, look.blocks)
+            return [self._head() + text((drawn, self.style), f"  {', '.join(self._sums())}")]
+        hour, other = self._sums()
+        return joined([self._head() + text(f" {hour}"), text(other)], look, ", ")
+
+    def large(self, look: Look) -> list[Text]:
+        panel = self.reading.value
+        if panel is None:
+            return [self._not_read()]
+        hour, other = self._sums()
+        now = text((f"{self.name:<4}", STRONG), (f"{rate(rate_per_min(panel.per_minute))}/min", STRONG))
+        most = text((f"most {rate(max(panel.per_minute))}/min", DIM))
+        chart = tall_chart(panel.per_minute, look.room(0, MINUTES), look.tall, look.blocks)
+        return [
+            *joined([now + text(f"  {hour}"), text(other), most], look, ", "),
+            *(text((line, self.style)) for line in chart),
+        ]
+
+    def _head(self) -> Text:
+        panel = self.reading.value
+        now = "" if panel is None else rate(rate_per_min(panel.per_minute))
+        return text((f"{self.name:<4}", STRONG), (f"{now:>6}/min ", STRONG))
+
+    def _sums(self) -> tuple[str, str]:
+        hour, other = self.sums(self.reading.value)
+        return f"{hour} in the hour", other
+
+    def _not_read(self) -> Text:
+        return text((f"{self.name:<4}", STRONG)) + not_read(self.reading)
 
 
 def backlog(snapshot: Snapshot, look: Look) -> Section:
@@ -67,37 +113,32 @@ def backlog(snapshot: Snapshot, look: Look) -> Section:
     lag_s = panel.lag_s(snapshot.taken_at)
     is_late = lag_s > LATENCY_S
     style = BAD if is_late else WARN if lag_s > LATENCY_S * 2 / 3 else GOOD
-    lag = text(
+    told = text(
         ("lag ", STRONG),
-        (f"{lasting(lag_s) if panel.files else 'none':>11} ", style),
-        (bar(lag_s / LATENCY_S, look.chart, look.blocks), style),
-        f"  of {lasting(LATENCY_S)} promised",
-        (", LATE" if is_late else "", BAD),
+        (f"{lasting(lag_s) if panel.files else 'none':>11}", style),
     )
-    later = text(
-        *(
-            (f"{panel.manifested:,}", STRONG),
-            " in manifests",
-            look.dot,
-            (f"{panel.processing:,}", STRONG),
-            " in runs",
-            look.dot,
-        )
-    )
-    return Section(
-        "backlog", [_pending(panel), lag, later + _forecast(snapshot.forecast, snapshot)], BAD if is_late else ""
-    )
+    promised = text(f"of {lasting(LATENCY_S)} promised", (", LATE" if is_late else "", BAD))
+    chart = look.room(told.cell_len + promised.cell_len + len("   "), _MOST_BESIDE)
+    lag = told + text(" ", (bar(lag_s / LATENCY_S, chart, look.blocks), style), "  " if chart else "") + promised
+    later = [
+        text((f"{panel.manifested:,}", STRONG), " in manifests"),
+        text((f"{panel.processing:,}", STRONG), " in runs"),
+        _forecast(snapshot.forecast, snapshot),
+    ]
+    lines = [*_pending(panel, look), *wrapped(lag, look.width), *joined(later, look)]
+    return Section("backlog", lines, BAD if is_late else "")
 
 
-def _pending(panel: Backlog) -> Text:
+def _pending(panel: Backlog, look: Look) -> list[Text]:
     line = text((number(panel.pending, panel.is_complete), STRONG), " pending")
     if not panel.pending:
-        return line
-    return line + text(
-        f" (<5 min: {panel.pending_under_5_min:,}, 5-30: {panel.pending_5_to_30_min:,}, ",
-        (f">30: {panel.pending_over_30_min:,}", BAD if panel.pending_over_30_min else ""),
-        ")",
-    )
+        return [line]
+    pieces = [
+        line + text(f" (<5 min: {panel.pending_under_5_min:,}"),
+        text(f"5-30: {panel.pending_5_to_30_min:,}"),
+        text((f">30: {panel.pending_over_30_min:,}", BAD if panel.pending_over_30_min else ""), ")"),
+    ]
+    return joined(pieces, look, ", ")
 
 
 def _forecast(found: Forecast, snapshot: Snapshot) -> Text:
@@ -114,11 +155,11 @@ def _forecast(found: Forecast, snapshot: Snapshot) -> Text:
 
 
 def queue_lines(queue: QueueState, look: Look) -> tuple[list[Text], str]:
-    line = text((f"{queue.visible:,}", STRONG), " wait", look.dot, (f"{queue.in_flight:,}", STRONG), " in flight")
+    pieces = [text((f"{queue.visible:,}", STRONG), " wait"), text((f"{queue.in_flight:,}", STRONG), " in flight")]
     if queue.oldest_age_s is not None:
-        line += text(look.dot, f"oldest {lasting(queue.oldest_age_s)}")
+        pieces.append(text(f"oldest {lasting(queue.oldest_age_s)}"))
     if queue.dead is None:
-        line += text(look.dot, ("dead letters not read: ", WARN), (queue.dead_not_read, WARN))
+        pieces.append(text(("dead letters not read: ", WARN), (queue.dead_not_read, WARN)))
     else:
-        line += text(look.dot, (counted(queue.dead, "dead letter"), BAD if queue.dead else ""))
-    return [line], BAD if queue.dead else ""
+        pieces.append(text((counted(queue.dead, "dead letter"), BAD if queue.dead else "")))
+    return joined(pieces, look), BAD if queue.dead else ""

@@ -28,13 +28,15 @@ def monitor_view(snapshot: Snapshot, typed: Typed) -> View:
 def _once(snapshot: Snapshot, typed: Typed) -> RenderableType:
     screen = console()
     rows = screen.height - _PROMPT_ROWS if screen.is_terminal else None
-    return _drawn(snapshot, typed, screen.width, rows, _cost(snapshot))
+    return _drawn(snapshot, typed, screen.width, rows, screen.encoding, _cost(snapshot))
 
 
-def _drawn(snapshot: Snapshot, typed: Typed, columns: int, rows: int | None, footer: str) -> RenderableType:
+def _drawn(
+    snapshot: Snapshot, typed: Typed, columns: int, rows: int | None, encoding: str, footer: str
+) -> RenderableType:
     from ndjctl.output.monitor_screen import Frame, monitor_screen
 
-    return monitor_screen(snapshot, typed, Frame(columns, rows, has_blocks(sys.stdout.encoding), footer))
+    return monitor_screen(snapshot, typed, Frame(columns, rows, has_blocks(encoding), footer))
 
 
 def _cost(snapshot: Snapshot) -> str:
@@ -55,7 +57,9 @@ class _Screen:
             yield Text("looking ...", style="dim")
             return
         footer = f"{_cost(self.snapshot)}, again every {self._interval_s:g} s; Ctrl-C ends"
-        yield _drawn(self.snapshot, self._typed, options.max_width, options.height or screen.height, footer)
+        rows = options.height or screen.height
+        # The console's own stream says what it takes: while it is live, sys.stdout is a stand-in without an encoding.
+        yield _drawn(self.snapshot, self._typed, options.max_width, rows, screen.encoding, footer)
 
 
 @contextmanager

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from io import StringIO
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ndjctl.output.monitor_lines import DIM, STRONG, Look, Section, text
+from ndjctl.output.monitor_lines import DIM, STRONG, Look, Section, cut, text, wrapped
 from ndjctl.output.monitor_sections import head, reasons, sections, trends
 from ndjctl.output.remedies import Typed
 
@@ -27,13 +26,15 @@ HIGH = 40
 
 FEW_REASONS, MANY_REASONS = 3, 4
 _LABEL = 11
-_LEFT = ("flow", "backlog", "runs")
-_FEWEST_RUNS, _MOST_RUNS = 1, 40
-_ROWS_BESIDE_RUNS = 36
+_LEFT = ("flow", "backlog", "queue", "runs")
+_FEWEST_RUNS, _FEW_RUNS, _MOST_RUNS = 1, 4, 40
+_LOWEST, _TALLEST = 2, 4
+"""Lines of a chart of the flow on a large screen."""
+_REASONS_SHARE = 3
+"""What is wrong takes no more than the third of a screen."""
 _FRAME = 4
 """Columns that a frame takes."""
-_RULER = Console(width=80, file=StringIO())
-"""Measures lines; nothing is printed on it."""
+_FRAME_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,48 @@ def monitor_screen(snapshot: Snapshot, typed: Typed, frame: Frame) -> Renderable
     """The whole of it; no more rows than there are."""
     if frame.is_large:
         return _large(snapshot, typed, frame)
-    most = min(_MOST_RUNS, len(snapshot.runs.value.under_way) if snapshot.runs.value else 0)
-    lines = _small(snapshot, typed, frame, most)
-    if frame.rows is not None and len(lines) > frame.rows:
-        lines = _small(snapshot, typed, frame, max(_FEWEST_RUNS, most - (len(lines) - frame.rows)))
-        lines = [*lines[: frame.rows - 1], lines[-1]]
-    return Group(*lines)
+    return Group(*_small(snapshot, typed, frame))
 
 
-def _small(snapshot: Snapshot, typed: Typed, frame: Frame, runs: int) -> list[Text]:
+def _small(snapshot: Snapshot, typed: Typed, frame: Frame) -> list[Text]:
     """One line of the terminal each."""
-    look = Look(frame.blocks, chart=max(8, min(30, frame.columns // 4 - 2)), runs=runs)
-    lines = [head(snapshot)]
-    for line in reasons(snapshot, typed, FEW_REASONS, frame.columns if frame.rows is not None else None):
-        lines += line.wrap(_RULER, frame.columns) if frame.rows is not None else [line]
-    for section in sections(snapshot, look):
-        lines += _labelled(section)
-    lines.append(text((frame.footer, DIM)))
-    return [_cut(line, frame.blocks) for line in lines] if frame.rows is not None else lines
+    top = [head(snapshot, frame.columns), *_reasons(snapshot, typed, frame, FEW_REASONS, frame.columns)]
+    foot = text((frame.footer, DIM))
+    width = max(1, frame.columns - _LABEL)
+    if frame.rows is None:
+        look = Look(frame.blocks, width=None, runs=_MOST_RUNS)
+        return [*top, *(line for section in sections(snapshot, look) for line in _labelled(section)), foot]
+    body = frame.rows - len(top) - 1
+    look = Look(frame.blocks, width, runs=_MOST_RUNS)
+    found = [line for section in _fitting(snapshot, look, body) for line in _labelled(section)]
+    lines = [*top, *found][: frame.rows - 1]
+    return [cut(line, frame.columns, frame.blocks) for line in (*lines, foot)]
+
+
+def _fitting(snapshot: Snapshot, look: Look, rows: int) -> list[Section]:
+    """As many runs as there is room for; where there is none for one, fewer of what failed is listed."""
+    most = min(look.runs, len(snapshot.runs.value.under_way) if snapshot.runs.value else 0)
+    for listed in range(look.listed, -1, -1):
+        look = replace(look, runs=most, listed=listed)
+        found = sections(snapshot, look)
+        over = sum(len(section.lines) for section in found) - rows
+        if over <= 0:
+            return found
+        if over <= most - _FEWEST_RUNS:
+            return sections(snapshot, replace(look, runs=most - over))
+    return sections(snapshot, replace(look, runs=_FEWEST_RUNS))
+
+
+def _reasons(snapshot: Snapshot, typed: Typed, frame: Frame, most: int, width: int) -> list[Text]:
+    """What is wrong, broken into lines of the screen, the worst first; fewer of them where they are long."""
+    if frame.rows is None:
+        return reasons(snapshot, typed, most, None)
+    for count in range(most, 0, -1):
+        told = reasons(snapshot, typed, count, width)
+        lines = [part for line in told for part in wrapped(line, width)]
+        if len(lines) <= frame.rows // _REASONS_SHARE:
+            break
+    return lines
 
 
 def _labelled(section: Section) -> list[Text]:
@@ -81,35 +106,67 @@ def _labelled(section: Section) -> list[Text]:
     return [text((f"{label:<{_LABEL}}", style)) + line for label, line in zip(labels, section.lines, strict=True)]
 
 
-def _cut(line: Text, blocks: bool) -> Text:
-    """One row, cut at the end of the screen."""
-    line.no_wrap, line.overflow = True, "ellipsis" if blocks else "crop"
-    return line
-
-
 def _large(snapshot: Snapshot, typed: Typed, frame: Frame) -> RenderableType:
     rows = frame.rows or HIGH
-    look = Look(frame.blocks, chart=24, runs=max(4, rows - _ROWS_BESIDE_RUNS), is_large=True)
-    found = [*sections(snapshot, look), trends(snapshot, look)]
-    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
-    grid.add_column(ratio=1)
-    grid.add_column(ratio=1)
-    left = [_framed(section, frame) for section in found if section.title in _LEFT]
-    right = [_framed(section, frame) for section in found if section.title not in _LEFT]
-    grid.add_row(Group(*left), Group(*right))
-    why = reasons(snapshot, typed, MANY_REASONS, frame.columns - _FRAME)
+    why = _reasons(snapshot, typed, frame, MANY_REASONS, frame.columns - _FRAME)
     style = {"DOWN": "red", "DEGRADED": "yellow"}.get(snapshot.health.word, "")
-    wrong = [_framed(Section("what is wrong, and what to type", why, style), frame, wraps=True)] if why else []
-    return Group(_cut(head(snapshot), frame.blocks), *wrong, grid, _cut(text((frame.footer, DIM)), frame.blocks))
+    wrong = [_framed(Section("what is wrong, and what to type", why, style), frame, frame.columns)] if why else []
+    body = rows - 2 - (len(why) + _FRAME_ROWS if why else 0)
+    left = (frame.columns - 1) // 2
+    right = frame.columns - 1 - left
+    look = Look(frame.blocks, left - _FRAME, runs=_MOST_RUNS, tall=_TALLEST)
+    grid = Table.grid()
+    grid.add_column(width=left + 1)
+    grid.add_column(width=right)
+    grid.add_row(
+        Group(*(_framed(section, frame, left) for section in _left(snapshot, look, body))),
+        Group(*(_framed(section, frame, right) for section in _right(snapshot, look, body))),
+    )
+    first, last = (
+        cut(line, frame.columns, frame.blocks) for line in (head(snapshot, frame.columns), text((frame.footer, DIM)))
+    )
+    return Group(first, *wrong, grid, last)
 
 
-def _framed(section: Section, frame: Frame, wraps: bool = False) -> Panel:
-    lines = section.lines if wraps else [_cut(line, frame.blocks) for line in section.lines]
+def _left(snapshot: Snapshot, look: Look, rows: int) -> list[Section]:
+    """With as many runs as there is room for, and lower charts where that is for few."""
+    under_way = len(snapshot.runs.value.under_way) if snapshot.runs.value else 0
+    runs = look.runs
+    for tall in range(_TALLEST, _LOWEST - 1, -1):
+        look = replace(look, tall=tall)
+        found = [section for section in sections(snapshot, look) if section.title in _LEFT]
+        over = _height(found) - rows
+        if over <= 0:
+            return found
+        runs = min(look.runs, under_way) - over
+        if runs >= _FEW_RUNS:
+            break
+    look = replace(look, runs=max(_FEWEST_RUNS, runs))
+    return [section for section in sections(snapshot, look) if section.title in _LEFT]
+
+
+def _right(snapshot: Snapshot, look: Look, rows: int) -> list[Section]:
+    """With less of what failed, and then of CloudWatch, where there is no room for all."""
+    last = trends(snapshot, look)
+    for listed in range(look.listed, -1, -1):
+        found = [each for each in sections(snapshot, replace(look, listed=listed)) if each.title not in _LEFT]
+        over = _height([*found, last]) - rows
+        if over <= 0:
+            return [*found, last]
+    return [*found, replace(last, lines=last.lines[: max(1, len(last.lines) - over)])]
+
+
+def _height(found: list[Section]) -> int:
+    return sum(len(section.lines) + _FRAME_ROWS for section in found)
+
+
+def _framed(section: Section, frame: Frame, width: int) -> Panel:
     return Panel(
-        Group(*lines),
+        Group(*(cut(line, width - _FRAME, frame.blocks) for line in section.lines)),
         title=text((section.title, STRONG)),
         title_align="left",
         border_style=section.style or "dim",
         box=box.ROUNDED if frame.blocks else box.ASCII,
         padding=(0, 1),
+        width=width,
     )

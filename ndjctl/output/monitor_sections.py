@@ -3,7 +3,7 @@ of the same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -12,8 +12,21 @@ from ndjctl.budget import WARN_SHARE
 from ndjctl.contracts import QUARANTINED
 from ndjctl.health import metrics
 from ndjctl.health.model import Remedy
+from ndjctl.monitor.model import MINUTES
 from ndjctl.output.monitor_flow import backlog, flow, queue_lines
-from ndjctl.output.monitor_lines import BAD, DIM, STRONG, WARN, Look, Section, not_read, number, text
+from ndjctl.output.monitor_lines import (
+    BAD,
+    DIM,
+    STRONG,
+    WARN,
+    Look,
+    Section,
+    joined,
+    not_read,
+    number,
+    text,
+    wrapped,
+)
 from ndjctl.output.progress import counted, size
 from ndjctl.output.remedies import Typed, command_lines
 from ndjctl.output.sparkline import bar, sparkline
@@ -35,7 +48,6 @@ _TRENDS = (
     (metrics.FUNCTION_DURATION, "function: longest, ms"),
     (metrics.RUN_FAILURES, "runs that failed"),
 )
-_LISTED_FAILED = 2
 _TYPE = "  type: "
 
 
@@ -63,48 +75,51 @@ def _panel(title: str, reading: Reading[Any], make: Callable[[Any], tuple[list[T
 def _manifests(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
     panel, done = snapshot.manifests.value, snapshot.completions.value
     assert panel is not None  # noqa: S101 - for the type checker
-    lines: list[Text] = []
     oldest = panel.oldest_waiting_at
     about = [] if oldest is None else [f"oldest {lasting((snapshot.taken_at - oldest).total_seconds())}"]
     about += [f"{panel.refused:,} refused"] if panel.refused else []
-    line = text(
-        (number(panel.waiting, panel.is_complete), STRONG),
-        " wait",
-        (f" ({', '.join(about)})" if about else "", WARN if panel.refused else ""),
-        look.dot,
-        (f"{panel.running:,}", STRONG),
-        f" of {snapshot.max_concurrent_runs:,} run",
-    )
+    pieces = [
+        text(
+            (number(panel.waiting, panel.is_complete), STRONG),
+            " wait",
+            (f" ({', '.join(about)})" if about else "", WARN if panel.refused else ""),
+        ),
+        text((f"{panel.running:,}", STRONG), f" of {snapshot.max_concurrent_runs:,} run"),
+    ]
+    lines: list[Text] = []
     if done is not None and done.total_s is not None and done.run_s is not None:
         if not look.is_large:
-            line += text(look.dot, f"took {lasting(done.total_s[0])}")
+            pieces.append(text(f"took {lasting(done.total_s[0])}"))
         else:
             total, run = ((lasting(each[0]), lasting(each[1])) for each in (done.total_s, done.run_s))
-            lines.append(text(f"took {total[0]} (p95 {total[1]}), the run of it {run[0]} (p95 {run[1]})"))
-    return [line, *lines], WARN if panel.refused else ""
+            took = [text(f"took {total[0]} (p95 {total[1]})"), text(f"the run of it {run[0]} (p95 {run[1]})")]
+            lines = joined(took, look, ", ")
+    return [*joined(pieces, look), *lines], WARN if panel.refused else ""
 
 
 def _runs(runs: Runs, look: Look) -> tuple[list[Text], str]:
     if not runs.under_way:
         return [text("none under way")], ""
-    lines = [_run(each, look) for each in runs.under_way[: look.runs]]
+    listed = runs.under_way[: look.runs]
+    names = [_short(each.manifest_id or each.run.run_id) for each in listed]
+    lines = [_run(each, name, max(map(len, names)), look) for each, name in zip(listed, names, strict=True)]
     left = len(runs.under_way) - len(lines)
     more = f"and {counted(left, 'more run')}, " if left else ""
     lines.append(text((f"{more}{runs.dpus_in_use:,.0f} DPUs in use", DIM)))
     return lines, ""
 
 
-def _run(each: RunProgress, look: Look) -> Text:
+def _run(each: RunProgress, name: str, longest: int, look: Look) -> Text:
+    """longest: characters of the longest name beside it: all bars are as long as that one's."""
     share = each.share
     shown = "?" if share is None else f"{'~' if each.is_estimate else ''}{share:.0%}"
-    files = f"  {counted(each.files, 'file')}" if look.is_large else ""
-    return text(
-        (bar(share or 0.0, 8, look.blocks), "cyan"),
-        (f" {shown:>4}", STRONG),
-        f" {each.run.state.lower():<8} {lasting(each.elapsed_s):<12}",
-        (_short(each.manifest_id or each.run.run_id), DIM),
-        files,
-    )
+    told = text((f"{shown:>4}", STRONG), f" {each.run.state.lower():<8} {lasting(each.elapsed_s):<12}")
+    chart = look.room(told.cell_len + longest + 1, 8)
+    drawn = f"{bar(share or 0.0, chart, look.blocks)} " if chart else ""
+    line = text((drawn, "cyan")) + told + text((f"{name:<{longest}}", DIM))
+    files = f"  {counted(each.files, 'file')}"
+    has_room = look.width is None or line.cell_len + len(files) <= look.width
+    return line + text(files) if look.is_large and has_room else line
 
 
 def _short(name: str) -> str:
@@ -119,21 +134,21 @@ def _failed(snapshot: Snapshot, look: Look) -> Section:
     failed_runs = sum(ended.values())
     files = max(counters.files_failed if counters else 0, arrivals.by_status.get("failed", 0) if arrivals else 0)
     how = f" ({', '.join(f'{count:,} {state}' for state, count in sorted(ended.items()))})" if ended else ""
-    line = text(
-        (f"{files:,}", BAD if files else STRONG),
-        f" file{'' if files == 1 else 's'}",
-        look.dot,
-        (f"{failed_runs:,}", BAD if failed_runs else STRONG),
-        f" run{'' if failed_runs == 1 else 's'}{how} today",
-    )
+    pieces = [
+        text((f"{files:,}", BAD if files else STRONG), f" file{'' if files == 1 else 's'}"),
+        text(
+            (f"{failed_runs:,}", BAD if failed_runs else STRONG),
+            f" run{'' if failed_runs == 1 else 's'}{how} today",
+        ),
+    ]
     if runs is None:
-        line += text(look.dot) + not_read(snapshot.runs)
-    listed = runs.last_failed[:_LISTED_FAILED] if runs else ()
+        pieces.append(not_read(snapshot.runs))
+    listed = runs.last_failed[: look.listed] if runs else ()
     lines = [
-        line,
+        *joined(pieces, look),
         *(text((f"{_clock(run.ended_at)} {run.state}: ", WARN), run.error or "no message") for run in listed),
     ]
-    lines += [_file(each) for each in snapshot.newest_failed[:_LISTED_FAILED]]
+    lines += [_file(each) for each in snapshot.newest_failed[: look.listed]]
     return Section("failed", lines, BAD if files or failed_runs else "")
 
 
@@ -154,16 +169,18 @@ def _quarantine(snapshot: Snapshot, look: Look) -> Section:
     if counters is None:
         return Section("quarantine", [not_read(snapshot.counted)], WARN)
     recent = arrivals.by_status.get(QUARANTINED, 0) if arrivals else 0
-    line = text(
-        (f"{counters.files_quarantined:,}", WARN if counters.files_quarantined else STRONG),
-        f" file{'' if counters.files_quarantined == 1 else 's'} ({size(counters.quarantined_bytes)})",
-        look.dot,
-        (f"{counters.lines_quarantined:,}", WARN if counters.lines_quarantined else STRONG),
-        f" line{'' if counters.lines_quarantined == 1 else 's'} today",
-        look.dot,
-        f"{recent:,} of the hour's uploads",
+    files, bad_lines = counters.files_quarantined, counters.lines_quarantined
+    # Counters, which nobody takes back: what was released or cleaned up since is in them.
+    aside = text(
+        (f"{files:,}", WARN if files else STRONG),
+        f" file{'' if files == 1 else 's'} ({size(counters.quarantined_bytes)}), ",
+        (f"{bad_lines:,}", WARN if bad_lines else STRONG),
+        f" line{'' if bad_lines == 1 else 's'} set aside today",
     )
-    lines = [line, *map(_file, snapshot.newest_quarantined[:1])]
+    lines = [
+        *joined([aside, text(f"{recent:,} of the hour's files")], look),
+        *map(_file, snapshot.newest_quarantined[: min(1, look.listed)]),
+    ]
     return Section("quarantine", lines, WARN if recent else "")
 
 
@@ -171,21 +188,19 @@ def _cost(snapshot: Snapshot, look: Look) -> tuple[list[Text], str]:
     panel = snapshot.cost.value
     assert panel is not None  # noqa: S101 - for the type checker
     least = "" if panel.is_complete else "at least "
-    usd = "price unknown" if panel.usd is None else _usd(panel.usd)
+    known = () if panel.usd is None else (text(("Glue ", ""), (f"{least}{_usd(panel.usd)}", STRONG)),)
     price = panel.source if panel.price_usd is None else f"${panel.price_usd:g} a DPU hour"
-    line = text(
-        (f"{least}{usd}", STRONG),
-        look.dot,
-        f"{_hours(panel.dpu_hours)} DPU hours",
-        look.dot,
-        counted(panel.runs, "run"),
-        look.dot,
-        (price, DIM),
-    )
+    pieces = [
+        *(known or (text("Glue: ", ("price unknown", STRONG)),)),
+        text(f"{'' if known else least}{_hours(panel.dpu_hours)} DPU hours"),
+        text(counted(panel.runs, "run")),
+        text((price, DIM)),
+    ]
+    lines = joined(pieces, look)
     if panel.budget is None:
-        return [line], ""
+        return lines, ""
     told, style = _budget(panel.budget)
-    return [line, told], style
+    return [*lines, *wrapped(told, look.width)], style
 
 
 def _budget(budget: Budget) -> tuple[Text, str]:
@@ -213,17 +228,18 @@ def _usd(amount: float) -> str:
     return "less than $0.01" if 0 < amount < 0.01 else f"${amount:,.2f}"
 
 
-def head(snapshot: Snapshot) -> Text:
-    """The one line that counts."""
+def head(snapshot: Snapshot, columns: int | None) -> Text:
+    """The one line that counts. columns: where there are few, it does without the name of the command."""
     style = {"HEALTHY": "bold black on green", "DEGRADED": "bold black on yellow", "DOWN": "bold white on red"}
     word = snapshot.health.word
-    return text(
-        (f" {word} ", style[word]),
-        "  ndjctl monitor  ",
+    badge = text((f" {word} ", style[word]))
+    where = text(
         (snapshot.env, STRONG),
         f"  {snapshot.region}  ",
         (f"{snapshot.taken_at:%Y-%m-%d %H:%M:%SZ}", DIM),
     )
+    whole = badge + text("  ndjctl monitor  ") + where
+    return whole if columns is None or whole.cell_len <= columns else badge + text("  ") + where
 
 
 def reasons(snapshot: Snapshot, typed: Typed, most: int, columns: int | None) -> list[Text]:
@@ -257,11 +273,19 @@ def trends(snapshot: Snapshot, look: Look) -> Section:
     panel = snapshot.trends.value
     if panel is None:
         return Section("the last hour, by CloudWatch", [not_read(snapshot.trends)], WARN)
+    rows = [(title, panel.series.get(name, ())) for name, title in _TRENDS]
+    told = [_now_and_most(values) for _, values in rows]
+    titles = max(len(title) for title, _ in rows) + 1
+    chart = look.room(titles + max(map(len, told)) + len("  "), MINUTES)
     lines = []
-    for name, title in _TRENDS:
-        values = panel.series.get(name, ())
-        known = [value for value in values if value is not None]
-        shown = f"now {known[-1]:,.0f}, most {max(known):,.0f}" if known else "no data"
-        chart = sparkline(values, look.chart, look.blocks) if known else ""
-        lines.append(text(f"{title:<24}", (f"{chart:<{look.chart}}", "cyan"), f"  {shown}"))
+    for (title, values), words in zip(rows, told, strict=True):
+        drawn = (
+            f"{sparkline(values, chart, look.blocks) if any(value is not None for value in values) else '':<{chart}}"
+        )
+        lines.append(text(f"{title:<{titles}}", (f"{drawn}  " if chart else "", "cyan"), words))
     return Section("the last hour, by CloudWatch", lines)
+
+
+def _now_and_most(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"now {known[-1]:,.0f}, most {max(known):,.0f}" if known else "no data"

@@ -57,7 +57,7 @@ def tall_chart(values: Sequence[float | None], width: int, height: int, blocks: 
     cells = _cells(values, width)
     top = max((cell for cell in cells if cell is not None), default=0.0)
     steps = len(levels)
-    heights = [0 if not cell or top <= 0 else max(1, round(cell / top * height * steps)) for cell in cells]
+    heights = [0 if not cell or top <= 0 else max(2, round(cell / top * height * steps)) for cell in cells]
     lines = []
     for row in range(height - 1, -1, -1):
         filled = [min(steps, max(0, each - row * steps)) for each in heights]

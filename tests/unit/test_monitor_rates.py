@@ -131,6 +131,7 @@ def test_a_sparkline_rises_with_its_values() -> None:
     assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8, True) == "▁▂▃▄▅▆▇█"
     assert sparkline([None, 0.0, 5.0], 3, True) == " ▁█"
     assert tall_chart([0, 4, 8], 3, 2, True) == ["  █", "▁██"]
+    assert tall_chart([0, 1, 800], 3, 2, True) == ["  █", "▁▂█"], "one file is more than none"
 
 
 @given(st.floats(-1, 2), st.integers(1, 40))

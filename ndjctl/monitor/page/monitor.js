@@ -203,8 +203,8 @@ function failed(data) {
 function quarantine(data) {
   const counted = data.counted_today;
   return card("quarantine", counted, (made) => {
-    made.append(node("div", "figures", figure(count(counted.files_quarantined), `files today, ${size(counted.quarantined_bytes)}`,
-      counted.files_quarantined ? "warn" : ""), figure(count(counted.lines_quarantined), "lines today",
+    made.append(node("div", "figures", figure(count(counted.files_quarantined), `files set aside today, ${size(counted.quarantined_bytes)}`,
+      counted.files_quarantined ? "warn" : ""), figure(count(counted.lines_quarantined), "lines set aside today",
       counted.lines_quarantined ? "warn" : "")));
     files(data.newest_quarantined, made);
   });
@@ -230,7 +230,7 @@ function cost(data) {
   return card("cost today", panel, (made) => {
     const usd = panel.usd_today === null ? "?" : panel.usd_today > 0 && panel.usd_today < 0.01 ? "< $0.01" : "$" + panel.usd_today.toLocaleString("en-US",
       {minimumFractionDigits: 2, maximumFractionDigits: 2});
-    made.append(node("div", "figures", figure(atLeast(panel, usd), "so far"), figure(hours(panel.dpu_hours_today), "DPU hours"),
+    made.append(node("div", "figures", figure(atLeast(panel, usd), "Glue"), figure(hours(panel.dpu_hours_today), "DPU hours"),
       figure(count(panel.runs_today), "runs")));
     const price = panel.usd_per_dpu_hour === null ? "" : `$${panel.usd_per_dpu_hour} a DPU hour: `;
     made.append(node("div", "line dim", price + panel.source));
