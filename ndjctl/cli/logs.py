@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ndjctl.cli.interrupts import Terminated
 from ndjctl.cli.invocation import Invocation, NdjsonOption, command
 from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.cli.since import SinceOption, since_moment
@@ -221,6 +222,8 @@ def _show(
     try:
         with told_when_not_deployed(invocation):
             invocation.out.stream(view)
+    except Terminated:
+        raise
     except KeyboardInterrupt:
         if not asked.is_followed:
             raise

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from ndjctl.cli.interrupts import Terminated
 from ndjctl.contracts import RUNNING, iso_utc, s3_uri
 from ndjctl.contracts.objects import manifest_key
 from tests.functional.operations_world import DAY, NAMES, REGION, GlueStub, Operations, now
@@ -158,20 +159,27 @@ def test_a_run_is_followed_until_it_has_ended(logged: Operations) -> None:
 class Interrupted:
     """CloudWatch Logs, until Ctrl-C comes with the second request."""
 
-    def __init__(self, logs: Any) -> None:
+    def __init__(self, logs: Any, by: type[BaseException]) -> None:
         self._logs = logs
         self._asked = 0
+        self._by = by
 
     def filter_log_events(self, **request: Any) -> Any:
         self._asked += 1
         if self._asked == 2:
-            raise KeyboardInterrupt
+            raise self._by
         return self._logs.filter_log_events(**request)
 
 
 def test_an_interrupt_ends_following_without_an_error(logged: Operations) -> None:
-    logged.clients["logs"] = Interrupted(boto3.client("logs", REGION))
+    logged.clients["logs"] = Interrupted(boto3.client("logs", REGION), KeyboardInterrupt)
     answer = logged("logs", "lambda", "--follow", "--ndjson")
     assert answer.code == 130
     assert len([json.loads(each) for each in answer.out.splitlines()]) == 3
     assert answer.err == "Stopped following.\n"
+
+
+def test_a_sigterm_ends_it_as_it_ends_any_other_command(logged: Operations) -> None:
+    logged.clients["logs"] = Interrupted(boto3.client("logs", REGION), Terminated)
+    answer = logged("logs", "lambda", "--follow", "--ndjson")
+    assert (answer.code, answer.err) == (143, "error: Interrupted.\n")
