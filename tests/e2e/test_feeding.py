@@ -64,6 +64,7 @@ def value_at(row: dict[str, Any], pointer: str) -> Any:
     return value
 
 
+@pytest.mark.slow
 def test_copies_come_in_as_events_and_the_record_is_what_comes_out(tool: Tool, embedded: Cloud, tmp_path: Path) -> None:
     pipeline = Pipeline(tool, embedded, SETTINGS)
     pipeline.deploy()

@@ -232,6 +232,7 @@ def test_two_environments_of_one_account_do_not_touch_each_other(command: Comman
     assert command.changes() == {}
 
 
+@pytest.mark.slow
 def test_the_names_of_another_environment_are_refused_unless_taken_over(command: Command) -> None:
     command.does("deploy", env="prod", typed="prod\n")
     command.at_rest()

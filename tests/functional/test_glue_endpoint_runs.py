@@ -378,6 +378,7 @@ def test_restart_after_a_kill_accounts_for_every_run(cloud: EmbeddedCloud, tmp_p
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_a_spark_program_runs(endpoint: Endpoint) -> None:
     job = endpoint.job(
         """
