@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED
 from ndjctl.output.base import View, one_line
+from ndjctl.output.damage import Mend, damage_document, damage_lines
 from ndjctl.output.progress import counted, size
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ LISTED_FILES = 10
 """Files of a kind that the console names; --json has them all."""
 
 
-def run_view(result: RunResult, again: str) -> View:
-    """again: what to type to see the first rows, with the environment in it."""
+def run_view(result: RunResult, again: str, mend: Mend) -> View:
+    """again: what to type to see the first rows, with the environment in it. mend: what to type for an output that
+    cannot be read."""
     document = {
         "env": result.env,
         "endpoint_url": result.endpoint_url,
@@ -43,6 +45,7 @@ def run_view(result: RunResult, again: str) -> View:
         "lines_purged": result.balance.purged,
         "missing_from_quarantine": list(result.missing_from_quarantine),
         "files_purged": list(result.purged_files),
+        "damaged": damage_document(result.damaged, mend),
         "manifests": len(result.manifest_ids),
         "manifest_ids": list(result.manifest_ids),
         "input_bytes": result.input_bytes,
@@ -66,10 +69,10 @@ def run_view(result: RunResult, again: str) -> View:
             for outcome in result.outcomes
         ],
     }
-    return View(document, lambda: _run_screen(result, again))
+    return View(document, lambda: _run_screen(result, again, mend))
 
 
-def _run_screen(result: RunResult, again: str) -> RenderableType:
+def _run_screen(result: RunResult, again: str, mend: Mend) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -85,13 +88,11 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     facts.add_row("lines in", Text(f"{result.balance.lines_in:,}"))
     facts.add_row("rows out", Text(f"{result.balance.rows_out:,}"))
     facts.add_row("quarantined", Text(counted(result.balance.lines_quarantined, "line")))
-    for reason, count in list(result.reasons.items())[:LISTED_FILES]:
-        facts.add_row("", Text(f"{count:,} x {one_line(reason)}", style="yellow"))
+    _add_counts(facts, result.reasons, "more reason")
     if result.rescued_rows:
         values = counted(sum(result.rescued_fields.values()), "value")
         facts.add_row("rescued", Text(f"{values} in {counted(result.rescued_rows, 'row')}, kept in _rescued"))
-        for name, count in list(result.rescued_fields.items())[:LISTED_FILES]:
-            facts.add_row("", Text(f"{count:,} x {one_line(name)}", style="yellow"))
+        _add_counts(facts, result.rescued_fields, "more place")
     facts.add_row("manifests", Text(f"{len(result.manifest_ids):,}"))
     facts.add_row(
         "parquet", Text(f"{counted(len(result.parts), 'part')}, {size(result.parquet_bytes)}{_ratio(result)}")
@@ -102,10 +103,21 @@ def _run_screen(result: RunResult, again: str) -> RenderableType:
     blocks: list[RenderableType] = [facts]
     for status, style in ((QUARANTINED, "yellow"), (FAILED, "red")):
         blocks += _told_files(result.with_status(status), status, style)
+    blocks += damage_lines(result.damaged, mend)
     blocks.append(_verdict(result))
     if completed:
         blocks.append(Text(f"next: {again}", style="dim"))
     return Group(*blocks)
+
+
+def _add_counts(facts: Table, counts: Mapping[str, int], more: str) -> None:
+    """counts: the largest first. more: what others are called, in the singular."""
+    from rich.text import Text
+
+    for what, count in list(counts.items())[:LISTED_FILES]:
+        facts.add_row("", Text(f"{count:,} x {one_line(what)}", style="yellow"))
+    if len(counts) > LISTED_FILES:
+        facts.add_row("", Text(f"and {counted(len(counts) - LISTED_FILES, more)} (see --json)", style="yellow"))
 
 
 def _ratio(result: RunResult) -> str:
@@ -137,6 +149,10 @@ def _verdict(result: RunResult) -> RenderableType:
     sum_text = f"{counted(b.lines_in, 'line')} in = {counted(b.rows_out, 'row')} + {b.lines_quarantined:,} quarantined"
     if b.purged:
         sum_text += f" + {b.purged:,} purged"
+    if result.damaged:
+        unread = f"{counted(len(result.damaged), 'output')} cannot be read"
+        text = f"NOT PROVEN  {unread}; without that: {sum_text.replace(' = ', ', ')}"
+        return Text(text, style="bold red")
     if result.missing_from_quarantine:
         return Text(
             f"NOT PROVEN  {counted(len(result.missing_from_quarantine), 'quarantined file')} not where the ledger says",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,22 +32,38 @@ class StoredLine:
 
 def stored_lines(body: Any) -> Iterator[StoredLine]:
     """What is said about every line of an object. body: its stream. Raises ValueError for what is no such object."""
-    for head, stored_bytes in line_heads(body):
-        yield stored_line(facts_of(head), stored_bytes)
+    for number, (head, stored_bytes) in enumerate(line_heads(body), 1):
+        with _at(number):
+            line = stored_line(facts_of(head), stored_bytes)
+        yield line
+
+
+def line_facts(body: Any) -> Iterator[dict[str, Any]]:
+    """The same as it is stored; `source` is there, and a string. Raises ValueError."""
+    for number, (head, _) in enumerate(line_heads(body), 1):
+        with _at(number):
+            facts = facts_of(head)
+        yield facts
 
 
 def whole_lines(body: Any) -> Iterator[tuple[StoredLine, bytes]]:
     """Every line with its raw bytes. Raises ValueError."""
-    for line in _whole(body):
-        record = _record(json.loads(line))
-        yield stored_line(record, len(line) + len(LINE_END)), bad_line_bytes(record)
+    for number, line in enumerate(_whole(body), 1):
+        with _at(number):
+            record = _record(line)
+            if not record.keys() & {"raw", "raw_base64"}:
+                raise ValueError("without the line itself")
+            found = stored_line(record, len(line) + len(LINE_END)), bad_line_bytes(record)
+        yield found
 
 
 def kept_lines(body: Any) -> Iterator[tuple[StoredLine, bytes]]:
     """Every line with its bytes as they are stored, line end included. Raises ValueError."""
-    for line in _whole(body):
+    for number, line in enumerate(_whole(body), 1):
         stored = line + LINE_END
-        yield stored_line(facts_of(line), len(stored)), stored
+        with _at(number):
+            found = stored_line(facts_of(line), len(stored))
+        yield found, stored
 
 
 def stored_line(facts: dict[str, Any], stored_bytes: int) -> StoredLine:
@@ -84,14 +101,29 @@ def facts_of(head: bytes) -> dict[str, Any]:
     for raw in _RAW:
         facts, found, _ = head.partition(raw)
         if found:
-            return _record(json.loads(facts + b"}"))
-    return _record(json.loads(head))
+            return _record(facts + b"}")
+    return _record(head)
 
 
-def _record(document: Any) -> dict[str, Any]:
+def _record(line: bytes) -> dict[str, Any]:
+    # Of bytes, json guesses the encoding; these are UTF-8 or damaged.
+    document = json.loads(line.decode("utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("source"), str):
         raise ValueError("without a source")
     return document
+
+
+@contextmanager
+def _at(number: int) -> Iterator[None]:
+    """Says which line it was, from 1. Every error in here is one of the line: it is what it is read from alone."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {number:,}: no JSON: {error.msg} at character {error.pos + 1:,}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"line {number:,}: not UTF-8 at byte {error.start + 1:,}") from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"line {number:,}: {error}") from error
 
 
 def _whole(body: Any) -> Iterator[bytes]:
