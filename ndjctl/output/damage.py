@@ -47,7 +47,7 @@ def passed_over(damaged: Sequence[Damage], mend: Mend) -> list[str]:
 def none_readable(damaged: Sequence[Damage], mend: Mend) -> str:
     """A sentence about the first of them, where there is no other that can be read."""
     first = damaged[0]
-    others = f" (and none of {len(damaged) - 1:,} others can be read)" if len(damaged) > 1 else ""
+    others = f"; {counted(len(damaged) - 1, 'other part')} cannot be read either" if len(damaged) > 1 else ""
     return f"{one_line(first.uri)}: {_clause(first, mend)}{others}."
 
 

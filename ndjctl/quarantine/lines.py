@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ndjctl.contracts import LINE_END, bad_line_bytes
 from ndjctl.objects import BLOCK_BYTES
@@ -32,17 +32,17 @@ class StoredLine:
 
 def stored_lines(body: Any) -> Iterator[StoredLine]:
     """What is said about every line of an object. body: its stream. Raises ValueError for what is no such object."""
-    for number, (head, stored_bytes) in enumerate(line_heads(body), 1):
+    for number, line in enumerate(line_heads(body), 1):
         with _at(number):
-            line = stored_line(facts_of(head), stored_bytes)
-        yield line
+            found = stored_line(_facts_of_ended(line), line.size_bytes)
+        yield found
 
 
 def line_facts(body: Any) -> Iterator[dict[str, Any]]:
     """The same as it is stored; `source` is there, and a string. Raises ValueError."""
-    for number, (head, _) in enumerate(line_heads(body), 1):
+    for number, line in enumerate(line_heads(body), 1):
         with _at(number):
-            facts = facts_of(head)
+            facts = _facts_of_ended(line)
         yield facts
 
 
@@ -79,8 +79,17 @@ def stored_line(facts: dict[str, Any], stored_bytes: int) -> StoredLine:
     )
 
 
-def line_heads(body: Any) -> Iterator[tuple[bytes, int]]:
-    """(the beginning, bytes with the line end) of the lines that are not empty."""
+class LineHead(NamedTuple):
+    """head: the beginning. size_bytes: of the line with its end. is_ended: whether it has one; each has, as it is
+    written."""
+
+    head: bytes
+    size_bytes: int
+    is_ended: bool = True
+
+
+def line_heads(body: Any) -> Iterator[LineHead]:
+    """Of the lines that are not empty."""
     head, size_bytes = b"", 0
     while block := body.read(BLOCK_BYTES):
         lines = block.split(LINE_END)
@@ -88,12 +97,12 @@ def line_heads(body: Any) -> Iterator[tuple[bytes, int]]:
             head += line[: _HEAD_BYTES - len(head)]
             size_bytes += len(line) + len(LINE_END)
             if head:
-                yield head, size_bytes
+                yield LineHead(head, size_bytes)
             head, size_bytes = b"", 0
         head += lines[-1][: _HEAD_BYTES - len(head)]
         size_bytes += len(lines[-1])
     if head:
-        yield head, size_bytes
+        yield LineHead(head, size_bytes, is_ended=False)
 
 
 def facts_of(head: bytes) -> dict[str, Any]:
@@ -103,6 +112,14 @@ def facts_of(head: bytes) -> dict[str, Any]:
         if found:
             return _record(facts + b"}")
     return _record(head)
+
+
+def _facts_of_ended(line: LineHead) -> dict[str, Any]:
+    facts = facts_of(line.head)
+    if not line.is_ended:
+        # What is said of a line is there before the line itself, and does not show that this is cut off.
+        raise ValueError("it is cut off")
+    return facts
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -119,7 +136,7 @@ def _at(number: int) -> Iterator[None]:
     try:
         yield
     except json.JSONDecodeError as error:
-        raise ValueError(f"line {number:,}: no JSON: {error.msg} at character {error.pos + 1:,}") from error
+        raise ValueError(f"line {number:,}: no JSON at character {error.pos + 1:,}: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"line {number:,}: not UTF-8 at byte {error.start + 1:,}") from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
