@@ -22,7 +22,11 @@ app = typer.Typer(no_args_is_help=True, help="Look at the Parquet that came out.
 
 
 def ls(invocation: Invocation, date: DateOption = None) -> None:
-    """List the Parquet parts with their rows and sizes. Exit code 1 when one of them cannot be read."""
+    """List the Parquet parts with their rows and sizes.
+
+    Exit code 1 when one of them is damaged: what writes it again is told. Only the end of each is read, where its
+    counts are; 'run' and 'reconcile' read what they count.
+    """
     from ndjctl.objects import require_parquet
     from ndjctl.output.rows import listing_view
     from ndjctl.outputs import listing

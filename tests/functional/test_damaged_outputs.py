@@ -221,6 +221,23 @@ def test_the_head_of_a_folder(operations: Operations, tmp_path: Path, body: byte
     assert both.document["damaged"][0]["command"] is None
 
 
+def test_the_head_of_parquet_of_another_program(operations: Operations, tmp_path: Path) -> None:
+    """Its types are none of ours, and no damage."""
+    columns = {
+        "time": pa.array([5], pa.time64("us")),
+        "took": pa.array([5], pa.duration("us")),
+        "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        "real": pa.array([float("nan")]),
+        "price": pa.array([None], pa.decimal128(9, 2)),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    assert operations("output", "head", "x.parquet").code == 0
+    told = operations("output", "head", "x.parquet", "--json")
+    assert "NaN" not in told.out
+    row = {"time": "00:00:00.000005", "took": "0:00:00.000005", "map": [["a", 1]], "real": "nan", "price": None}
+    assert told.document["rows"] == [row]
+
+
 # ------------------------------------------------------------------------------------------------ other readers
 
 
