@@ -20,6 +20,7 @@ BAD_LINES = "quarantined lines"
 
 _SHOWN_CHARACTERS = 200
 _TRIES = 3
+_CHANGED_CODES = frozenset({"412", "PreconditionFailed", "416", "InvalidRange"})
 _PART = re.compile(r"parquet/\d{4}-\d\d-\d\d/part-([^/]+)-\d{5,}\.parquet")
 
 
@@ -99,10 +100,7 @@ def _is_changed(error: BaseException) -> bool:
     """Whether the object is not what was listed, as opposed to a cloud that does not answer. A bucket that is not there
     is no matter of one object."""
     code = error_code(error)
-    return (is_not_found(error) and code != "NoSuchBucket") or code in (
-        *("412", "PreconditionFailed"),
-        *("416", "InvalidRange"),
-    )
+    return (is_not_found(error) and code != "NoSuchBucket") or code in _CHANGED_CODES
 
 
 def _is_its_fault(error: Exception) -> bool:

@@ -45,15 +45,12 @@ class Evidence:
 
     def add(self, other: Evidence) -> None:
         self.parts += other.parts
-        self.damaged += other.damaged
-        for mine, more in (
-            (self.rows, other.rows),
-            (self.bad_lines, other.bad_lines),
-            (self.rescued_rows, other.rescued_rows),
-        ):
-            mine.update(more)
+        self.rows.update(other.rows)
+        self.bad_lines.update(other.bad_lines)
         self.reasons.update(other.reasons)
+        self.rescued_rows.update(other.rescued_rows)
         self.rescued_fields.update(other.rescued_fields)
+        self.damaged += other.damaged
 
 
 @dataclass(frozen=True)

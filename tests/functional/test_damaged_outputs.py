@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from ndjctl.contracts import COMPLETED, RESCUED_COLUMN, SOURCE_COLUMN, bad_lines_key, part_key
+from ndjctl.explain.reads_of_lines import read_bad_line_examples
 from ndjctl.generate.record import OTHER_TYPE, DriftedPlace, FileFacts
 from ndjctl.loadtest.proving import prove
 from ndjctl.output.views import run_view
@@ -247,6 +248,14 @@ def test_quarantined_lines_that_cannot_be_shown(world: Operations) -> None:
         told = world("quarantine", "show")
         assert (told.code, f"reprocess --manifest {NEW} --env dev' writes it again." in told.err) == (1, True)
         assert f"error: {BAD_URI}: it cannot be read as quarantined lines (line " in told.err
+
+
+def test_an_explanation_passes_over_lines_that_are_none(world: Operations) -> None:
+    endless = LINE.replace(b'"byte_offset": 0', b'"byte_offset": 1e999')
+    assert endless != LINE
+    put_lines(world, endless + b"[" * 15_000 + b"\n[]\n\xff\n" + LINE)
+    found = read_bad_line_examples(world.s3, NAMES, DAY, NEW, FILE)
+    assert (found.objects, [line.reason for line in found.examples]) == (1, ["not JSON"])
 
 
 def test_a_load_test_tells_them_in_its_proof(world: Operations) -> None:
