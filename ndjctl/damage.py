@@ -77,17 +77,17 @@ def read_whole(read: Callable[[], T], uri: str, what: str) -> T:
     raise AssertionError("the last try returns or raises")
 
 
-def check_text_columns(schema: Any, *names: str) -> None:
-    """schema: of pyarrow, of a part. Raises ValueError unless it has each of these columns once, and of text."""
-    from pyarrow import types
-
-    for name in names:
-        if schema.names.count(name) != 1:
-            raise ValueError(f"it has {schema.names.count(name) or 'no'} column{'s' * (name in schema.names)} {name}")
-        kind = schema.field(name).type
-        values = kind.value_type if types.is_dictionary(kind) else kind
-        if not (types.is_string(values) or types.is_large_string(values)):
-            raise ValueError(f"its column {name} is of type {kind}, and not of text")
+def text_column(schema: Any, name: str) -> int:
+    """The number of the column. schema: pyarrow's ParquetSchema of a part. Raises ValueError unless there is one of the
+    name, and of text."""
+    columns = map(schema.column, range(len(schema)))
+    found = [(number, column) for number, column in enumerate(columns) if column.path == name]
+    if len(found) != 1:
+        raise ValueError(f"it has {len(found)} columns {name}" if found else f"it has no column {name}")
+    number, column = found[0]
+    if column.logical_type.type != "STRING":
+        raise ValueError(f"its column {name} is of type {column.physical_type}, and not of text")
+    return number
 
 
 def manifest_of_part(key: str) -> str:

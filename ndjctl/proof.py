@@ -11,7 +11,7 @@ from typing import Any
 
 from ndjctl.aws import is_not_found
 from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN, Names, bad_lines_prefix, part_prefix, s3_uri
-from ndjctl.damage import BAD_LINES, PARQUET, Damage, Damaged, check_text_columns, read_whole
+from ndjctl.damage import BAD_LINES, PARQUET, Damage, Damaged, read_whole, text_column
 from ndjctl.objects import StoredObject, list_objects, open_parquet
 from ndjctl.quarantine.lines import line_facts
 
@@ -135,7 +135,8 @@ def _evidence_of(s3: Any, bucket: str, entry: StoredObject) -> Evidence:
     found = Evidence()
     part = open_parquet(s3, bucket, entry.key, entry.size_bytes)
     # The job gives every part both: one that lacks `_rescued` has lost what was in it.
-    check_text_columns(part.schema_arrow, SOURCE_COLUMN, RESCUED_COLUMN)
+    for name in (SOURCE_COLUMN, RESCUED_COLUMN):
+        text_column(part.metadata.schema, name)
     row_type = pa.struct(list(part.schema_arrow))
     place = lru_cache(_PLACES)(lambda pointer: _place(pointer, row_type))
     for batch in part.iter_batches(columns=[SOURCE_COLUMN, RESCUED_COLUMN]):

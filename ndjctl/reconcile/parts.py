@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ndjctl.contracts import SOURCE_COLUMN, s3_uri
-from ndjctl.damage import BAD_LINES, PARQUET, Damaged, check_text_columns, read_whole
+from ndjctl.damage import BAD_LINES, PARQUET, Damaged, read_whole, text_column
 from ndjctl.objects import BLOCK_BYTES, RangedObject
 from ndjctl.quarantine.lines import line_facts
 from ndjctl.reconcile.streams import Listed
@@ -58,10 +58,8 @@ def _rows_of(s3: Any, listed: Listed) -> Counter[str]:
     if footer_bytes > len(tail):
         tail = _tail(s3, listed, footer_bytes)
     metadata = pq.read_metadata(pa.BufferReader(tail))
-    check_text_columns(metadata.schema.to_arrow_schema(), SOURCE_COLUMN)
+    column = text_column(metadata.schema, SOURCE_COLUMN)
     rows: Counter[str] = Counter()
-    paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-    column = paths.index(SOURCE_COLUMN)
     mixed = []
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)

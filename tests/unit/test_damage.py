@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glue_job.conform import pointer
-from ndjctl.damage import PARQUET, Damaged, check_text_columns, damage_told, manifest_of_part, read_whole
+from ndjctl.damage import PARQUET, Damaged, damage_told, manifest_of_part, read_whole, text_column
 from ndjctl.proof import _place
 from ndjctl.quarantine.lines import line_facts, stored_lines, whole_lines
 
@@ -91,14 +92,24 @@ def test_a_body_that_broke_off_is_read_again() -> None:
 
 def test_columns_that_a_part_has_to_have() -> None:
     text = pa.dictionary(pa.int32(), pa.string())
-    check_text_columns(pa.schema([("a", text), ("b", pa.string()), ("n", pa.int64())]), "a", "b")
+
+    def number(fields: list[tuple[str, pa.DataType]]) -> int:
+        sink = io.BytesIO()
+        pq.write_table(pa.schema(fields).empty_table(), sink)
+        return text_column(pq.read_metadata(sink).schema, "a")
+
+    inner = pa.struct([("a", pa.string())])
+    assert number([("n", inner), ("b", pa.string()), ("a", text)]) == 2
+    assert number([("a", pa.large_string())]) == 0
     for fields, told in (
-        ([("b", text)], "it has no column a"),
+        ([("b", text), ("n", inner)], "it has no column a"),
+        ([("a", inner)], "it has no column a"),
         ([("a", text), ("a", text)], "it has 2 columns a"),
-        ([("a", pa.int64())], "its column a is of type int64, and not of text"),
+        ([("a", pa.int64())], "its column a is of type INT64, and not of text"),
+        ([("a", pa.binary())], "its column a is of type BYTE_ARRAY, and not of text"),
     ):
         with pytest.raises(ValueError, match=told):
-            check_text_columns(pa.schema(fields), "a")
+            number(fields)
 
 
 def test_the_manifest_in_the_name_of_a_part() -> None:
