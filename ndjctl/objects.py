@@ -1,4 +1,4 @@
-"""Reads objects of S3: listings whole and page by page, lines, and Parquet through ranged reads."""
+"""Reads objects of S3: listings whole and page by page, and Parquet through ranged reads."""
 
 from __future__ import annotations
 
@@ -24,11 +24,6 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[StoredObject]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             yield StoredObject(entry["Key"], int(entry["Size"]))
-
-
-def read_lines(s3: Any, bucket: str, key: str) -> Iterator[bytes]:
-    """The lines of an object, streamed."""
-    yield from s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines()
 
 
 class RangedObject(io.RawIOBase):

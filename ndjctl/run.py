@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ndjctl.aws import Cloud
 from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED, s3_uri
+from ndjctl.damage import Damage
 from ndjctl.inputs import Inputs
 from ndjctl.ledger import FileRecord, Ledger
 from ndjctl.proof import Balance, Evidence, Part, balance, gather, is_stored
@@ -48,7 +49,7 @@ class RunResult:
     """Everything a run found. reasons: quarantined lines by reason. rescued_rows: rows that carry something in
     `_rescued`; rescued_fields: how many values of each field. seconds: wall time from the first upload to the proof.
     missing_from_quarantine: keys of quarantined files whose copy is not there; purged_files: where it was purged
-    instead."""
+    instead. damaged: outputs of the manifests that cannot be read, so that nothing of them is in the counts."""
 
     env: str
     endpoint_url: str | None
@@ -65,11 +66,13 @@ class RunResult:
     seconds: float
     missing_from_quarantine: tuple[str, ...] = field(default=())
     purged_files: tuple[str, ...] = field(default=())
+    damaged: tuple[Damage, ...] = field(default=())
 
     @property
     def ok(self) -> bool:
         """Whether every line is accounted for and no file failed."""
-        return self.balance.holds and not self.missing_from_quarantine and not self.with_status(FAILED)
+        is_told = not (self.damaged or self.missing_from_quarantine)
+        return self.balance.holds and is_told and not self.with_status(FAILED)
 
     @property
     def input_bytes(self) -> int:
@@ -154,6 +157,7 @@ def run(
         seconds=clock() - begun,
         missing_from_quarantine=tuple(key for key in missing if key not in purged),
         purged_files=tuple(key for key in missing if key in purged),
+        damaged=tuple(evidence.damaged),
     )
 
 

@@ -13,6 +13,7 @@ from ndjctl.cli.invocation import Invocation, NdjsonOption, command
 from ndjctl.cli.missing import told_when_not_deployed
 from ndjctl.cli.moving import ReasonOption, now, parts_of
 from ndjctl.cli.quarantine_moves import as_argument, purge, release
+from ndjctl.cli.remedies import mend_told
 from ndjctl.cli.words import given
 from ndjctl.errors import UsageError
 
@@ -83,7 +84,7 @@ def show(
         raise UsageError("--save and --ndjson exclude each other: --save writes the lines as they were.")
     choice = Choice(reason, checked_date(date))
     cloud = invocation.cloud
-    with told_when_not_deployed(invocation):
+    with told_when_not_deployed(invocation), mend_told(invocation):
         parts = parts_of(invocation)
         lines = Lines(cloud.client("s3"), cloud.names, parts.tracking, now())
         if save is not None:

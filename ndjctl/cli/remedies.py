@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ndjctl.cli.invocation import Invocation
+from ndjctl.errors import WorkFailed
 
 if TYPE_CHECKING:
+    from ndjctl.damage import Damage
     from ndjctl.health.model import Remedy
 
 
@@ -26,3 +30,26 @@ def typed_remedy(invocation: Invocation, remedy: Remedy) -> str:
         else:
             words.append(word)
     return " ".join(filter(None, [invocation.typed(*words), shlex.join(settings)]))
+
+
+def typed_mend(invocation: Invocation, damage: Damage) -> str:
+    """What writes the object again; of one that no manifest gives, what says how it is to be removed."""
+    if damage.manifest_id:
+        return invocation.typed("reprocess", "--manifest", damage.manifest_id)
+    return invocation.typed("reconcile")
+
+
+@contextmanager
+def mend_told(invocation: Invocation) -> Iterator[None]:
+    """Says behind what is wrong with an object of bad lines what writes it again."""
+    from ndjctl.damage import Damaged
+    from ndjctl.quarantine.places import manifest_id_of
+
+    try:
+        yield
+    except Damaged as error:
+        manifest_id = manifest_id_of(error.uri.rsplit("/", 1)[-1])
+        if not manifest_id:
+            raise
+        command = invocation.typed("reprocess", "--manifest", manifest_id)
+        raise WorkFailed(f"{error.uri}: {error.why}; '{command}' writes it again.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from ndjctl.cli.deploying import apply_quietly
 from ndjctl.cli.invocation import Invocation, command
+from ndjctl.cli.remedies import typed_mend
 from ndjctl.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def run(
             sleep=time.sleep,
             timeout_s=timeout_s,
         )
-    invocation.out.show(run_view(result, invocation.typed))
+    invocation.out.show(run_view(result, invocation.typed, partial(typed_mend, invocation)))
     if not result.ok:
         raise typer.Exit(EXIT_FAILED)
 

@@ -64,5 +64,5 @@ def _bad_line(line: bytes, uri: str) -> BadLine | None:
             str(record["reason"]),
             str(record["detail"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ndjctl.contracts import Names, bad_lines_prefix, part_prefix, s3_uri
+from ndjctl.damage import BAD_LINES, Damaged, read_whole
 from ndjctl.generate.record import FileFacts
 from ndjctl.loadtest.verdict import Proof
 from ndjctl.objects import StoredObject
 from ndjctl.proof import Evidence, take_part
-from ndjctl.quarantine.lines import facts_of, line_heads
+from ndjctl.quarantine.lines import line_facts
 from ndjctl.reconcile.parts import Content, read_part
 from ndjctl.reconcile.streams import Listed, list_bucket, ordered_map
 
@@ -49,7 +50,7 @@ def prove(
     tell: Callable[[int], None] = lambda _more: None,
 ) -> Proof:
     """made: by source URI, of every file of the test. since: when it began. tell: of so many objects more that are
-    read. Raises CloudError and what boto3 raises; what cannot be read as Parquet is told in the proof."""
+    read. Raises CloudError and what boto3 raises; an output that cannot be read is told in the proof."""
     found = _Found()
     with ThreadPoolExecutor(READERS, thread_name_prefix="proving") as pool:
         parts = _since(s3, names.output_bucket, _folder(part_prefix(date, "")), since)
@@ -70,8 +71,9 @@ def prove(
                 found.unreadable.append(f"{where}: {content.problem}")
             tell(1)
         lines = _since(s3, names.quarantine_bucket, _folder(bad_lines_prefix(date, "")), since)
-        for counts in ordered_map(pool, lambda listed: _reasons(s3, listed, made), lines, _WINDOW):
+        for counts, problem in ordered_map(pool, lambda listed: _reasons(s3, listed, made), lines, _WINDOW):
             found.bad_lines.update(counts)
+            found.unreadable += filter(None, [problem])
             tell(1)
     proof = compared(made, found.rows, found.bad_lines, found.parts, found.parquet_bytes, found.unreadable)
     return replace(proof, rescued_rows=found.rescued)
@@ -129,14 +131,11 @@ def compared(
 
 def _read_both(s3: Any, listed: Listed) -> tuple[Content, Counter[str]]:
     """(rows by source, rows with rescued values by source) of a part, which is read once."""
-    from pyarrow import ArrowException
-
     evidence = Evidence()
     try:
         take_part(s3, listed.bucket, StoredObject(listed.key, listed.size_bytes), evidence)
-    except (ArrowException, KeyError, ValueError) as error:
-        told = " ".join(str(error).split())[:200]
-        return Content(listed, problem=f"it cannot be read as Parquet ({told})"), Counter()
+    except Damaged as error:
+        return Content(listed, problem=error.why), Counter()
     return Content(listed, evidence.rows), evidence.rescued_rows
 
 
@@ -144,10 +143,19 @@ def _since(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[Liste
     return (listed for listed in list_bucket(s3, bucket, prefix) if listed.modified >= since - _SLACK)
 
 
-def _reasons(s3: Any, listed: Listed, made: Mapping[str, FileFacts]) -> Counter[tuple[str, str]]:
-    body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
-    told = (facts_of(head) for head, _ in line_heads(body))
-    return Counter((str(each["source"]), str(each.get("reason", ""))) for each in told if each["source"] in made)
+def _reasons(s3: Any, listed: Listed, made: Mapping[str, FileFacts]) -> tuple[Counter[tuple[str, str]], str]:
+    """(quarantined lines of the test by source and reason, what is wrong with the object)."""
+    uri = s3_uri(listed.bucket, listed.key)
+
+    def read() -> Counter[tuple[str, str]]:
+        body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
+        told = ((each["source"], str(each.get("reason") or "")) for each in line_facts(body))
+        return Counter(each for each in told if each[0] in made)
+
+    try:
+        return read_whole(read, uri, BAD_LINES), ""
+    except Damaged as error:
+        return Counter(), f"{uri}: {error.why}"
 
 
 def _folder(prefix: str) -> str:

@@ -74,6 +74,9 @@ def _add_counts(table: Table, outcome: Outcome, output: Path | None) -> None:
     for reason, count in outcome.bad.counts.most_common(LISTED_FILES):
         first = f": first {_where(outcome.bad.first[reason])}" if outcome.is_dry else ""
         table.add_row("", Text(one_line(f"{count:,} x {reason}{first}"), style="yellow"))
+    if len(outcome.bad.counts) > LISTED_FILES:
+        rest = len(outcome.bad.counts) - LISTED_FILES
+        table.add_row("", Text(f"and {counted(rest, 'more reason')} (see --json)", style="yellow"))
     values = counted(outcome.drift.total, "value")
     if outcome.drift.total:
         values += " would be kept in _rescued" if outcome.is_dry else ", kept in _rescued"

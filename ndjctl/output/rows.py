@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date, datetime, time
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.output.base import View, one_line
+from ndjctl.output.damage import Mend, damage_document, damage_lines
 from ndjctl.output.progress import counted, size
 from ndjctl.outputs import DateSummary, Head
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 CELL_CHARS = 40
 
 
-def listing_view(bucket: str, dates: Sequence[DateSummary]) -> View:
+def listing_view(bucket: str, dates: Sequence[DateSummary], mend: Mend) -> View:
+    """mend: what to type for a part that cannot be read."""
+    damaged = [each for day in dates for each in day.damaged]
     document = {
         "bucket": bucket,
         "parts": sum(len(d.parts) for d in dates),
@@ -33,6 +36,7 @@ def listing_view(bucket: str, dates: Sequence[DateSummary]) -> View:
             }
             for d in dates
         ],
+        "damaged": damage_document(damaged, mend),
     }
 
     def render() -> RenderableType:
@@ -48,17 +52,27 @@ def listing_view(bucket: str, dates: Sequence[DateSummary]) -> View:
         table.add_column("size", justify="right")
         for day in dates:
             for part in day.parts:
-                table.add_row(Text(one_line(part.uri)), f"{part.rows:,}", size(part.size_bytes))
+                counts = Text("damaged", style="red") if part.rows is None else f"{part.rows:,}"
+                table.add_row(Text(one_line(part.uri)), counts, size(part.size_bytes))
         rows, total = sum(d.rows for d in dates), sum(d.size_bytes for d in dates)
         parts = sum(len(d.parts) for d in dates)
-        return Group(table, Text(f"{counted(parts, 'part')}, {counted(rows, 'row')}, {size(total)}", style="bold"))
+        told = f"{counted(parts, 'part')}, {counted(rows, 'row')}, {size(total)}"
+        if damaged:
+            told += f", {len(damaged):,} damaged"
+        return Group(table, Text(told, style="bold"), *damage_lines(damaged, mend))
 
     return View(document, render)
 
 
-def head_view(head: Head, empty: str) -> View:
-    """empty: the sentence where there is no part at all: what makes some."""
-    document = {"part": head.uri, "columns": list(head.columns), "rows": [_plain(row) for row in head.rows]}
+def head_view(head: Head, mend: Mend, empty: str) -> View:
+    """mend: what to type for a part that cannot be read. empty: the sentence where there is no part at all: what makes
+    some."""
+    document = {
+        "part": head.uri,
+        "columns": list(head.columns),
+        "rows": [_plain(row) for row in head.rows],
+        "damaged": damage_document(head.damaged, mend),
+    }
 
     def render() -> RenderableType:
         from rich.console import Group
@@ -107,20 +121,21 @@ def _widest(head: Head) -> list[str]:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
+    plain = _plain(value)
+    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
     return one_line(text[: CELL_CHARS + 1])
 
 
 def _plain(value: Any) -> Any:
-    """A value of Arrow as one of JSON."""
+    """A value of Arrow as one of JSON; what JSON has no form for, as text."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
-    if isinstance(value, (datetime, date)):
+    if isinstance(value, (datetime, date, time)):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
     if isinstance(value, bytes):
         return value.hex()
-    return value
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ndjctl.contracts import COMPLETED, FAILED, QUARANTINED, split_s3_uri
 from ndjctl.output.base import View, one_line
+from ndjctl.output.damage import Mend, damage_document, damage_lines
 from ndjctl.output.progress import counted, size
 from ndjctl.output.shell import typeable
 
@@ -20,8 +21,9 @@ LISTED_FILES = 10
 """Files of a kind that the console names; --json has them all."""
 
 
-def run_view(result: RunResult, typed: Callable[..., str]) -> View:
-    """typed: a command as the user would have to type it, of its words."""
+def run_view(result: RunResult, typed: Callable[..., str], mend: Mend) -> View:
+    """typed: a command as the user would have to type it, of its words. mend: what to type for an output that cannot be
+    read."""
     document = {
         "env": result.env,
         "endpoint_url": result.endpoint_url,
@@ -44,6 +46,7 @@ def run_view(result: RunResult, typed: Callable[..., str]) -> View:
         "lines_purged": result.balance.purged,
         "missing_from_quarantine": list(result.missing_from_quarantine),
         "files_purged": list(result.purged_files),
+        "damaged": damage_document(result.damaged, mend),
         "manifests": len(result.manifest_ids),
         "manifest_ids": list(result.manifest_ids),
         "input_bytes": result.input_bytes,
@@ -67,10 +70,10 @@ def run_view(result: RunResult, typed: Callable[..., str]) -> View:
             for outcome in result.outcomes
         ],
     }
-    return View(document, lambda: _run_screen(result, typed))
+    return View(document, lambda: _run_screen(result, typed, mend))
 
 
-def _run_screen(result: RunResult, typed: Callable[..., str]) -> RenderableType:
+def _run_screen(result: RunResult, typed: Callable[..., str], mend: Mend) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -85,13 +88,11 @@ def _run_screen(result: RunResult, typed: Callable[..., str]) -> RenderableType:
     facts.add_row("lines in", Text(f"{result.balance.lines_in:,}"))
     facts.add_row("rows out", Text(f"{result.balance.rows_out:,}"))
     facts.add_row("quarantined", Text(counted(result.balance.lines_quarantined, "line")))
-    for reason, count in list(result.reasons.items())[:LISTED_FILES]:
-        facts.add_row("", Text(f"{count:,} x {one_line(reason)}", style="yellow"))
+    _add_counts(facts, result.reasons, "more reason")
     if result.rescued_rows:
         values = counted(sum(result.rescued_fields.values()), "value")
         facts.add_row("rescued", Text(f"{values} in {counted(result.rescued_rows, 'row')}, kept in _rescued"))
-        for name, count in list(result.rescued_fields.items())[:LISTED_FILES]:
-            facts.add_row("", Text(f"{count:,} x {one_line(name)}", style="yellow"))
+        _add_counts(facts, result.rescued_fields, "more place")
     facts.add_row("manifests", Text(f"{len(result.manifest_ids):,}"))
     facts.add_row(
         "parquet", Text(f"{counted(len(result.parts), 'part')}, {size(result.parquet_bytes)}{_ratio(result)}")
@@ -102,6 +103,7 @@ def _run_screen(result: RunResult, typed: Callable[..., str]) -> RenderableType:
     blocks: list[RenderableType] = [facts]
     for status, style in ((QUARANTINED, "yellow"), (FAILED, "red")):
         blocks += _told_files(result.with_status(status), status, style)
+    blocks += damage_lines(result.damaged, mend)
     blocks.append(_verdict(result))
     words = _next(result)
     if words:
@@ -113,6 +115,8 @@ def _next(result: RunResult) -> tuple[str, ...]:
     """The words of the command that shows what the result is about: what is wrong before what is set aside, and that
     before the rows. Empty where the files hold no lines at all."""
     failed, quarantined = result.with_status(FAILED), result.with_status(QUARANTINED)
+    if result.damaged:
+        return ()  # what mends it is told with it
     if not result.balance.holds or result.missing_from_quarantine:
         return ("reconcile",)
     if len(failed) > 1:
@@ -134,6 +138,16 @@ def _as_argument(outcome: FileOutcome) -> str:
     """Its key; one that begins like an option is no argument, but its URI is."""
     key = split_s3_uri(outcome.uri)[1]
     return outcome.uri if key.startswith("-") else key
+
+
+def _add_counts(facts: Table, counts: Mapping[str, int], more: str) -> None:
+    """counts: the largest first. more: what others are called, in the singular."""
+    from rich.text import Text
+
+    for what, count in list(counts.items())[:LISTED_FILES]:
+        facts.add_row("", Text(f"{count:,} x {one_line(what)}", style="yellow"))
+    if len(counts) > LISTED_FILES:
+        facts.add_row("", Text(f"and {counted(len(counts) - LISTED_FILES, more)} (see --json)", style="yellow"))
 
 
 def _ratio(result: RunResult) -> str:
@@ -165,6 +179,10 @@ def _verdict(result: RunResult) -> RenderableType:
     sum_text = f"{counted(b.lines_in, 'line')} in = {counted(b.rows_out, 'row')} + {b.lines_quarantined:,} quarantined"
     if b.purged:
         sum_text += f" + {b.purged:,} purged"
+    if result.damaged:
+        unread = f"{counted(len(result.damaged), 'output')} cannot be read"
+        text = f"NOT PROVEN  {unread}; without that: {sum_text.replace(' = ', ', ')}"
+        return Text(text, style="bold red")
     if result.missing_from_quarantine:
         return Text(
             f"NOT PROVEN  {counted(len(result.missing_from_quarantine), 'quarantined file')} not where the ledger says",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ndjctl.contracts import LINE_END, bad_line_bytes
 from ndjctl.objects import BLOCK_BYTES
@@ -31,22 +32,38 @@ class StoredLine:
 
 def stored_lines(body: Any) -> Iterator[StoredLine]:
     """What is said about every line of an object. body: its stream. Raises ValueError for what is no such object."""
-    for head, stored_bytes in line_heads(body):
-        yield stored_line(facts_of(head), stored_bytes)
+    for number, line in enumerate(line_heads(body), 1):
+        with _at(number):
+            found = stored_line(_facts_of_ended(line), line.size_bytes)
+        yield found
+
+
+def line_facts(body: Any) -> Iterator[dict[str, Any]]:
+    """The same as it is stored; `source` is there, and a string. Raises ValueError."""
+    for number, line in enumerate(line_heads(body), 1):
+        with _at(number):
+            facts = _facts_of_ended(line)
+        yield facts
 
 
 def whole_lines(body: Any) -> Iterator[tuple[StoredLine, bytes]]:
     """Every line with its raw bytes. Raises ValueError."""
-    for line in _whole(body):
-        record = _record(json.loads(line))
-        yield stored_line(record, len(line) + len(LINE_END)), bad_line_bytes(record)
+    for number, line in enumerate(_whole(body), 1):
+        with _at(number):
+            record = _record(line)
+            if not record.keys() & {"raw", "raw_base64"}:
+                raise ValueError("without the line itself")
+            found = stored_line(record, len(line) + len(LINE_END)), bad_line_bytes(record)
+        yield found
 
 
 def kept_lines(body: Any) -> Iterator[tuple[StoredLine, bytes]]:
     """Every line with its bytes as they are stored, line end included. Raises ValueError."""
-    for line in _whole(body):
+    for number, line in enumerate(_whole(body), 1):
         stored = line + LINE_END
-        yield stored_line(facts_of(line), len(stored)), stored
+        with _at(number):
+            found = stored_line(facts_of(line), len(stored))
+        yield found, stored
 
 
 def stored_line(facts: dict[str, Any], stored_bytes: int) -> StoredLine:
@@ -62,8 +79,17 @@ def stored_line(facts: dict[str, Any], stored_bytes: int) -> StoredLine:
     )
 
 
-def line_heads(body: Any) -> Iterator[tuple[bytes, int]]:
-    """(the beginning, bytes with the line end) of the lines that are not empty."""
+class LineHead(NamedTuple):
+    """head: the beginning. size_bytes: of the line with its end. is_ended: whether it has one; each has, as it is
+    written."""
+
+    head: bytes
+    size_bytes: int
+    is_ended: bool = True
+
+
+def line_heads(body: Any) -> Iterator[LineHead]:
+    """Of the lines that are not empty."""
     head, size_bytes = b"", 0
     while block := body.read(BLOCK_BYTES):
         lines = block.split(LINE_END)
@@ -71,12 +97,12 @@ def line_heads(body: Any) -> Iterator[tuple[bytes, int]]:
             head += line[: _HEAD_BYTES - len(head)]
             size_bytes += len(line) + len(LINE_END)
             if head:
-                yield head, size_bytes
+                yield LineHead(head, size_bytes)
             head, size_bytes = b"", 0
         head += lines[-1][: _HEAD_BYTES - len(head)]
         size_bytes += len(lines[-1])
     if head:
-        yield head, size_bytes
+        yield LineHead(head, size_bytes, is_ended=False)
 
 
 def facts_of(head: bytes) -> dict[str, Any]:
@@ -84,14 +110,37 @@ def facts_of(head: bytes) -> dict[str, Any]:
     for raw in _RAW:
         facts, found, _ = head.partition(raw)
         if found:
-            return _record(json.loads(facts + b"}"))
-    return _record(json.loads(head))
+            return _record(facts + b"}")
+    return _record(head)
 
 
-def _record(document: Any) -> dict[str, Any]:
+def _facts_of_ended(line: LineHead) -> dict[str, Any]:
+    facts = facts_of(line.head)
+    if not line.is_ended:
+        # What is said of a line is there before the line itself, and does not show that this is cut off.
+        raise ValueError("it is cut off")
+    return facts
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    # Of bytes, json guesses the encoding; these are UTF-8 or damaged.
+    document = json.loads(line.decode("utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("source"), str):
         raise ValueError("without a source")
     return document
+
+
+@contextmanager
+def _at(number: int) -> Iterator[None]:
+    """Says which line it was, from 1. Every error in here is one of the line: it is what it is read from alone."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {number:,}: no JSON at character {error.pos + 1:,}: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"line {number:,}: not UTF-8 at byte {error.start + 1:,}") from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"line {number:,}: {error}") from error
 
 
 def _whole(body: Any) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ndjctl.aws import is_not_found
 from ndjctl.contracts import (
     MALFORMED,
     QUARANTINED,
@@ -17,7 +16,8 @@ from ndjctl.contracts import (
     s3_uri,
     split_s3_uri,
 )
-from ndjctl.errors import UsageError, WorkFailed
+from ndjctl.damage import BAD_LINES, Damaged, damage_told
+from ndjctl.errors import UsageError
 from ndjctl.quarantine.inventory import ReleasedOf, quarantine_dates, released_of
 from ndjctl.quarantine.lines import StoredLine, whole_lines
 from ndjctl.quarantine.places import list_kinds, place_of
@@ -78,17 +78,12 @@ class Lines:
                     yield ShownLine(line, raw, listed.key, (line.source, line.byte_offset) in marks)
 
     def _read(self, listed: Listed) -> Iterator[tuple[StoredLine, bytes]]:
-        from botocore.exceptions import ClientError
-
         try:
-            body = self._s3.get_object(Bucket=listed.bucket, Key=listed.key)["Body"]
-            yield from whole_lines(body)
-        except ClientError as error:
-            if not is_not_found(error):
+            with damage_told(s3_uri(listed.bucket, listed.key), BAD_LINES):
+                yield from whole_lines(self._s3.get_object(Bucket=listed.bucket, Key=listed.key)["Body"])
+        except Damaged as error:
+            if not error.is_gone:
                 raise
-        except (ValueError, KeyError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise WorkFailed(f"s3://{listed.bucket}/{listed.key} holds no quarantined lines ({why}).") from error
 
     def _resolved(self, key: str) -> tuple[str, str]:
         """(bucket, key)."""

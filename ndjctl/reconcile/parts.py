@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ndjctl.aws import error_code, is_not_found
-from ndjctl.contracts import SOURCE_COLUMN
+from ndjctl.contracts import SOURCE_COLUMN, s3_uri
+from ndjctl.damage import BAD_LINES, PARQUET, Damaged, read_whole, text_column
 from ndjctl.objects import BLOCK_BYTES, RangedObject
-from ndjctl.quarantine.lines import facts_of, line_heads
+from ndjctl.quarantine.lines import line_facts
 from ndjctl.reconcile.streams import Listed
 
 _TAIL_BYTES = 64 * 1024
 _LEAST_BYTES = 12  # of any Parquet
-_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -31,32 +30,19 @@ class Content:
 
 def read_part(s3: Any, listed: Listed) -> Content:
     """The rows of a Parquet part. Raises what boto3 raises, unless it is the object that is at fault."""
-    return _read(lambda: _rows_of(s3, listed), listed, "it cannot be read as Parquet")
+    return _read(lambda: _rows_of(s3, listed), listed, PARQUET)
 
 
 def read_bad_lines(s3: Any, listed: Listed) -> Content:
     """The quarantined lines of an object of bad lines. Raises as read_part()."""
-    return _read(lambda: _lines_of(s3, listed), listed, "it cannot be read as quarantined lines")
+    return _read(lambda: _lines_of(s3, listed), listed, BAD_LINES)
 
 
 def _read(count: Callable[[], Counter[str]], listed: Listed, what: str) -> Content:
-    from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
-    from pyarrow import ArrowException
-
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            return Content(listed, count())
-        except ClientError as error:
-            if not _is_changed(error):
-                raise
-            return Content(listed, problem=f"it changed or went while it was read ({error_code(error)})")
-        except (HTTPClientError, IncompleteReadError):
-            # The client repeats requests, but not a body that broke off.
-            if not tries_left:
-                raise
-        except (ArrowException, OSError, ValueError) as error:
-            return Content(listed, problem=f"{what} ({' '.join(str(error).split())[:200]})")
-    raise AssertionError("the last try returns or raises")
+    try:
+        return Content(listed, read_whole(count, s3_uri(listed.bucket, listed.key), what))
+    except Damaged as error:
+        return Content(listed, problem=error.why)
 
 
 def _rows_of(s3: Any, listed: Listed) -> Counter[str]:
@@ -72,16 +58,13 @@ def _rows_of(s3: Any, listed: Listed) -> Counter[str]:
     if footer_bytes > len(tail):
         tail = _tail(s3, listed, footer_bytes)
     metadata = pq.read_metadata(pa.BufferReader(tail))
+    column = text_column(metadata.schema, SOURCE_COLUMN)
     rows: Counter[str] = Counter()
-    paths = (metadata.schema.column(number).path for number in range(metadata.num_columns))
-    column = next((number for number, path in enumerate(paths) if path == SOURCE_COLUMN), None)
     mixed = []
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
-        only = None if column is None else _only_source(group.column(column).statistics)
-        if column is None:
-            rows[""] += group.num_rows
-        elif only is not None:
+        only = _only_source(group.column(column).statistics)
+        if only is not None:
             # Smallest and largest value are the same, and there are no nulls: so are all between them.
             rows[only] += group.num_rows
         else:
@@ -111,9 +94,4 @@ def _tail(s3: Any, listed: Listed, size_bytes: int) -> bytes:
 
 def _lines_of(s3: Any, listed: Listed) -> Counter[str]:
     body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
-    return Counter(str(facts_of(head)["source"]) for head, _ in line_heads(body))
-
-
-def _is_changed(error: BaseException) -> bool:
-    """Whether the object is not what was listed, as opposed to a cloud that does not answer."""
-    return is_not_found(error) or error_code(error) in ("412", "PreconditionFailed", "416", "InvalidRange")
+    return Counter(str(facts["source"]) for facts in line_facts(body))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ndjctl.aws import Cloud
-from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN, split_s3_uri
+from ndjctl.contracts import RESCUED_COLUMN, SOURCE_COLUMN, s3_uri, split_s3_uri
 from tests.e2e.conftest import DATA, Tool, rows_of
 
 pytestmark = pytest.mark.e2e
@@ -137,6 +137,16 @@ def test_three_bad_lines_among_a_thousand(tool: Tool, embedded: Cloud, tmp_path:
     assert {r["byte_offset"] for r in stored} == set(offsets.values())
     assert {r["line_number"] for r in stored} == {number + 1 for number in bad}
     assert all(r["reason"] for r in stored)
+
+    # Either output cut off: nothing is proven, and each is named with what writes it again.
+    part = dict(zip(("Bucket", "Key"), split_s3_uri(result["parquet"][0]), strict=True))
+    outputs = [part, {"Bucket": bucket, "Key": keys[0]}]
+    for place in outputs:
+        whole = s3.get_object(**place)["Body"].read()
+        s3.put_object(**place, Body=whole[:-3])
+    damaged = tool.run(path, code=1)["damaged"]
+    assert [each["uri"] for each in damaged] == [s3_uri(place["Bucket"], place["Key"]) for place in outputs]
+    assert all(f"reprocess --manifest {result['manifest_ids'][0]}" in each["command"] for each in damaged)
 
 
 def test_files_outside_the_window_are_kept_and_counted_and_events_that_come_twice_change_nothing(

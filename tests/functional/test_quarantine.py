@@ -108,7 +108,7 @@ def test_what_is_not_readable_is_said_and_the_rest_lives(filled: Operations) -> 
     put_bad_lines(filled, M1, 5, b"no such thing\n")
     assert counts(filled("quarantine", "list", "--json").document)["not readable as quarantined lines", "held"] == 1
     refused = filled("quarantine", "show", bad_lines_key(DAY, M1, 5))
-    assert refused.code == 1 and "holds no quarantined lines" in refused.err
+    assert refused.code == 1 and "cannot be read as quarantined lines (line 1: no JSON" in refused.err
 
 
 # ------------------------------------------------------------------------------------------------------------- show

@@ -86,15 +86,15 @@ SMALL, BROKEN = outcome("s.ndjson", QUARANTINED), outcome("b.ndjson", FAILED, er
     ],
 )
 def test_after_a_run(found: RunResult, words: tuple[str, ...]) -> None:
-    assert steps(run_view(found, typed).render()) == [typed(*words)]
+    assert steps(run_view(found, typed, str).render()) == [typed(*words)]
 
 
 def test_after_a_run_without_any_line_there_is_nothing_to_look_at() -> None:
-    assert steps(run_view(result(outcome("blank.ndjson")), typed).render()) == []
+    assert steps(run_view(result(outcome("blank.ndjson")), typed, str).render()) == []
 
 
 def test_a_key_cannot_end_the_line() -> None:
-    (step,) = steps(run_view(result(outcome("a\nb\x1b[2J.ndjson", FAILED)), typed).render())
+    (step,) = steps(run_view(result(outcome("a\nb\x1b[2J.ndjson", FAILED)), typed, str).render())
     assert step == r"ndjctl explain $'a\nb\e[2J.ndjson' --env dev"
 
 

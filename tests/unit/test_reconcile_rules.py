@@ -150,15 +150,17 @@ class Body:
 def test_lines_of_a_body_that_comes_in_pieces(lines: list[bytes], step: int, ends: bool) -> None:
     data = b"\n".join(lines) + (b"\n" if ends else b"")
     heads = list(line_heads(Body(data, step)))
-    assert [head for head, _ in heads] == [line for line in lines if line]
-    assert [size for _, size in heads] == [len(line) + 1 for line in data.split(b"\n")[:-1] if line] + (
+    assert [each.head for each in heads] == [line for line in lines if line]
+    assert all(each.is_ended for each in heads[:-1])
+    assert not heads or heads[-1].is_ended == (data.rsplit(b"\n", 1)[-1] == b"")
+    assert [each.size_bytes for each in heads] == [len(line) + 1 for line in data.split(b"\n")[:-1] if line] + (
         [len(data.split(b"\n")[-1])] if data.split(b"\n")[-1] else []
     )
 
 
 def test_of_a_long_line_only_the_beginning_is_kept() -> None:
     heads = list(line_heads(Body(b"x" * 3_000_000 + b"\nshort\n" + b"y" * 100_000, 70_000)))
-    assert [len(head) for head, _ in heads] == [16_384, 5, 16_384]
+    assert [len(each.head) for each in heads] == [16_384, 5, 16_384]
 
 
 def test_scopes() -> None:
