@@ -32,7 +32,9 @@ from ndjctl.contracts import (
 from ndjctl.errors import WorkFailed
 from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.check import Places, reconcile
+from ndjctl.reconcile.orphans import find_orphans, move_orphans
 from ndjctl.reconcile.scope import scope_of
+from ndjctl.reconcile.spool import Spool
 from tests.reconcile_world import DAY, PAGE, Silent, World, bad_lines
 
 IDS = [f"20260314T12000{number}000Z-0000000{number}" for number in range(9)]
@@ -331,6 +333,9 @@ def test_the_ledger_lost_a_manifest_and_has_its_files(world: World) -> None:
         "copy of a part.parquet",
         "zzz.csv",
         "folder/part.parquet",
+        f"sub/part-{IDS[0]}-00000.parquet",  # a copy of the manifest's own
+        f"part-{IDS[0]}/part-{IDS[0]}-00000.parquet",
+        f"part-{IDS[0]}-00000.parquet.bak",
     ],
 )
 def test_an_object_that_belongs_to_no_output(world: World, name: str) -> None:
@@ -340,13 +345,30 @@ def test_an_object_that_belongs_to_no_output(world: World, name: str) -> None:
     assert world.found() == []
     world.s3.put_object(Bucket=world.names.output_bucket, Key=f"parquet/{DAY}/{name}", Body=body)
     assert world.found() == [("orphaned", 1, f"reconcile --remove-orphans --date {DAY}")]
+    day = world.reconcile().findings.days[DAY]
+    assert (day.lines, day.rows, day.bad_lines) == (25, 22, 3), "it is in none of the figures"
+    assert removed(world) == 1
+    assert world.found() == []
+
+
+def removed(world: World, date: str | None = DAY) -> int:
+    """How many orphans were moved."""
+    with Spool() as spool:
+        find_orphans(world.places(), scope_of(date, None, world.now), world.clock(), spool, Silent())
+        return move_orphans(world.places(), world.clock(), spool, Silent()).moved
 
 
 def test_bad_lines_that_belong_to_no_output(world: World) -> None:
     world.put_bad_lines(IDS[5], 0, [A])
     world.put_bad_lines(IDS[0], 7, [A])
     world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=f"{DAY}/malformed/notes.txt", Body=b"x")
-    assert world.found() == [("orphaned", 3, f"reconcile --remove-orphans --date {DAY}")]
+    name = f"sub/bad-{IDS[0]}-00000.ndjson"
+    body = bad_lines([world.uri(A)])
+    world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=f"{DAY}/malformed/{name}", Body=body)
+    assert world.found() == [("orphaned", 4, f"reconcile --remove-orphans --date {DAY}")]
+    assert world.reconcile().findings.days[DAY].bad_lines == 3
+    assert removed(world) == 4
+    assert world.found() == []
 
 
 def test_what_a_manifest_that_was_given_up_left_behind(world: World) -> None:
@@ -556,6 +578,14 @@ def test_lines_of_one_reason_that_were_purged_are_accounted_for(world: World) ->
 def test_another_loss_is_not_taken_for_a_purge(world: World, more: dict[str, Any]) -> None:
     purged = of_bad_lines(world, **more)
     purge(world, purged)
+    world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=purged.key)
+    assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[0]}")]
+
+
+def test_a_purged_stray_stands_for_no_line_of_the_output(world: World) -> None:
+    purged = of_bad_lines(world)
+    stray = purged.key.replace("/malformed/", "/malformed/sub/")
+    purge(world, PurgedObject(stray, purged.etag, purged.size_bytes, "jr_1", purged.lines, purged.reasons))
     world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=purged.key)
     assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[0]}")]
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ndjctl.quarantine.lines import line_heads
 from ndjctl.reconcile.findings import MISSING, ORPHANED, Example, Findings, Remedy
 from ndjctl.reconcile.join import Pair, named_date, pairs, possible_dates
+from ndjctl.reconcile.naming import group_of, group_of_manifest, is_passed_over, manifest_id_in, part_number
 from ndjctl.reconcile.records import FileItem
 from ndjctl.reconcile.remedies import rewriting
 from ndjctl.reconcile.scope import Scope, scope_of
@@ -79,6 +80,38 @@ def test_every_object_and_every_item_comes_once(
         matched = [pair.date for pair in found if pair.listed == each]
         assert matched == ([known[0]] if known else homes[:1] if homes[0] in looked_into else [])
     assert all(pair.item is None or pair.listed is None or pair.item.key == pair.listed.key for pair in found)
+
+
+IDS = ["20260314T120000000Z-00000001", "20260314T120000000Z-00000002"]
+pieces = st.sampled_from(
+    [*IDS, "part-", "-00000", "-00001", "-0001", ".parquet", ".bak", "/", " copy", "sub/", "-", "x"]
+)
+
+
+@example([f"part-{IDS[0]}-00000.parquet", f"part-{IDS[0]}-00000.parquet.bak", f"part-{IDS[0]}-00001.parquet"])
+@example([f"part-{IDS[0]} copy.parquet", f"part-{IDS[0]}-00000-00001.parquet", f"part-{IDS[0]}-00001.parquet"])
+@given(st.lists(st.lists(pieces, max_size=7).map("".join)))
+def test_what_is_of_one_manifest_comes_together_whatever_lies_between(texts: list[str]) -> None:
+    keys = sorted(f"parquet/2026-03-14/{text}" for text in texts)
+    groups = [group_of(key) for key in keys]
+    assert groups == sorted(groups)
+    for key, group in zip(keys, groups, strict=True):
+        if manifest_id_in(key) in IDS:
+            assert group == group_of_manifest(manifest_id_in(key))
+
+
+def test_names_in_the_folder_of_a_date() -> None:
+    for folder, name in (
+        ("parquet/2026-03-14", "part-m1-00012.parquet"),
+        ("2026-03-14/malformed", "bad-m1-00012.ndjson"),
+    ):
+        assert (manifest_id_in(f"{folder}/{name}"), part_number(f"{folder}/{name}")) == ("m1", 12)
+        for other in (f"sub/{name}", f"part-m1/{name}", f"{name}.bak", f"copy of {name}", "part-m1-1.parquet", ""):
+            assert manifest_id_in(f"{folder}/{other}") == ""
+    assert group_of("parquet/2026-03-14/part-m1-00012.parquet") == group_of_manifest("m1")
+    assert is_passed_over("_SUCCESS", 5) and is_passed_over(".crc", 5) and is_passed_over("sub/", 0)
+    assert is_passed_over("", 0) and is_passed_over("x_$folder$", 0)
+    assert not is_passed_over("sub/", 5) and not is_passed_over("x.parquet", 0)
 
 
 def test_where_an_item_can_be() -> None:
