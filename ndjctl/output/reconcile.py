@@ -39,7 +39,7 @@ def reconciled_view(result: Reconciled, env: str, seconds: float, partial_age_s:
     document = {
         "env": env,
         "ok": result.ok,
-        "dates": [{"date": date, **_day_document(day)} for date, day in days.items()],
+        "dates": [{"date": date or None, **_day_document(day)} for date, day in days.items()],
         "totals": _day_document(totals),
         "findings_total": result.findings.total,
         "findings": [_finding_document(finding, typed) for finding in result.findings.kept],
@@ -108,7 +108,7 @@ def _day_document(day: DayCounts) -> dict[str, Any]:
 def _finding_document(finding: Finding, typed: Typed) -> dict[str, Any]:
     return {
         "kind": finding.kind.replace(" ", "_"),
-        "date": finding.date,
+        "date": finding.date or None,
         "count": finding.count,
         "unit": finding.unit,
         "remedy": _remedy(finding.remedy, typed),
@@ -196,14 +196,18 @@ def _table(days: dict[str, DayCounts], totals: DayCounts) -> Table:
     for date, day in days.items():
         found = ", ".join(f"{day.found[kind]:,} {kind}" for kind in KINDS if day.found[kind])
         verdict = Text(found, style="red") if found else Text("none", style="green")
-        table.add_row(Text(date), *(f"{getattr(day, name):,}" for name in shown), verdict)
+        table.add_row(Text(_named(date)), *(f"{getattr(day, name):,}" for name in shown), verdict)
     return table
+
+
+def _named(date: str) -> str:
+    return date or "no date"
 
 
 def _told(finding: Finding, typed: Typed) -> list[RenderableType]:
     from rich.text import Text
 
-    head = f"{finding.kind.upper()}  {counted(finding.count, finding.unit)} of {finding.date}: "
+    head = f"{finding.kind.upper()}  {counted(finding.count, finding.unit)} of {_named(finding.date)}: "
     return [
         Text(head + _EXPLAINED[finding.kind], style="bold red"),
         *_listed(finding.examples, finding.count),

@@ -15,6 +15,9 @@ SUPERSEDED = "superseded"
 
 KINDS = (NEVER_SEEN, STUCK, MISSING, DUPLICATED, ORPHANED, SUPERSEDED)
 
+NO_DATE = ""
+"""The date of what lies in no folder of a date."""
+
 MOST_FINDINGS = 200
 """Kept with their examples, of all kinds and dates together; what is beyond is counted."""
 EXAMPLES = 5
@@ -46,7 +49,8 @@ NO_REMEDY = Remedy()
 
 @dataclass
 class Finding:
-    """Things of one date that are wrong in the same way and mended by the same command. count: how many `unit`s."""
+    """Things of one date that are wrong in the same way and mended by the same command. date: YYYY-MM-DD or NO_DATE.
+    count: how many `unit`s."""
 
     kind: str
     date: str

@@ -31,6 +31,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.errors import WorkFailed
 from ndjctl.quarantine.records import QuarantineRecords
+from ndjctl.reconcile import strays
 from ndjctl.reconcile.check import Places, reconcile
 from ndjctl.reconcile.orphans import find_orphans, move_orphans
 from ndjctl.reconcile.scope import scope_of
@@ -369,6 +370,52 @@ def test_bad_lines_that_belong_to_no_output(world: World) -> None:
     assert world.reconcile().findings.days[DAY].bad_lines == 3
     assert removed(world) == 4
     assert world.found() == []
+
+
+def put_strays(world: World) -> list[str]:
+    """Copies of a part outside the folders of dates; their keys. And what readers pass over."""
+    bucket, part = world.names.output_bucket, part_key(DAY, IDS[0], 0)
+    name = part.rsplit("/", 1)[1]
+    keys = [f"parquet/{place}" for place in (name, f"2026-02-30/{name}", f"copy/x/{name}", f"copy/y/{name}")]
+    for key in keys:
+        world.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": part})
+    for key in (
+        "parquet/",
+        "parquet/_SUCCESS",
+        "parquet/_temporary/0/x.parquet",
+        "parquet/.x",
+        "parquet/new/",
+        "other/x",
+    ):
+        world.s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    return keys
+
+
+@pytest.mark.parametrize("date", [DAY, "2026-01-01", None])
+def test_what_lies_in_no_folder_of_a_date_is_found_whatever_date_is_looked_at(world: World, date: str | None) -> None:
+    before = world.reconcile(date)
+    assert before.ok
+    keys = put_strays(world)
+    result = world.reconcile(date)
+    (finding,) = result.findings.kept
+    assert (finding.kind, finding.date, finding.count) == ("orphaned", "", len(keys))
+    assert finding.remedy.words == ("reconcile", "--remove-orphans")
+    assert "it lies in no folder of a date" in finding.examples[0].why
+    assert {day: counts.rows for day, counts in result.findings.days.items() if day} == {
+        day: counts.rows for day, counts in before.findings.days.items()
+    }
+    assert removed(world, date) == len(keys)
+    assert world.found(date) == []
+    today = world.started.date().isoformat()
+    for key in keys:
+        assert world.s3.head_object(Bucket=world.names.quarantine_bucket, Key=f"{today}/orphaned/{key}")
+
+
+def test_not_more_strays_are_listed_than_there_is_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strays, "MOST_STRAYS", 3)
+    put_strays(world)
+    assert world.found() == [("orphaned", 3, "reconcile --remove-orphans")]
+    assert (removed(world), removed(world), removed(world)) == (3, 1, 0)
 
 
 def test_what_a_manifest_that_was_given_up_left_behind(world: World) -> None:

@@ -61,7 +61,7 @@ class Day:
 
     # --- S3
 
-    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int, ContinuationToken: str = "0") -> dict[str, Any]:
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int, ContinuationToken: str = "0", **_: Any) -> Any:
         self.calls["list"] += 1
         if Bucket == NAMES.input_bucket:
             name, total = key, self.files
