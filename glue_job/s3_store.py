@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 from glue_job.clients import error_code
 from glue_job.sink import S3Sink
 from glue_job.source import check_file, read_range
-from glue_job.store import Published, Sink, Target, Written
+from glue_job.store import NO_MARKS, Published, Sink, Target, Written
 from ndjctl.contracts import ManifestFile
 
 
@@ -25,8 +26,8 @@ class S3Store:
     def check(self, file: ManifestFile) -> None:
         check_file(self._s3, file)
 
-    def create(self, target: Target, content_type: str) -> Sink:
-        return S3Sink(self._s3, target, content_type)
+    def create(self, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> Sink:
+        return S3Sink(self._s3, target, content_type, marks)
 
     def publish(self, written: Written) -> Published:
         target = written.target

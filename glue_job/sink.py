@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from glue_job.clients import error_code
-from glue_job.store import Target, Written
+from glue_job.store import NO_MARKS, Target, Written
 from ndjctl.contracts import MIB
 
 UPLOAD_PART_BYTES = 32 * MIB
@@ -24,12 +25,12 @@ class S3Sink(io.RawIOBase):
     size_bytes: written so far.
     """
 
-    def __init__(self, s3: Any, target: Target, content_type: str) -> None:
+    def __init__(self, s3: Any, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> None:
         super().__init__()
         self._s3 = s3
         self._name = target
         self._target = {"Bucket": target.bucket, "Key": target.key}
-        self._content_type = content_type
+        self._about = {"ContentType": content_type, "Metadata": dict(marks)}
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
@@ -58,7 +59,7 @@ class S3Sink(io.RawIOBase):
 
     def _send(self) -> None:
         if self._upload_id is None:
-            answer = self._s3.create_multipart_upload(**self._target, ContentType=self._content_type)
+            answer = self._s3.create_multipart_upload(**self._target, **self._about)
             self._upload_id = answer["UploadId"]
         number = len(self._parts) + 1
         body, self._buffer = self._buffer, bytearray()  # handed over, not copied: a part is large
