@@ -27,6 +27,7 @@ _EXPLAINED = {
     "stuck": "waiting, with nothing at work on it",
     "missing": "the outputs hold less than the ledger says",
     "duplicated": "the outputs hold more than the ledger says",
+    "changed": "not what the run wrote, whatever the counts say",
     "orphaned": "part of no output, but readers of the folder may take its rows",
     "superseded": "replaced by a newer version after it was converted",
 }
@@ -89,6 +90,7 @@ _COUNTS = (
     "purged_files",
     "open_manifests",
     "parts",
+    "parts_as_written",
 )
 
 
@@ -239,6 +241,17 @@ def _listed(examples: Sequence[Example], count: int) -> list[RenderableType]:
     return lines
 
 
+def _unchanged(totals: DayCounts) -> str:
+    """Of the parts, and nothing where no report says what any of them was."""
+    known, parts = totals.parts_as_written, totals.parts
+    if not known:
+        return ""
+    if known == parts:
+        return ", unchanged since its run wrote it" if parts == 1 else ", none changed since its run wrote it"
+    are, others = ("is", "are")[known > 1], parts - known
+    return f", {known:,} of which {are} as written; whether {others:,} changed, no report says"
+
+
 def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
     from rich.text import Text
 
@@ -253,7 +266,7 @@ def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
     sum_text = f"{counted(totals.lines, 'line')} = {counted(totals.rows, 'row')} + {totals.bad_lines:,} quarantined"
     if totals.purged_lines:
         sum_text += f" + {totals.purged_lines:,} purged"
-    counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}"
+    counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}{_unchanged(totals)}"
     if totals.purged_files:
         counts += f"; the copies of {counted(totals.purged_files, 'quarantined file')} were purged"
     if totals.moving_rows:

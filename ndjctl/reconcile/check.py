@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ndjctl.contracts import Names, s3_uri
 from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.files import FileCheck
-from ndjctl.reconcile.findings import DUPLICATED, MISSING, NO_DATE, ORPHANED, STUCK, Example, Findings, Remedy
+from ndjctl.reconcile.findings import CHANGED, DUPLICATED, MISSING, NO_DATE, ORPHANED, STUCK, Example, Findings, Remedy
 from ndjctl.reconcile.join import pairs
 from ndjctl.reconcile.outputs import Output, Outputs
 from ndjctl.reconcile.records import Records
@@ -159,16 +159,17 @@ def _take(output: Output, findings: Findings, s3: Any, readers: ThreadPoolExecut
     day.moving_bad_lines += judged.moving_bad_lines
     day.purged_lines += judged.purged_lines
     day.parts += output.parts
+    day.parts_as_written += output.parts_as_written
     day.open_manifests += output.is_open
     # Whose examples are not kept, its inputs need no look either.
     inputs = output.inputs if judged.problems and not findings.is_full else {}
     lost, newer, is_gone = look_at_inputs(s3, readers, inputs)
     remedy = rewriting(output.manifest_id, output.date, is_gone, newer)
-    for kind in (MISSING, DUPLICATED):
+    for kind, unit in ((MISSING, "item"), (DUPLICATED, "item"), (CHANGED, "object")):
         examples = judged.examples(kind)
         if examples:
             subjects = len({example.subject for example in examples})
-            findings.add(kind, output.date, "item", remedy, [*lost[:_LOST_SHOWN], *examples], subjects)
+            findings.add(kind, output.date, unit, remedy, [*lost[:_LOST_SHOWN], *examples], subjects)
     for orphan in output.orphans:
         findings.add(
             ORPHANED, output.date, "object", orphans_remedy(output.date), [_example(orphan.listed, orphan.why)]

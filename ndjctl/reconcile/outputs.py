@@ -25,6 +25,7 @@ from ndjctl.contracts import (
     s3_uri,
 )
 from ndjctl.quarantine.records import QuarantineRecords
+from ndjctl.reconcile.comparing import compare
 from ndjctl.reconcile.naming import (
     group_of,
     group_of_manifest,
@@ -68,9 +69,9 @@ class Orphan:
 @dataclass
 class Output:
     """What was found of one manifest. is_open: a run may still write or replace its parts, so none of them is counted.
-    stands_still: why it is open although all its files are at rest, or None. parts: that were counted. inputs:
-    where there are problems, the ETags of the versions that it was made of, by URI, without those that are another
-    manifest's now or failed."""
+    stands_still: why it is open although all its files are at rest, or None. parts: that were counted.
+    parts_as_written: of those, that are what their runs wrote. inputs: where there are problems, the ETags of the
+    versions that it was made of, by URI, without those that are another manifest's now or failed."""
 
     date: str
     manifest_id: str
@@ -79,6 +80,7 @@ class Output:
     is_open: bool = False
     stands_still: str | None = None
     parts: int = 0
+    parts_as_written: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -198,8 +200,8 @@ class Outputs:
             output.stands_still = None if self._only_orphans else self._why_open(item)
         else:
             items = self._items(seen.date, item.files)
-            is_forgotten = any(uri not in items for uri in item.files)
-            report = self._reports.of(seen.date, seen.manifest_id) if is_forgotten else None
+            is_needed = not self._only_orphans or any(uri not in items for uri in item.files)
+            report = self._reports.of(seen.date, seen.manifest_id) if is_needed else None
             if item.state == ABANDONED and not _completed_here(seen.manifest_id, item.files, items, report):
                 self._orphan(output, seen, (*seen.parts, *seen.bad_lines), "its manifest was given up")
             else:
@@ -270,6 +272,9 @@ class Outputs:
         there = {listed.key: listed.etag for listed in seen.bad_lines}
         purged = purged_lines(seen.purged, there, run_id)
         output.judged = judge_output(expected, rows, bad_lines, missing, unreadable, purged)
+        compared = compare(contents, report, lambda other: self._reports.of(output.date, other))
+        output.judged.problems += compared.problems
+        output.parts_as_written = sum(listed.bucket == self._names.output_bucket for listed in compared.as_written)
         if output.judged.problems:
             output.inputs = _inputs(seen.manifest_id, files, items, reported)
 

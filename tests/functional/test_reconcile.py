@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
@@ -14,11 +17,13 @@ from ndjctl.contracts import (
     CLAIMING,
     COMPLETED,
     FAILED,
+    MANIFEST_MARK,
     MANIFESTED,
     PENDING,
     PROCESSING,
     QUARANTINED,
     READY,
+    RUN_MARK,
     RUNNING,
     STARTED,
     Attr,
@@ -28,6 +33,8 @@ from ndjctl.contracts import (
     date_prefix,
     iso_utc,
     part_key,
+    report_key,
+    split_s3_uri,
 )
 from ndjctl.errors import WorkFailed
 from ndjctl.quarantine.records import QuarantineRecords
@@ -577,6 +584,123 @@ def test_what_is_wrong_is_found_on_every_page(world: World) -> None:
     assert world.found() == [("stuck", 5, "sweep"), *remedies]
 
 
+# ------------------------------------------------------------------------------------------- what is not what it was
+
+
+@pytest.fixture
+def on_record(world: World) -> World:
+    """The same, with reports that say what each object was."""
+    world.put_report(IDS[0], {A: 10, B: 5}, parts=world.parts_on_record(IDS[0], 2), run_id="jr_1")
+    world.put_report(IDS[1], {C: 7}, parts=world.parts_on_record(IDS[1], 2), run_id="jr_1")
+    return world
+
+
+CHANGED = [("changed", 1, f"reprocess --manifest {IDS[0]}")]
+
+
+def as_written(world: World) -> tuple[int, int]:
+    """(parts that are as they were written, parts) of a healthy day."""
+    result = world.reconcile()
+    assert result.ok, result.findings.kept
+    day = result.findings.days[DAY]
+    return day.parts_as_written, day.parts
+
+
+def test_a_part_whose_contents_were_changed_with_equal_counts(on_record: World) -> None:
+    world, bucket, key = on_record, on_record.names.output_bucket, part_key(DAY, IDS[0], 0)
+    assert as_written(world) == (4, 4)
+    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    flipped = bytes(byte ^ 0x55 if 10 <= number < 30 else byte for number, byte in enumerate(body))
+    table = pq.read_table(io.BytesIO(body))
+    nulled = table.set_column(0, "n", pa.nulls(len(table), pa.int64()))
+    swapped = pa.concat_tables([table.slice(1), table.slice(1, 1)])
+    bare = table.replace_schema_metadata(None)
+    for changed in (flipped, *map(parquet_of, (nulled, swapped, table.drop_columns(["n"]), bare))):
+        world.s3.put_object(Bucket=bucket, Key=key, Body=changed)
+        assert world.found() == CHANGED
+    (finding,) = world.reconcile().findings.kept
+    assert finding.unit == "object"
+    assert [example.subject for example in finding.examples] == [f"s3://{bucket}/{key}"]
+    assert finding.examples[0].why.startswith("changed since its run wrote it: ")
+    world.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    assert as_written(world) == (4, 4)
+
+
+def parquet_of(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def test_bad_lines_that_were_changed_with_equal_counts(on_record: World) -> None:
+    for marks in (None, {}):
+        on_record.put_bad_lines(IDS[0], 0, [A, B], marks=marks, raw=b"altere")
+        assert on_record.found() == CHANGED
+    on_record.put_bad_lines(IDS[0], 0, [A, B])
+    assert as_written(on_record) == (4, 4)
+
+
+def test_what_no_report_says_is_not_compared(on_record: World) -> None:
+    world = on_record
+    parts = world.parts_on_record(IDS[0], 2)
+    for part in parts:
+        part["etag"] = ""
+        part.pop("bad_lines_etag", None)
+    world.put_report(IDS[0], {A: 10, B: 5}, parts=parts, run_id="jr_1")
+    assert as_written(world) == (2, 4)
+    world.put_bad_lines(IDS[0], 0, [A, B], raw=b"altere")
+    assert as_written(world) == (2, 4), "as many bytes, and no ETag to hold it against"
+    world.put_bad_lines(IDS[0], 0, [A, B], raw=b"altered")
+    assert world.found() == CHANGED, "another size"
+    report = report_key(DAY, IDS[0])
+    world.s3.put_object(Bucket=world.names.manifest_bucket, Key=report, Body=b'{"x"')
+    assert as_written(world) == (2, 4)
+    world.s3.delete_object(Bucket=world.names.manifest_bucket, Key=report)
+    assert as_written(world) == (2, 4)
+
+
+def test_what_another_attempt_wrote_is_not_held_against_this_ones_report(on_record: World) -> None:
+    """As when a run is doubled, or dies between its parts and its report."""
+    on_record.put_part(IDS[0], 0, {A: 5, B: 2}, run_id="jr_1_attempt_1")
+    on_record.put_bad_lines(IDS[0], 0, [A, B], marks={RUN_MARK: "jr_1_attempt_1"}, raw=b"other")
+    assert as_written(on_record) == (3, 4)
+
+
+def test_rows_that_a_newer_version_of_their_file_replaced(on_record: World) -> None:
+    """A was converted again by another manifest, whose run took its rows out of this one."""
+    world = on_record
+    world.put_input(A, b'{"new":1}\n')
+    etag = world.s3.head_object(Bucket=world.names.input_bucket, Key=A)["ETag"].strip('"')
+    counts = {Attr.LINES: 3, Attr.ROWS: 3, Attr.BAD_LINES: 0}
+    world.set_file(A, **{Attr.ETAG: etag, Attr.BATCH_ID: IDS[2], **counts})
+    world.put_manifest(IDS[2], [A])
+    world.put_part(IDS[2], 0, {A: 3}, run_id="jr_2")
+    note = {"by_manifest": IDS[2], "by_run": "jr_2", "rows": 5}
+    for number, rows in enumerate(({B: 2}, {B: 3})):
+        world.put_part(IDS[0], number, rows, removed=[note])
+    marks = {MANIFEST_MARK: IDS[2], RUN_MARK: "jr_2"}
+    world.put_bad_lines(IDS[0], 0, [B], marks=marks)
+    assert as_written(world) == (2, 5), "of a run of an older version nothing is on record"
+    own = world.parts_on_record(IDS[2], 1)
+    objects = [
+        {"bucket": place[0], "key": place[1], "etag": part[f"{kind}etag"], "size_bytes": part[f"{kind}size_bytes"]}
+        for part in world.parts_on_record(IDS[0], 2)
+        for kind in ("", "bad_lines_")
+        if f"{kind}uri" in part
+        for place in [split_s3_uri(part[f"{kind}uri"])]
+    ]
+    replaced = [{"manifest_id": IDS[0], "objects": [{**each, "by_run": "jr_2"} for each in objects]}]
+    world.put_report(IDS[2], {A: 3}, parts=own, run_id="jr_3", replaced=replaced)
+    assert as_written(world) == (4, 5), "but for the other's own part: it is of another run than its report"
+    world.put_report(IDS[2], {A: 3}, parts=own, run_id="jr_2", replaced=replaced)
+    assert as_written(world) == (5, 5)
+    world.put_bad_lines(IDS[0], 0, [B], marks=marks, raw=b"altere")
+    assert world.found() == CHANGED
+    world.put_bad_lines(IDS[0], 0, [B], marks=marks)
+    world.put_part(IDS[0], 1, {B: 3}, removed=[{**note, "rows": 6}])
+    assert world.found() == CHANGED
+
+
 # ------------------------------------------------------------------------------------------------------------- purged
 
 
@@ -607,10 +731,15 @@ def test_purged_bad_lines_are_accounted_for(world: World) -> None:
     assert world.reconcile().findings.days[DAY].purged_lines == 2
 
 
-def test_lines_of_one_reason_that_were_purged_are_accounted_for(world: World) -> None:
+@pytest.mark.parametrize("is_on_record", [False, True])
+def test_lines_of_one_reason_that_were_purged_are_accounted_for(
+    world: World, request: pytest.FixtureRequest, is_on_record: bool
+) -> None:
+    if is_on_record:
+        request.getfixturevalue("on_record")
     purged = of_bad_lines(world, lines={world.uri(A): 1}, reasons={"not JSON": 1})
     purge(world, purged)
-    world.put_bad_lines(IDS[0], 0, [B])
+    world.put_bad_lines(IDS[0], 0, [B], marks={})
     assert world.found() == []
     assert world.reconcile().findings.days[DAY].purged_lines == 1
 
