@@ -43,14 +43,15 @@ class ReplacedPart(NamedTuple):
 
 
 class WrittenAnew(NamedTuple):
-    """An object of the older manifest as it is without the rows (or lines). etag: without quotes, empty if it is not
-    known. by_run: this run, or one before it of the same manifest."""
+    """An object of the older manifest as it is without the rows (or lines). etag, etag_part_bytes: as of Published.
+    by_run: this run, or one before it of the same manifest."""
 
     bucket: str
     key: str
     etag: str
     size_bytes: int
     by_run: str
+    etag_part_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ class Replacer:
 
 
 def _anew(published: Published, by_run: str) -> WrittenAnew:
-    return WrittenAnew(*published.target, published.etag, published.size_bytes, by_run)
+    return WrittenAnew(*published.target, published.etag, published.size_bytes, by_run, published.part_bytes)
 
 
 class _Work:

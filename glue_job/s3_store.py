@@ -31,7 +31,7 @@ class S3Store:
 
     def publish(self, written: Written) -> Published:
         target = written.target
-        upload_id, parts = written.hold
+        upload_id, parts, part_bytes = written.hold
         try:
             answer = self._s3.complete_multipart_upload(
                 Bucket=target.bucket, Key=target.key, UploadId=upload_id, MultipartUpload={"Parts": parts}
@@ -42,7 +42,7 @@ class S3Store:
             if error_code(error) != "NoSuchUpload":
                 raise
             return Published(target, written.size_bytes, "")
-        return Published(target, written.size_bytes, str(answer["ETag"]).strip('"'))
+        return Published(target, written.size_bytes, str(answer["ETag"]).strip('"'), part_bytes)
 
     def discard(self, written: Written) -> None:
         try:

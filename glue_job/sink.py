@@ -34,6 +34,7 @@ class S3Sink(io.RawIOBase):
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
+        self._part_bytes: list[int] = []
         self.size_bytes = 0
 
     def writable(self) -> bool:
@@ -63,13 +64,15 @@ class S3Sink(io.RawIOBase):
             self._upload_id = answer["UploadId"]
         number = len(self._parts) + 1
         body, self._buffer = self._buffer, bytearray()  # handed over, not copied: a part is large
+        size_bytes = len(body)
         answer = self._s3.upload_part(**self._target, UploadId=self._upload_id, PartNumber=number, Body=body)
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._part_bytes.append(size_bytes)
 
     def finish(self) -> Written:
         if self._buffer or not self._parts:
             self._send()
-        return Written(self._name, self.size_bytes, (self._upload_id, self._parts))
+        return Written(self._name, self.size_bytes, (self._upload_id, self._parts, tuple(self._part_bytes)))
 
     def abort(self) -> None:
         """Drops what was written. An upload that cannot be aborted is left to the next attempt, which looks for it."""

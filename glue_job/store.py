@@ -51,11 +51,13 @@ class Written(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A visible object. etag: empty if it is not known."""
+    """A visible object. etag: empty if it is not known. part_bytes: sizes of the pieces that it was sent in, which its
+    ETag depends on besides its bytes; empty if they are not known."""
 
     target: Target
     size_bytes: int
     etag: str
+    part_bytes: tuple[int, ...] = ()
 
 
 class Sink(Protocol):

@@ -23,9 +23,15 @@ class Compared:
     problems: list[Problem] = field(default_factory=list)
 
 
-def compare(contents: Iterable[Content], own: Report | None, report_of: Callable[[str], Report | None]) -> Compared:
+def compare(
+    contents: Iterable[Content],
+    own: Report | None,
+    report_of: Callable[[str], Report | None],
+    are_same_bytes: Callable[[Listed, Record], bool | None],
+) -> Compared:
     """own: the report of the manifest's run. report_of: of another manifest, by its id; asked where a run of that one
-    took rows out."""
+    took rows out. are_same_bytes: whether the object holds what is on record, None where that cannot be told; asked of
+    one with another ETag."""
     compared = Compared()
     reports = {"": own}
     for content in contents:
@@ -39,14 +45,17 @@ def compare(contents: Iterable[Content], own: Report | None, report_of: Callable
             continue
         count = sum(content.rows.values())
         found = is_unchanged(listed.etag, listed.size_bytes, count, content.mark, record)
-        if found:
+        if found is None:
+            continue
+        is_same = found or (are_same_bytes(listed, record) if record.etag else None)
+        if is_same:
             compared.as_written.append(listed)
-        elif found is False:
-            compared.problems.append(Problem(CHANGED, uri, _why(listed.size_bytes, record)))
+        else:
+            compared.problems.append(Problem(CHANGED, uri, _why(listed.size_bytes, record, is_same)))
     return compared
 
 
-def _why(size_bytes: int, record: Record) -> str:
-    if record.size_bytes in (None, size_bytes):
-        return "changed since its run wrote it: as many bytes, another ETag"
-    return f"changed since its run wrote it: {size_bytes:,} bytes, not {record.size_bytes:,}"
+def _why(size_bytes: int, record: Record, is_same: bool | None) -> str:
+    if record.size_bytes not in (None, size_bytes):
+        return f"changed since its run wrote it: {size_bytes:,} bytes, not {record.size_bytes:,}"
+    return f"changed since its run wrote it: as many bytes, {'another ETag' if is_same is None else 'others'}"

@@ -26,6 +26,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.comparing import compare
+from ndjctl.reconcile.digests import Digests
 from ndjctl.reconcile.naming import (
     group_of,
     group_of_manifest,
@@ -125,6 +126,7 @@ class Outputs:
         self._clock = clock
         self._readers = readers
         self._only_orphans = only_orphans
+        self._digests = Digests(s3)
         self._page_items = page_items
 
     def of_date(self, date: str) -> Iterator[Output]:
@@ -253,7 +255,7 @@ class Outputs:
             return count is not None and part_number(listed.key) >= count
 
         beyond = [listed for listed in (*seen.parts, *seen.bad_lines) if is_beyond(listed)]
-        self._orphan(output, seen, beyond, f"its manifest has {count} parts")
+        self._orphan(output, seen, beyond, f"its manifest has {count} {'part' if count == 1 else 'parts'}")
         if self._only_orphans:
             return
         parts = [listed for listed in seen.parts if not is_beyond(listed)]
@@ -272,7 +274,7 @@ class Outputs:
         there = {listed.key: listed.etag for listed in seen.bad_lines}
         purged = purged_lines(seen.purged, there, run_id)
         output.judged = judge_output(expected, rows, bad_lines, missing, unreadable, purged)
-        compared = compare(contents, report, lambda other: self._reports.of(output.date, other))
+        compared = compare(contents, report, lambda other: self._reports.of(output.date, other), self._digests.agree)
         output.judged.problems += compared.problems
         output.parts_as_written = sum(listed.bucket == self._names.output_bucket for listed in compared.as_written)
         if output.judged.problems:

@@ -14,12 +14,14 @@ from ndjctl.contracts import s3_uri
 
 class Record(NamedTuple):
     """What a report says of an object. etag: without quotes; empty, as size_bytes is None, where it does not say.
-    run_id: that wrote it, empty where it is not known. counted: rows or lines in it, None where it does not say."""
+    run_id: that wrote it, empty where it is not known. counted: rows or lines in it, None where it does not say.
+    part_bytes: sizes of the pieces that it was sent in, empty where it does not say."""
 
     etag: str = ""
     size_bytes: int | None = None
     run_id: str = ""
     counted: int | None = None
+    part_bytes: tuple[int, ...] = ()
 
 
 class Mark(NamedTuple):
@@ -70,11 +72,14 @@ def records_of(document: Mapping[str, Any]) -> dict[str, Record]:
             uri = _text(part.get(f"{kind}uri"))
             etag, size_bytes = _text(part.get(f"{kind}etag")), _number(part.get(f"{kind}size_bytes"))
             if uri and (etag or size_bytes is not None):
-                found[uri] = Record(etag, size_bytes, run_id, _number(part.get(counted)))
+                sent = _numbers(part.get(f"{kind}etag_part_bytes"))
+                found[uri] = Record(etag, size_bytes, run_id, _number(part.get(counted)), sent)
     for replaced in _dicts(document.get("replaced")):
         for each in _dicts(replaced.get("objects")):
             uri = s3_uri(_text(each.get("bucket")), _text(each.get("key")))
-            found[uri] = Record(_text(each.get("etag")), _number(each.get("size_bytes")), _text(each.get("by_run")))
+            sent = _numbers(each.get("etag_part_bytes"))
+            about = _text(each.get("etag")), _number(each.get("size_bytes")), _text(each.get("by_run"))
+            found[uri] = Record(*about, part_bytes=sent)
     return found
 
 
@@ -84,6 +89,11 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    are_sizes = isinstance(value, list) and all(isinstance(each, int) and each > 0 for each in value)
+    return tuple(value) if are_sizes else ()
 
 
 def _number(value: Any) -> int | None:

@@ -161,6 +161,7 @@ def test_a_report_says_what_each_object_was_when_it_was_written(world: World) ->
             bucket, key = split_s3_uri(part[f"{kind}uri"])
             head = world.s3.head_object(Bucket=bucket, Key=key)
             assert (part[f"{kind}etag"], part[f"{kind}size_bytes"]) == (head["ETag"].strip('"'), head["ContentLength"])
+            assert sum(part[f"{kind}etag_part_bytes"]) == part[f"{kind}size_bytes"]
     assert {part["bad_lines_etag"] for part in told if not part["bad_lines"]} == {None}
     assert set(marks(world).values()) == {("", "jr_0")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 from collections.abc import Iterator
@@ -40,9 +41,12 @@ from ndjctl.errors import WorkFailed
 from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile import strays
 from ndjctl.reconcile.check import Places, reconcile
+from ndjctl.reconcile.digests import Digests
 from ndjctl.reconcile.orphans import find_orphans, move_orphans
 from ndjctl.reconcile.scope import scope_of
 from ndjctl.reconcile.spool import Spool
+from ndjctl.reconcile.streams import list_bucket
+from ndjctl.reconcile.unchanged import Record
 from tests.reconcile_world import DAY, PAGE, Silent, World, bad_lines
 
 IDS = [f"20260314T12000{number}000Z-0000000{number}" for number in range(9)]
@@ -624,6 +628,32 @@ def test_a_part_whose_contents_were_changed_with_equal_counts(on_record: World) 
     assert finding.examples[0].why.startswith("changed since its run wrote it: ")
     world.s3.put_object(Bucket=bucket, Key=key, Body=body)
     assert as_written(world) == (4, 4)
+
+
+def test_the_same_bytes_under_another_etag_are_unchanged(on_record: World) -> None:
+    """As the job sends them in pieces, and a copy or a restored backup does not."""
+    world, bucket, key = on_record, on_record.names.output_bucket, part_key(DAY, IDS[0], 0)
+    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    parts = world.parts_on_record(IDS[0], 2)
+    for sizes in ([len(body)], [100, 200, len(body) - 300]):
+        ends = list(itertools.accumulate(sizes, initial=0))
+        digests = b"".join(hashlib.md5(body[start:end]).digest() for start, end in itertools.pairwise(ends))
+        etag = f"{hashlib.md5(digests).hexdigest()}-{len(sizes)}"
+        parts[0] |= {"etag": etag, "etag_part_bytes": sizes}
+        world.put_report(IDS[0], {A: 10, B: 5}, parts=parts, run_id="jr_1")
+        assert as_written(world) == (4, 4)
+    world.s3.put_object(Bucket=bucket, Key=key, Body=body[:10] + b"x" + body[11:])
+    (finding,) = world.reconcile().findings.kept
+    assert finding.examples[0].why == "changed since its run wrote it: as many bytes, others"
+    world.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    for about in ({"etag_part_bytes": []}, {"etag": "as of a KMS key, no digest"}, {"etag_part_bytes": [1, 2]}):
+        told = [{**parts[0], **about}, parts[1]]
+        world.put_report(IDS[0], {A: 10, B: 5}, parts=told, run_id="jr_1")
+        assert world.found() == CHANGED
+    placed = next(list_bucket(world.s3, bucket, key))
+    record = Record(parts[0]["etag"], len(body), part_bytes=tuple(sizes))
+    assert Digests(world.s3).agree(placed, record) is True
+    assert Digests(world.s3, len(body) - 1).agree(placed, record) is None, "more than may be read"
 
 
 def parquet_of(table: pa.Table) -> bytes:
