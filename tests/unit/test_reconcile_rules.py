@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -20,6 +21,7 @@ from ndjctl.reconcile.records import FileItem
 from ndjctl.reconcile.remedies import rewriting
 from ndjctl.reconcile.scope import Scope, scope_of
 from ndjctl.reconcile.streams import Cursor, Listed, grouped, ordered_map
+from ndjctl.reconcile.unchanged import UNNAMED, Mark, Record, is_unchanged, part_mark, records_of
 from ndjctl.reconcile.verdicts import Expected, judge_output
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=timezone.utc)
@@ -228,6 +230,48 @@ def test_lines_are_rows_and_bad_lines_of_files_at_rest_unless_there_is_a_finding
     assert judged.bad_lines + judged.moving_bad_lines == sum(bad_lines.values())
     is_moving = {uri for uri, wanted in expected.items() if wanted.is_open}
     assert judged.moving_rows == sum(count for uri, count in rows.items() if uri in is_moving)
+
+
+runs = st.sampled_from(["", "jr_1", "jr_2"])
+marks_of_parts = st.builds(Mark, runs, st.sampled_from(["", "m2"]))
+records = st.builds(Record, st.sampled_from(["", "e1", "e2"]), st.sampled_from([None, 7, 8]), runs, st.none() | counts)
+
+
+@given(st.sampled_from(["e1", "e2"]), st.sampled_from([7, 8]), counts, marks_of_parts, records)
+def test_an_object_is_held_against_the_record_of_the_run_that_wrote_it_alone(
+    etag: str, size_bytes: int, count: int, mark: Mark, record: Record
+) -> None:
+    assert is_unchanged(etag, size_bytes, count, mark, None) is None
+    found = is_unchanged(etag, size_bytes, count, mark, record)
+    if found is not None:
+        assert not (mark.run_id and record.run_id) or mark.run_id == record.run_id
+        assert found == (etag == record.etag and record.size_bytes in (None, size_bytes))
+    own = Record(etag, size_bytes, mark.run_id, count)
+    assert is_unchanged(etag, size_bytes, count, mark, own) is True
+    assert is_unchanged("e3", size_bytes, count, mark, own) is False
+
+
+@pytest.mark.parametrize(
+    ("metadata", "mark"),
+    [
+        ({"run_id": "jr_1"}, Mark("jr_1")),
+        (
+            {"run_id": "jr_1", "removed": [{"by_manifest": "m2", "by_run": "jr_2"}, {"by_manifest": "m3"}]},
+            Mark("", "m3"),
+        ),
+        ({"run_id": "jr_1", "removed": [1]}, Mark("", UNNAMED)),
+        ({"removed": "x"}, Mark()),
+        ([], Mark()),
+        (None, Mark()),
+    ],
+)
+def test_what_a_part_says_of_itself(metadata: Any, mark: Mark) -> None:
+    assert part_mark(metadata) == mark
+
+
+@pytest.mark.parametrize("odd", [None, 1, "x", {}, [1, None, "x"], [{}], [{"uri": 1, "etag": []}]])
+def test_a_report_may_say_anything_of_its_parts(odd: Any) -> None:
+    assert records_of({"parts": odd, "replaced": odd, "run_id": odd}) == {}
 
 
 def test_what_writes_an_output_again() -> None:
