@@ -28,7 +28,7 @@ from glue_job.schema import Struct
 from glue_job.source import FileUnavailable
 from glue_job.store import InputFile, Sink, Store, Target, Written
 from glue_job.tally import BadTally
-from ndjctl.contracts import bad_line_facts, bad_line_json
+from ndjctl.contracts import RUN_MARK, bad_line_facts, bad_line_json
 
 PARQUET_TYPE = "application/vnd.apache.parquet"
 NDJSON_TYPE = "application/x-ndjson"
@@ -216,7 +216,8 @@ class _BadLines:
 
     def add(self, source: str, line: Line, bad: BadLine) -> None:
         if self._sink is None:
-            self._sink = self._store.create(self._task.bad_lines_target, NDJSON_TYPE)
+            marks = {RUN_MARK: str(self._task.metadata.get("run_id") or "")}
+            self._sink = self._store.create(self._task.bad_lines_target, NDJSON_TYPE, marks)
         facts = bad_line_facts(source, line.offset, line.number, bad.reason, str(bad))
         if not line.is_whole:
             facts["raw_bytes"] = line.size_bytes

@@ -8,7 +8,7 @@ done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,13 +21,13 @@ from glue_job.ledger import LedgerError
 from glue_job.log import Log
 from glue_job.memory import give_back
 from glue_job.parquet import Footer
-from glue_job.rewrite import RewriteFailed, Rewritten, without_bad_lines, without_rows
+from glue_job.rewrite import Before, RewriteFailed, Rewritten, without_bad_lines, without_rows
 from glue_job.rewrite_lock import ManifestOpen, RewriteLocks
 from glue_job.sink import abort_uploads
 from glue_job.store import Published, Store, Target
 from glue_job.verify import VerificationFailed, read_footer
 from ndjctl import contracts
-from ndjctl.contracts import Manifest, ManifestFile
+from ndjctl.contracts import MANIFEST_MARK, RUN_MARK, Manifest, ManifestFile
 
 _THREADS = 4
 """Each has a row group in memory, and that row group once more without the rows."""
@@ -42,16 +42,30 @@ class ReplacedPart(NamedTuple):
     rows_after: int
 
 
+class WrittenAnew(NamedTuple):
+    """An object of the older manifest as it is without the rows (or lines). etag, etag_part_bytes: as of Published.
+    by_run: this run, or one before it of the same manifest."""
+
+    bucket: str
+    key: str
+    etag: str
+    size_bytes: int
+    by_run: str
+    etag_part_bytes: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Replaced:
     """What was taken out of the output of one older manifest. is_open: nothing, because it is open: its own run writes
-    its parts anew, without these files, which are no longer its own."""
+    its parts anew, without these files, which are no longer its own. objects: every one that is not any more as the
+    older manifest's report has it, because of this manifest."""
 
     manifest_id: str
     files: tuple[str, ...]
     parts: tuple[ReplacedPart, ...] = ()
     bad_lines: int = 0
     is_open: bool = False
+    objects: tuple[WrittenAnew, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -65,6 +79,7 @@ class Replaced:
             "rows": self.rows,
             "bad_lines": self.bad_lines,
             "parts": [part._asdict() for part in self.parts],
+            "objects": [each._asdict() for each in self.objects],
         }
 
 
@@ -138,10 +153,10 @@ class Replacer:
         work = _Work(self._store)
         try:
             work.write(self._listed(*parts), lambda part: without_rows(self._store, part, sources, note))
-            work.write(self._listed(*bad_lines), lambda stored: without_bad_lines(self._store, stored, sources))
+            work.write(self._listed(*bad_lines), lambda stored: self._without_bad_lines(stored, sources, note))
             if work.rewritten and not (self._is_holder() and self._locks.is_held(older)):
                 raise LedgerError(f"manifest {self._manifest.manifest_id} was taken from this run")
-            self._publish(work)
+            objects = [*self._publish(work), *(_anew(each.published, each.by_run) for each in work.before)]
         except Exception:
             work.discard()
             raise
@@ -154,7 +169,18 @@ class Replacer:
                 if each.footer is not None
             ),
             sum(each.removed for each in work.rewritten if each.footer is None),
+            objects=tuple(sorted(objects)),
         )
+
+    def _without_bad_lines(
+        self, stored: Published, sources: frozenset[str], note: Mapping[str, Any]
+    ) -> Rewritten | Before | None:
+        rewritten = without_bad_lines(self._store, stored, sources, note)
+        if rewritten is not None:
+            return rewritten
+        marks = self._s3.head_object(Bucket=stored.target.bucket, Key=stored.target.key)["Metadata"]
+        is_ours = marks.get(MANIFEST_MARK) == note["by_manifest"]
+        return Before(stored, str(marks.get(RUN_MARK) or "")) if is_ours else None
 
     def _listed(self, bucket: str, prefix: str) -> list[Published]:
         found = []
@@ -163,19 +189,19 @@ class Replacer:
                 found.append(Published(Target(bucket, item["Key"]), int(item["Size"]), item["ETag"].strip('"')))
         return found
 
-    def _publish(self, work: _Work) -> None:
+    def _publish(self, work: _Work) -> list[WrittenAnew]:
         with ThreadPoolExecutor(_THREADS) as pool:
-            for _ in pool.map(self._publish_one, work.rewritten):
-                pass
+            return [each for each in pool.map(self._publish_one, work.rewritten) if each is not None]
 
-    def _publish_one(self, rewritten: Rewritten) -> None:
+    def _publish_one(self, rewritten: Rewritten) -> WrittenAnew | None:
         target = rewritten.published.target
         if rewritten.written is None:
             self._s3.delete_object(Bucket=target.bucket, Key=target.key)
-            return
+            return None
         published = self._store.publish(rewritten.written)
         if rewritten.footer is not None:
             self._verify(published, rewritten.footer)
+        return _anew(published, rewritten.by_run)
 
     def _verify(self, published: Published, footer: Footer) -> None:
         try:
@@ -190,14 +216,19 @@ class Replacer:
             )
 
 
+def _anew(published: Published, by_run: str) -> WrittenAnew:
+    return WrittenAnew(*published.target, published.etag, published.size_bytes, by_run, published.part_bytes)
+
+
 class _Work:
-    """rewritten: objects that are whole and out of sight."""
+    """rewritten: objects that are whole and out of sight. before: that an earlier run made visible."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.rewritten: list[Rewritten] = []
+        self.before: list[Before] = []
 
-    def write(self, stored: Sequence[Published], rewrite: Callable[[Published], Rewritten | None]) -> None:
+    def write(self, stored: Sequence[Published], rewrite: Callable[[Published], Rewritten | Before | None]) -> None:
         """Of those that have anything to remove. Raises the first error, when all of them are done or have failed."""
         with ThreadPoolExecutor(_THREADS) as pool:
             futures = [pool.submit(rewrite, each) for each in stored]
@@ -206,8 +237,10 @@ class _Work:
             error = future.exception()
             if error is not None:
                 failures.append((each, error))
-            elif (found := future.result()) is not None:
+            elif isinstance(found := future.result(), Rewritten):
                 self.rewritten.append(found)
+            elif found is not None:
+                self.before.append(found)
         for each, error in failures:
             if isinstance(error, (RewriteFailed, BotoCoreError)) or not isinstance(error, Exception):
                 raise error

@@ -154,15 +154,21 @@ def build_report(
 
 
 def _part(task: PartTask, result: PartResult, published: Sequence[Published]) -> dict[str, Any]:
+    by_target = {found.target: found for found in published}
+    part, bad_lines = by_target.get(task.target), by_target.get(task.bad_lines_target)
     return {
         "number": task.number,
         "key": task.target.key,
         "uri": task.target.uri,
-        "etag": next((found.etag for found in published if found.target == task.target), ""),
+        "etag": part.etag if part else "",
+        "etag_part_bytes": list(part.part_bytes) if part else [],
         "rows": result.rows,
         "size_bytes": result.size_bytes,
         "bad_lines": result.bad_lines,
         "bad_lines_uri": task.bad_lines_target.uri if result.bad_lines else None,
+        "bad_lines_etag": bad_lines.etag if bad_lines else None,
+        "bad_lines_etag_part_bytes": list(bad_lines.part_bytes) if bad_lines else [],
+        "bad_lines_size_bytes": bad_lines.size_bytes if bad_lines else None,
         "seconds": round(result.seconds, 3),
         "peak_memory_bytes": result.peak_memory_bytes,
     }

@@ -17,7 +17,7 @@ from glue_job.convert import NDJSON_TYPE, PARQUET_TYPE
 from glue_job.parquet import Footer, footer_bytes, parse_footer
 from glue_job.ranged import RangedFile
 from glue_job.store import Published, Sink, Store, Written
-from ndjctl.contracts import PARQUET_METADATA_KEY, SOURCE_COLUMN
+from ndjctl.contracts import MANIFEST_MARK, PARQUET_METADATA_KEY, RUN_MARK, SOURCE_COLUMN
 
 _HEAD_ENDS = (b', "raw": "', b', "raw_base64": "')
 """What follows the facts of a quarantined line. Within a text of those the quotes would have a backslash before."""
@@ -31,29 +31,42 @@ class RewriteFailed(Exception):
 
 class Rewritten(NamedTuple):
     """An object without some of its rows (or lines). written: whole, not visible yet; None if nothing is left and there
-    is to be no object. footer: what a part's says, None for bad lines."""
+    is to be no object. footer: what a part's says, None for bad lines. by_run: the run that took them out."""
 
     published: Published
     before: int
     removed: int
     written: Written | None
     footer: Footer | None
+    by_run: str
 
     @property
     def after(self) -> int:
         return self.before - self.removed
 
 
-def without_rows(store: Store, part: Published, sources: frozenset[str], note: Mapping[str, Any]) -> Rewritten | None:
-    """The part without the rows of `sources` (URIs), None if it has none of them. note: added to the metadata of the
-    part, with the number of rows. Schema, compression, encodings and row groups stay as they are; a part without any
-    row left is one of no rows. Raises RewriteFailed, and as the store and pyarrow do."""
+class Before(NamedTuple):
+    """An object that has nothing to remove, because an earlier run of the same manifest, by_run, wrote it so."""
+
+    published: Published
+    by_run: str
+
+
+def without_rows(
+    store: Store, part: Published, sources: frozenset[str], note: Mapping[str, Any]
+) -> Rewritten | Before | None:
+    """The part without the rows of `sources` (URIs), None or Before if it has none of them. note: added to the metadata
+    of the part, with the number of rows: `by_manifest` and `by_run` say who did it. Schema, compression, encodings and
+    row groups stay as they are; a part without any row left is one of no rows. Raises RewriteFailed, and as the store
+    and pyarrow do."""
     file = RangedFile(store, part)
     parquet = pq.ParquetFile(file)
     counts = [_count(parquet, group, sources) for group in range(parquet.num_row_groups)]
     removed = sum(counts)
     if not removed:
-        return None
+        earlier = _notes(parquet.schema_arrow.metadata)
+        is_ours = bool(earlier) and earlier[-1].get("by_manifest") == note["by_manifest"]
+        return Before(part, str(earlier[-1].get("by_run") or "")) if is_ours else None
     rows = parquet.metadata.num_rows
     metadata = _noted(parquet.schema_arrow.metadata, {**note, "rows": removed})
     expected = Footer(rows - removed, metadata)
@@ -72,7 +85,7 @@ def without_rows(store: Store, part: Published, sources: frozenset[str], note: M
             raise RewriteFailed(
                 f"{part.target.uri} without {removed} of {rows} rows was written with {found.rows}, or as another"
             )
-        return Rewritten(part, rows, removed, sink.finish(), expected)
+        return Rewritten(part, rows, removed, sink.finish(), expected, note["by_run"])
 
 
 def _count(parquet: Any, group: int, sources: frozenset[str]) -> int:
@@ -127,8 +140,17 @@ def _range(about: Any) -> tuple[int, int]:
 
 def _noted(metadata: Mapping[bytes, bytes] | None, note: Mapping[str, Any]) -> dict[str, Any]:
     """The part's own JSON object, with the note behind those of earlier times."""
+    return {**_own(metadata), "removed": [*_notes(metadata), dict(note)]}
+
+
+def _own(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((metadata or {}).get(PARQUET_METADATA_KEY.encode(), b"{}"))
-    return {**found, "removed": [*found.get("removed", []), dict(note)]}
+    return found
+
+
+def _notes(metadata: Mapping[bytes, bytes] | None) -> list[dict[str, Any]]:
+    """Of what was taken out of the part so far, the oldest first."""
+    return list(_own(metadata).get("removed", []))
 
 
 def _writer(sink: Any, parquet: Any, metadata: Mapping[str, Any]) -> Any:
@@ -183,9 +205,11 @@ class _Tail(io.RawIOBase):
         return count
 
 
-def without_bad_lines(store: Store, stored: Published, sources: frozenset[str]) -> Rewritten | None:
-    """The object of bad lines without those of `sources`, None if it has none of them. Raises as the store does, and
-    ValueError for what is no such object."""
+def without_bad_lines(
+    store: Store, stored: Published, sources: frozenset[str], note: Mapping[str, Any]
+) -> Rewritten | None:
+    """The object of bad lines without those of `sources`, None if it has none of them. note: as of without_rows(), in
+    its marks. Raises as the store does, and ValueError for what is no such object."""
     kept = removed = 0
     for line in _lines(store, stored):
         is_removed = _source(line) in sources
@@ -194,12 +218,13 @@ def without_bad_lines(store: Store, stored: Published, sources: frozenset[str]) 
     if not removed:
         return None
     if not kept:
-        return Rewritten(stored, removed, removed, None, None)
-    with store.create(stored.target, NDJSON_TYPE) as sink:
+        return Rewritten(stored, removed, removed, None, None, note["by_run"])
+    marks = {MANIFEST_MARK: note["by_manifest"], RUN_MARK: note["by_run"]}
+    with store.create(stored.target, NDJSON_TYPE, marks) as sink:
         for line in _lines(store, stored):
             if _source(line) not in sources:
                 sink.write(line + b"\n")
-        return Rewritten(stored, kept + removed, removed, sink.finish(), None)
+        return Rewritten(stored, kept + removed, removed, sink.finish(), None, note["by_run"])
 
 
 def _lines(store: Store, stored: Published) -> Iterator[bytes]:

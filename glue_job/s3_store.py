@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 from glue_job.clients import error_code
 from glue_job.sink import S3Sink
 from glue_job.source import check_file, read_range
-from glue_job.store import Published, Sink, Target, Written
+from glue_job.store import NO_MARKS, Published, Sink, Target, Written
 from ndjctl.contracts import ManifestFile
 
 
@@ -25,12 +26,12 @@ class S3Store:
     def check(self, file: ManifestFile) -> None:
         check_file(self._s3, file)
 
-    def create(self, target: Target, content_type: str) -> Sink:
-        return S3Sink(self._s3, target, content_type)
+    def create(self, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> Sink:
+        return S3Sink(self._s3, target, content_type, marks)
 
     def publish(self, written: Written) -> Published:
         target = written.target
-        upload_id, parts = written.hold
+        upload_id, parts, part_bytes = written.hold
         try:
             answer = self._s3.complete_multipart_upload(
                 Bucket=target.bucket, Key=target.key, UploadId=upload_id, MultipartUpload={"Parts": parts}
@@ -41,7 +42,7 @@ class S3Store:
             if error_code(error) != "NoSuchUpload":
                 raise
             return Published(target, written.size_bytes, "")
-        return Published(target, written.size_bytes, str(answer["ETag"]).strip('"'))
+        return Published(target, written.size_bytes, str(answer["ETag"]).strip('"'), part_bytes)
 
     def discard(self, written: Written) -> None:
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from glue_job.clients import error_code
-from glue_job.store import Target, Written
+from glue_job.store import NO_MARKS, Target, Written
 from ndjctl.contracts import MIB
 
 UPLOAD_PART_BYTES = 32 * MIB
@@ -24,15 +25,16 @@ class S3Sink(io.RawIOBase):
     size_bytes: written so far.
     """
 
-    def __init__(self, s3: Any, target: Target, content_type: str) -> None:
+    def __init__(self, s3: Any, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> None:
         super().__init__()
         self._s3 = s3
         self._name = target
         self._target = {"Bucket": target.bucket, "Key": target.key}
-        self._content_type = content_type
+        self._about = {"ContentType": content_type, "Metadata": dict(marks)}
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
+        self._part_bytes: list[int] = []
         self.size_bytes = 0
 
     def writable(self) -> bool:
@@ -58,17 +60,19 @@ class S3Sink(io.RawIOBase):
 
     def _send(self) -> None:
         if self._upload_id is None:
-            answer = self._s3.create_multipart_upload(**self._target, ContentType=self._content_type)
+            answer = self._s3.create_multipart_upload(**self._target, **self._about)
             self._upload_id = answer["UploadId"]
         number = len(self._parts) + 1
         body, self._buffer = self._buffer, bytearray()  # handed over, not copied: a part is large
+        size_bytes = len(body)
         answer = self._s3.upload_part(**self._target, UploadId=self._upload_id, PartNumber=number, Body=body)
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._part_bytes.append(size_bytes)
 
     def finish(self) -> Written:
         if self._buffer or not self._parts:
             self._send()
-        return Written(self._name, self.size_bytes, (self._upload_id, self._parts))
+        return Written(self._name, self.size_bytes, (self._upload_id, self._parts, tuple(self._part_bytes)))
 
     def abort(self) -> None:
         """Drops what was written. An upload that cannot be aborted is left to the next attempt, which looks for it."""

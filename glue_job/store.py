@@ -7,7 +7,7 @@ has been counted. So a run that fails shows nothing, and a task's second copy ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +16,9 @@ from ndjctl.contracts import MIB, s3_uri
 BLOCK_BYTES = 8 * MIB
 TAIL_BYTES = MIB // 4
 """First request behind the end of a range, where only the rest of one line is wanted."""
+
+
+NO_MARKS: Mapping[str, str] = {}
 
 
 class InputFile(Protocol):
@@ -48,11 +51,13 @@ class Written(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A visible object. etag: empty if it is not known."""
+    """A visible object. etag: empty if it is not known. part_bytes: sizes of the pieces that it was sent in, which its
+    ETag depends on besides its bytes; empty if they are not known."""
 
     target: Target
     size_bytes: int
     etag: str
+    part_bytes: tuple[int, ...] = ()
 
 
 class Sink(Protocol):
@@ -82,7 +87,9 @@ class Store(Protocol):
         """Raises FileUnavailable unless the input file is there as it is named."""
         ...
 
-    def create(self, target: Target, content_type: str) -> Sink: ...
+    def create(self, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> Sink:
+        """marks: that stay with the object where the store can keep any (S3 metadata: ASCII)."""
+        ...
 
     def publish(self, written: Written) -> Published:
         """Makes the object visible in place of any older one."""

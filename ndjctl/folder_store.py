@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from glue_job.source import FileUnavailable
-from glue_job.store import Published, Sink, Target, Written
+from glue_job.store import NO_MARKS, Published, Sink, Target, Written
 
 UNFINISHED_SUFFIX = ".unfinished"
 """What names of files end in that are not whole yet; a dot stands before them."""
@@ -71,7 +72,7 @@ class FolderStore:
             raise FileUnavailable(f"{file.uri}: it was changed while it was being converted")
         return descriptor
 
-    def create(self, target: Target, content_type: str) -> Sink:
+    def create(self, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> Sink:
         return FolderSink(self._path(target), target)
 
     def publish(self, written: Written) -> Published:

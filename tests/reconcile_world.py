@@ -4,6 +4,7 @@ a reconciliation reads, so that one thing of it can be made wrong."""
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -20,8 +21,10 @@ from ndjctl.contracts import (
     COMPLETED,
     DONE,
     OPEN_MANIFESTS_PARTITION,
+    PARQUET_METADATA_KEY,
     PENDING,
     REPORT_FORMAT,
+    RUN_MARK,
     SOURCE_COLUMN,
     Attr,
     Names,
@@ -68,11 +71,13 @@ class FakeGlue:
         return {"JobRuns": [{"Id": run, "JobRunState": state} for run, state in self.runs.items()]}
 
 
-def parquet(rows: Mapping[str, int], per_group: int = 10_000) -> bytes:
-    """A part with so many rows of each source."""
+def parquet(rows: Mapping[str, int], per_group: int = 10_000, about: Mapping[str, Any] | None = None) -> bytes:
+    """A part with so many rows of each source. about: its own metadata."""
     sources = [uri for uri, count in rows.items() for _ in range(count)]
     column = pa.array(sources, pa.string()).dictionary_encode()
     table = pa.table({"n": pa.array(range(len(sources)), pa.int64()), SOURCE_COLUMN: column})
+    if about is not None:
+        table = table.replace_schema_metadata({PARQUET_METADATA_KEY: json.dumps(about)})
     sink = io.BytesIO()
     pq.write_table(table, sink, row_group_size=per_group)
     return sink.getvalue()
@@ -172,27 +177,47 @@ class World:
             TableName=self.names.tracking_table, Key=to_item({Attr.DATE_PREFIX: date, Attr.FILE_KEY: key})
         )
 
-    def put_part(self, manifest_id: str, number: int, rows: Mapping[str, int], date: str = DAY) -> str:
-        """Its key. rows: by key of the input."""
+    def put_part(self, manifest_id: str, number: int, rows: Mapping[str, int], date: str = DAY, **about: Any) -> str:
+        """Its key. rows: by key of the input. about: of its metadata."""
         key = part_key(date, manifest_id, number)
-        body = parquet({self.uri(name): count for name, count in rows.items()})
+        sources = {self.uri(name): count for name, count in rows.items()}
+        body = parquet(sources, about={"run_id": "jr_1", **about})
         self.s3.put_object(Bucket=self.names.output_bucket, Key=key, Body=body)
         return key
 
-    def put_bad_lines(self, manifest_id: str, number: int, keys: Sequence[str], date: str = DAY) -> str:
+    def put_bad_lines(
+        self,
+        manifest_id: str,
+        number: int,
+        keys: Sequence[str],
+        date: str = DAY,
+        marks: Mapping[str, str] | None = None,
+        raw: bytes = b'{"cut',
+    ) -> str:
+        """Its key. keys: the source of each line. marks: None for those of the manifest's own run."""
         key = bad_lines_key(date, manifest_id, number)
-        body = bad_lines([self.uri(name) for name in keys])
-        self.s3.put_object(Bucket=self.names.quarantine_bucket, Key=key, Body=body)
+        body = bad_lines([self.uri(name) for name in keys], raw)
+        metadata = {RUN_MARK: "jr_1"} if marks is None else dict(marks)
+        self.s3.put_object(Bucket=self.names.quarantine_bucket, Key=key, Body=body, Metadata=metadata)
         return key
 
-    def put_report(self, manifest_id: str, rows: Mapping[str, int], date: str = DAY, parts: int = 1) -> None:
+    def put_report(
+        self,
+        manifest_id: str,
+        rows: Mapping[str, int],
+        date: str = DAY,
+        parts: int | Sequence[Mapping[str, Any]] = 1,
+        **more: Any,
+    ) -> None:
+        """parts: what is said of them, or of how many nothing is said. more: members."""
         files = []
         for key, count in rows.items():
             etag = self.s3.head_object(Bucket=self.names.input_bucket, Key=key)["ETag"].strip('"')
             place = {"bucket": self.names.input_bucket, "key": key, "etag": etag, "status": COMPLETED}
             files.append({**place, "lines": count, "rows": count, "bad_lines": 0})
         document = {"format": REPORT_FORMAT, "version": 1, "manifest_id": manifest_id, "date": date}
-        body = json.dumps({**document, "files": files, "parts": [{}] * parts}).encode()
+        told = [{}] * parts if isinstance(parts, int) else list(parts)
+        body = json.dumps({**document, "files": files, "parts": told, **more}).encode()
         self.s3.put_object(Bucket=self.names.manifest_bucket, Key=report_key(date, manifest_id), Body=body)
 
     def convert(self, manifest_id: str, rows: Mapping[str, int], date: str = DAY) -> None:
@@ -206,6 +231,25 @@ class World:
         self.put_part(manifest_id, 0, half, date)
         self.put_part(manifest_id, 1, {key: count - half[key] for key, count in rows.items()}, date)
         self.put_bad_lines(manifest_id, 0, keys, date)
+
+    def parts_on_record(self, manifest_id: str, count: int, date: str = DAY) -> list[dict[str, Any]]:
+        """What the report of a run says of the parts that are there now, and of the bad lines beside them."""
+        places = (
+            ("", "rows", self.names.output_bucket, part_key),
+            ("bad_lines_", "bad_lines", self.names.quarantine_bucket, bad_lines_key),
+        )
+        found: list[dict[str, Any]] = [{"number": number} for number in range(count)]
+        for number, (kind, counted, bucket, key_of) in itertools.product(range(count), places):
+            key = key_of(date, manifest_id, number)
+            try:
+                answer = self.s3.get_object(Bucket=bucket, Key=key)
+            except self.s3.exceptions.NoSuchKey:
+                continue
+            body = answer["Body"].read()
+            lines = pq.read_metadata(io.BytesIO(body)).num_rows if not kind else len(body.splitlines())
+            about = {"uri": s3_uri(bucket, key), "etag": answer["ETag"].strip('"'), "size_bytes": len(body)}
+            found[number] |= {f"{kind}{name}": value for name, value in about.items()} | {counted: lines}
+        return found
 
     # ------------------------------------------------------------------------------------------------ what is found
 

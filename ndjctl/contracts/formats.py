@@ -41,6 +41,10 @@ RESCUED_COLUMN = "_rescued"
 PARQUET_METADATA_KEY = "ndjctl"
 """Key of the JSON object (manifest, part, schema version, tool version) in a part's Parquet key-value metadata."""
 
+RUN_MARK = "ndjctl-run"
+MANIFEST_MARK = "ndjctl-by-manifest"
+"""S3 metadata of an object of bad lines, as a part says it in its own: which run wrote it, and of which other manifest
+that run was, if it took lines out of it."""
 
 _PIECE_BYTES = 256 * 1024
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from glue_job.source import FileUnavailable
-from glue_job.store import Published, Sink, Target, Written
+from glue_job.store import NO_MARKS, Published, Sink, Target, Written
 from ndjctl.folder_store import FolderStore, LocalFile
 
 
@@ -42,7 +42,7 @@ class CountingStore(FolderStore):
             raise self._failed[file.uri]
         super().check(file)
 
-    def create(self, target: Target, content_type: str) -> Sink:
+    def create(self, target: Target, content_type: str, marks: Mapping[str, str] = NO_MARKS) -> Sink:
         return super().create(target, content_type) if self._writes else DiscardSink(target)
 
     def discard(self, written: Written) -> None:

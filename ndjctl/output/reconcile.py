@@ -27,6 +27,7 @@ _EXPLAINED = {
     "stuck": "waiting, with nothing at work on it",
     "missing": "the outputs hold less than the ledger says",
     "duplicated": "the outputs hold more than the ledger says",
+    "changed": "not what the run wrote, whatever the counts say",
     "orphaned": "part of no output, but readers of the folder may take its rows",
     "superseded": "replaced by a newer version after it was converted",
 }
@@ -39,7 +40,7 @@ def reconciled_view(result: Reconciled, env: str, seconds: float, partial_age_s:
     document = {
         "env": env,
         "ok": result.ok,
-        "dates": [{"date": date, **_day_document(day)} for date, day in days.items()],
+        "dates": [{"date": date or None, **_day_document(day)} for date, day in days.items()],
         "totals": _day_document(totals),
         "findings_total": result.findings.total,
         "findings": [_finding_document(finding, typed) for finding in result.findings.kept],
@@ -89,6 +90,7 @@ _COUNTS = (
     "purged_files",
     "open_manifests",
     "parts",
+    "parts_as_written",
 )
 
 
@@ -108,7 +110,7 @@ def _day_document(day: DayCounts) -> dict[str, Any]:
 def _finding_document(finding: Finding, typed: Typed) -> dict[str, Any]:
     return {
         "kind": finding.kind.replace(" ", "_"),
-        "date": finding.date,
+        "date": finding.date or None,
         "count": finding.count,
         "unit": finding.unit,
         "remedy": _remedy(finding.remedy, typed),
@@ -196,14 +198,18 @@ def _table(days: dict[str, DayCounts], totals: DayCounts) -> Table:
     for date, day in days.items():
         found = ", ".join(f"{day.found[kind]:,} {kind}" for kind in KINDS if day.found[kind])
         verdict = Text(found, style="red") if found else Text("none", style="green")
-        table.add_row(Text(date), *(f"{getattr(day, name):,}" for name in shown), verdict)
+        table.add_row(Text(_named(date)), *(f"{getattr(day, name):,}" for name in shown), verdict)
     return table
+
+
+def _named(date: str) -> str:
+    return date or "no date"
 
 
 def _told(finding: Finding, typed: Typed) -> list[RenderableType]:
     from rich.text import Text
 
-    head = f"{finding.kind.upper()}  {counted(finding.count, finding.unit)} of {finding.date}: "
+    head = f"{finding.kind.upper()}  {counted(finding.count, finding.unit)} of {_named(finding.date)}: "
     return [
         Text(head + _EXPLAINED[finding.kind], style="bold red"),
         *_listed(finding.examples, finding.count),
@@ -235,6 +241,17 @@ def _listed(examples: Sequence[Example], count: int) -> list[RenderableType]:
     return lines
 
 
+def _unchanged(totals: DayCounts) -> str:
+    """Of the parts, and nothing where no report says what any of them was."""
+    known, parts = totals.parts_as_written, totals.parts
+    if not known:
+        return ""
+    if known == parts:
+        return ", unchanged since its run wrote it" if parts == 1 else ", none changed since its run wrote it"
+    are, others = ("is", "are")[known > 1], parts - known
+    return f", {known:,} of which {are} as written; whether {others:,} changed, no report says"
+
+
 def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
     from rich.text import Text
 
@@ -249,7 +266,7 @@ def _verdict(result: Reconciled, totals: DayCounts) -> RenderableType:
     sum_text = f"{counted(totals.lines, 'line')} = {counted(totals.rows, 'row')} + {totals.bad_lines:,} quarantined"
     if totals.purged_lines:
         sum_text += f" + {totals.purged_lines:,} purged"
-    counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}"
+    counts = f"{sum_text}, counted in {counted(totals.parts, 'part')}{_unchanged(totals)}"
     if totals.purged_files:
         counts += f"; the copies of {counted(totals.purged_files, 'quarantined file')} were purged"
     if totals.moving_rows:

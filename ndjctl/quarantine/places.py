@@ -28,10 +28,13 @@ class Place(NamedTuple):
 
 
 def place_of(key: str) -> Place | None:
-    """None for a key that nothing of the pipeline gives."""
+    """None for a key that nothing of the pipeline gives. What lies in a folder of the one for quarantined lines was
+    copied there: it is part of no output, so what it holds is not counted once more, and it is called ORPHANED."""
     date, _, rest = key.partition("/")
     kind, _, name = rest.partition("/")
-    return Place(date, kind, name) if is_date(date) and kind in KINDS and name else None
+    if not (is_date(date) and kind in KINDS and name):
+        return None
+    return Place(date, ORPHANED, rest) if kind == MALFORMED and "/" in name else Place(date, kind, name)
 
 
 def is_date(text: str) -> bool:
@@ -51,9 +54,10 @@ def is_copy_of(name: str, file_key: str) -> bool:
     return name in (file_key, hashlib.sha256(file_key.encode()).hexdigest() + FILE_SUFFIX)
 
 
-def manifest_id_of(name: str) -> str:
-    """The manifest whose bad lines an object of this name has; empty where the name has none."""
-    match = _BAD_LINES_NAME.fullmatch(name)
+def manifest_id_of(key: str) -> str:
+    """The manifest whose bad lines an object of this key has; empty where the key is none of bad lines."""
+    place = place_of(key)
+    match = _BAD_LINES_NAME.fullmatch(place.name) if place is not None and place.kind == MALFORMED else None
     return match[1] if match else ""
 
 

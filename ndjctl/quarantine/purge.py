@@ -113,7 +113,7 @@ class Purger:
         runs, busy = self._manifests(date, chunk)
         fit = []
         for listed in chunk:
-            manifest_id = manifest_id_of(listed.key.rsplit("/", 1)[-1])
+            manifest_id = manifest_id_of(listed.key)
             now = there.get(listed)
             if now is None or now.etag != listed.etag:
                 outcome.leave(listed.key, _CHANGED)
@@ -151,7 +151,7 @@ class Purger:
 
     def _manifests(self, date: str, chunk: Iterable[Listed]) -> tuple[dict[str, str], dict[str, str]]:
         """(the runs that wrote the output of closed manifests, why the objects of others stay), by manifest id."""
-        found = {manifest_id_of(listed.key.rsplit("/", 1)[-1]) for listed in chunk} - {""}
+        found = {manifest_id_of(listed.key) for listed in chunk} - {""}
         keys: dict[tuple[str, str], tuple[str, str]] = {}
         for manifest_id in found:
             lock = rewrite_lock_key(manifest_id)

@@ -99,7 +99,7 @@ class Lines:
                 )
             return bucket, name
         place = place_of(key)
-        is_stored = place is not None and place.kind == MALFORMED
+        is_stored = place is not None and key.startswith(f"{place.date}/{MALFORMED}/")
         return (self._names.quarantine_bucket if is_stored else self._names.input_bucket), key
 
     def _named(self, key: str) -> Iterator[Listed]:
@@ -127,4 +127,7 @@ class Lines:
 
     def _of_dates(self, dates: Iterable[str]) -> Iterator[Listed]:
         for date in dates:
-            yield from list_kinds(self._s3, self._names.quarantine_bucket, date, (MALFORMED,))
+            for listed in list_kinds(self._s3, self._names.quarantine_bucket, date, (MALFORMED,)):
+                place = place_of(listed.key)
+                if place is not None and place.kind == MALFORMED:
+                    yield listed

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from ndjctl.contracts import Names
+from ndjctl.contracts import Names, s3_uri
 from ndjctl.quarantine.records import QuarantineRecords
 from ndjctl.reconcile.files import FileCheck
-from ndjctl.reconcile.findings import DUPLICATED, MISSING, ORPHANED, STUCK, Example, Findings, Remedy
+from ndjctl.reconcile.findings import CHANGED, DUPLICATED, MISSING, NO_DATE, ORPHANED, STUCK, Example, Findings, Remedy
 from ndjctl.reconcile.join import pairs
-from ndjctl.reconcile.outputs import Orphan, Output, Outputs
+from ndjctl.reconcile.outputs import Output, Outputs
 from ndjctl.reconcile.records import Records
 from ndjctl.reconcile.remedies import look_at_inputs, rewriting
 from ndjctl.reconcile.reports import Reports
 from ndjctl.reconcile.runs import Runs
 from ndjctl.reconcile.scope import Scope
-from ndjctl.reconcile.streams import list_bucket
+from ndjctl.reconcile.strays import find_strays
+from ndjctl.reconcile.streams import Listed, list_bucket
 from ndjctl.reconcile.unseen import Unseen
 from ndjctl.reconcile.verdicts import Clock
 
@@ -140,6 +141,11 @@ def reconcile(places: Places, scope: Scope, clock: Clock, reporter: Reporter) ->
             for output in outputs.of_date(date):
                 _take(output, findings, s3, parts.readers)
                 reporter.done(output.parts)
+        reporter.phase("looking for objects outside the folders of dates")
+        for stray in find_strays(s3, names.output_bucket, places.page_items):
+            remedy = Remedy(("reconcile", "--remove-orphans"))
+            findings.add(ORPHANED, NO_DATE, "object", remedy, [_example(stray, "it lies in no folder of a date")])
+            reporter.done(1)
     return Reconciled(scope, findings, clock.now, clock.grace.total_seconds(), waiting, dead)
 
 
@@ -153,18 +159,21 @@ def _take(output: Output, findings: Findings, s3: Any, readers: ThreadPoolExecut
     day.moving_bad_lines += judged.moving_bad_lines
     day.purged_lines += judged.purged_lines
     day.parts += output.parts
+    day.parts_as_written += output.parts_as_written
     day.open_manifests += output.is_open
     # Whose examples are not kept, its inputs need no look either.
     inputs = output.inputs if judged.problems and not findings.is_full else {}
     lost, newer, is_gone = look_at_inputs(s3, readers, inputs)
     remedy = rewriting(output.manifest_id, output.date, is_gone, newer)
-    for kind in (MISSING, DUPLICATED):
+    for kind, unit in ((MISSING, "item"), (DUPLICATED, "item"), (CHANGED, "object")):
         examples = judged.examples(kind)
         if examples:
             subjects = len({example.subject for example in examples})
-            findings.add(kind, output.date, "item", remedy, [*lost[:_LOST_SHOWN], *examples], subjects)
+            findings.add(kind, output.date, unit, remedy, [*lost[:_LOST_SHOWN], *examples], subjects)
     for orphan in output.orphans:
-        findings.add(ORPHANED, output.date, "object", orphans_remedy(output.date), [example_of(orphan)])
+        findings.add(
+            ORPHANED, output.date, "object", orphans_remedy(output.date), [_example(orphan.listed, orphan.why)]
+        )
     if output.stands_still:
         example = Example(f"manifest {output.manifest_id}", f"it is not closed: {output.stands_still}")
         findings.add(STUCK, output.date, "manifest", Remedy(("sweep",)), [example])
@@ -174,9 +183,8 @@ def orphans_remedy(date: str) -> Remedy:
     return Remedy(("reconcile", "--remove-orphans", "--date", date))
 
 
-def example_of(orphan: Orphan) -> Example:
-    listed = orphan.listed
-    return Example(f"s3://{listed.bucket}/{listed.key}", f"{listed.size_bytes:,} bytes; {orphan.why}")
+def _example(orphan: Listed, why: str) -> Example:
+    return Example(s3_uri(orphan.bucket, orphan.key), f"{orphan.size_bytes:,} bytes; {why}")
 
 
 def _messages(sqs: Any, names: Names) -> tuple[int, int]:

@@ -10,10 +10,14 @@ NEVER_SEEN = "never seen"
 STUCK = "stuck"
 MISSING = "missing"
 DUPLICATED = "duplicated"
+CHANGED = "changed"
 ORPHANED = "orphaned"
 SUPERSEDED = "superseded"
 
-KINDS = (NEVER_SEEN, STUCK, MISSING, DUPLICATED, ORPHANED, SUPERSEDED)
+KINDS = (NEVER_SEEN, STUCK, MISSING, DUPLICATED, CHANGED, ORPHANED, SUPERSEDED)
+
+NO_DATE = ""
+"""The date of what lies in no folder of a date."""
 
 MOST_FINDINGS = 200
 """Kept with their examples, of all kinds and dates together; what is beyond is counted."""
@@ -46,7 +50,8 @@ NO_REMEDY = Remedy()
 
 @dataclass
 class Finding:
-    """Things of one date that are wrong in the same way and mended by the same command. count: how many `unit`s."""
+    """Things of one date that are wrong in the same way and mended by the same command. date: YYYY-MM-DD or NO_DATE.
+    count: how many `unit`s."""
 
     kind: str
     date: str
@@ -65,7 +70,8 @@ class DayCounts:
     purged_lines: of those files, that were purged from the quarantine; purged_files: quarantined ones whose copy was.
     moving_rows and moving_bad_lines: found there of files that are on their way, or of their older versions.
     open_manifests: that are not closed, even if all their files are at rest: their parts may be written yet, and are in
-    none of these numbers."""
+    none of these numbers. parts: that were counted. parts_as_written: of those, that are what their runs wrote, by ETag
+    and size; of the rest that is no finding, nobody knows."""
 
     files: int = 0
     completed: int = 0
@@ -83,6 +89,7 @@ class DayCounts:
     purged_files: int = 0
     open_manifests: int = 0
     parts: int = 0
+    parts_as_written: int = 0
     found: Counter[str] = field(default_factory=Counter)
     failed_examples: list[Example] = field(default_factory=list)
 

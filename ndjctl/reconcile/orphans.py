@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timezone
 from itertools import groupby
 from typing import Any
 
 from ndjctl.aws import error_code, is_not_found
 from ndjctl.proof import is_stored
 from ndjctl.reconcile.check import Places, Reporter, opened, outputs_of
+from ndjctl.reconcile.findings import NO_DATE
 from ndjctl.reconcile.outputs import Outputs
 from ndjctl.reconcile.scope import Scope
 from ndjctl.reconcile.spool import Spool
+from ndjctl.reconcile.strays import find_strays
 from ndjctl.reconcile.streams import Listed
 from ndjctl.reconcile.verdicts import Clock
 
@@ -33,7 +36,8 @@ class Removal:
 
 
 def find_orphans(places: Places, scope: Scope, clock: Clock, spool: Spool, reporter: Reporter) -> None:
-    """Puts them into the spool with their date and manifest. Raises CloudError and what boto3 raises."""
+    """Puts them into the spool with their date and manifest, both empty for what lies in no folder of a date. Raises
+    CloudError and what boto3 raises."""
     with opened(places, clock) as parts:
         outputs = outputs_of(places, parts, clock, only_orphans=True)
         for date in scope.dates:
@@ -42,6 +46,10 @@ def find_orphans(places: Places, scope: Scope, clock: Clock, spool: Spool, repor
                 for orphan in output.orphans:
                     spool.put(orphan.listed, orphan.date, orphan.manifest_id)
                 reporter.done(output.parts)
+        reporter.phase("looking for objects outside the folders of dates")
+        for stray in find_strays(places.client("s3"), places.names.output_bucket, places.page_items):
+            spool.put(stray, NO_DATE, "")
+            reporter.done(1)
 
 
 def move_orphans(places: Places, clock: Clock, spool: Spool, reporter: Reporter) -> Removal:
@@ -55,7 +63,8 @@ def move_orphans(places: Places, clock: Clock, spool: Spool, reporter: Reporter)
         for (date, manifest_id), entries in groupby(spool.entries(), key=lambda entry: (entry[1][0], entry[1][1])):
             is_orphan = _Now(outputs, date, manifest_id)
             for listed, _ in entries:
-                if is_orphan(listed) and _move(s3, listed, bucket, orphan_key(date, listed.key)):
+                target = orphan_key(date or _day_of(listed), listed.key)
+                if is_orphan(listed) and _move(s3, listed, bucket, target):
                     removal.moved += 1
                     removal.moved_bytes += listed.size_bytes
                 else:
@@ -70,6 +79,11 @@ def orphan_key(date: str, key: str) -> str:
     if len(target.encode()) > _MAX_KEY_BYTES:
         return f"{date}/orphaned/{hashlib.sha256(key.encode()).hexdigest()}"
     return target
+
+
+def _day_of(listed: Listed) -> str:
+    """Of its last change: the same each time, so that a removal that died goes on where it was."""
+    return listed.modified.astimezone(timezone.utc).date().isoformat()
 
 
 class _Now:

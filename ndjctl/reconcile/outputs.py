@@ -3,7 +3,6 @@ quarantined lines. Read along: both come in the order of the manifests' ids."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,16 @@ from ndjctl.contracts import (
     s3_uri,
 )
 from ndjctl.quarantine.records import QuarantineRecords
+from ndjctl.reconcile.comparing import compare
+from ndjctl.reconcile.digests import Digests
+from ndjctl.reconcile.naming import (
+    group_of,
+    group_of_manifest,
+    is_passed_over,
+    manifest_id_in,
+    name_in_folder,
+    part_number,
+)
 from ndjctl.reconcile.parts import Content, read_bad_lines, read_part
 from ndjctl.reconcile.records import FileItem, ManifestItem, Records
 from ndjctl.reconcile.reports import Report, ReportedFile, Reports
@@ -41,7 +50,6 @@ from ndjctl.reconcile.verdicts import (
     why_manifest_stands_still,
 )
 
-_NAME = re.compile(r"(?:part|bad)-(.+)-(\d{5,})\.(?:parquet|ndjson)")
 _MANIFESTS_AT_ONCE = 8
 _MOST_SOURCES = 5_000
 """Looked up of parts that no manifest is known of."""
@@ -62,9 +70,9 @@ class Orphan:
 @dataclass
 class Output:
     """What was found of one manifest. is_open: a run may still write or replace its parts, so none of them is counted.
-    stands_still: why it is open although all its files are at rest, or None. parts: that were counted. inputs:
-    where there are problems, the ETags of the versions that it was made of, by URI, without those that are another
-    manifest's now or failed."""
+    stands_still: why it is open although all its files are at rest, or None. parts: that were counted.
+    parts_as_written: of those, that are what their runs wrote. inputs: where there are problems, the ETags of the
+    versions that it was made of, by URI, without those that are another manifest's now or failed."""
 
     date: str
     manifest_id: str
@@ -73,6 +81,7 @@ class Output:
     is_open: bool = False
     stands_still: str | None = None
     parts: int = 0
+    parts_as_written: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -117,16 +126,17 @@ class Outputs:
         self._clock = clock
         self._readers = readers
         self._only_orphans = only_orphans
+        self._digests = Digests(s3)
         self._page_items = page_items
 
     def of_date(self, date: str) -> Iterator[Output]:
         """What is wrong in it was looked at twice, the second time afresh."""
         names = self._names
-        closed = ((f"part-{item.manifest_id}", item) for item in self._records.closed_manifests(date))
-        opened = ((f"part-{item.manifest_id}", item) for item in self._records.open_manifests(date))
+        closed = ((group_of_manifest(item.manifest_id), item) for item in self._records.closed_manifests(date))
+        opened = ((group_of_manifest(item.manifest_id), item) for item in self._records.open_manifests(date))
         parts = self._named(names.output_bucket, _folder(part_prefix(date, "")))
         bad_lines = self._named(names.quarantine_bucket, _folder(bad_lines_prefix(date, "")))
-        purged = ((f"part-{_id_in(each.key)}", each) for each in self._purges.purged(date) if _id_in(each.key))
+        purged = ((group_of(each.key), each) for each in self._purges.purged(date) if manifest_id_in(each.key))
         found: Iterable[tuple[str, list[list[Any]]]] = grouped(closed, opened, parts, bad_lines, purged)
         groups = (group for group in found if any(group[1][:4]))
         with ThreadPoolExecutor(_MANIFESTS_AT_ONCE, thread_name_prefix="manifests") as pool:
@@ -140,28 +150,34 @@ class Outputs:
         return self._look(_Seen(date, "", None, there, ()))
 
     def _named(self, bucket: str, prefix: str) -> Iterator[tuple[str, Listed]]:
-        """Objects by what their manifest is called in the merge; readers of Parquet pass over names with _ or a dot."""
+        """Objects by what their manifest is called in the merge."""
         for listed in list_bucket(self._s3, bucket, prefix, self._page_items):
-            name = listed.key.removeprefix(prefix)
-            if not name.startswith(("_", ".")):
-                match = _NAME.fullmatch(name)
-                yield (f"part-{match[1]}" if match else name), listed
+            if not is_passed_over(name_in_folder(listed.key), listed.size_bytes):
+                yield group_of(listed.key), listed
 
     def _of_group(self, date: str, name: str, group: list[list[Any]]) -> Output:
         closed, opened, parts, bad_lines, purged = group
         item: ManifestItem | None = next(iter([*closed, *opened]), None)
-        manifest_id = item.manifest_id if item else _manifest_id((*parts, *bad_lines)[0])
-        first = self._look(_Seen(date, manifest_id, item, parts, bad_lines, purged))
-        if first.is_fine:
-            return first
-        return self.again(date, manifest_id, (*parts, *bad_lines, None)[0])
+        objects: list[Listed] = [*parts, *bad_lines]
+        ids = (manifest_id_in(listed.key) for listed in objects)
+        manifest_id = item.manifest_id if item else next((each for each in ids if group_of_manifest(each) == name), "")
+        output = Output(date, manifest_id)
+        if manifest_id:
+            seen = _Seen(date, manifest_id, item, *(_of(manifest_id, each) for each in (parts, bad_lines, purged)))
+            output = self._look(seen)
+            if not output.is_fine:
+                output = self._look(self._fresh(date, manifest_id))
+        for listed in objects:
+            if manifest_id_in(listed.key) != manifest_id or not manifest_id:
+                output.orphans += self.again(date, "", listed).orphans
+        return output
 
     def _fresh(self, date: str, manifest_id: str) -> _Seen:
         item = self._records.manifest(date, manifest_id)
 
         def objects(bucket: str, prefix: str) -> list[Listed]:
             found = list_bucket(self._s3, bucket, prefix, self._page_items)
-            return [listed for listed in found if _manifest_id(listed) == manifest_id]
+            return _of(manifest_id, found)
 
         return _Seen(
             date,
@@ -169,7 +185,7 @@ class Outputs:
             item,
             objects(self._names.output_bucket, part_prefix(date, manifest_id)),
             objects(self._names.quarantine_bucket, bad_lines_prefix(date, manifest_id)),
-            self._purges.purged_where(date, lambda key: _id_in(key) == manifest_id),
+            self._purges.purged_where(date, lambda key: manifest_id_in(key) == manifest_id),
         )
 
     # ------------------------------------------------------------------------------------------------ one manifest
@@ -186,8 +202,8 @@ class Outputs:
             output.stands_still = None if self._only_orphans else self._why_open(item)
         else:
             items = self._items(seen.date, item.files)
-            is_forgotten = any(uri not in items for uri in item.files)
-            report = self._reports.of(seen.date, seen.manifest_id) if is_forgotten else None
+            is_needed = not self._only_orphans or any(uri not in items for uri in item.files)
+            report = self._reports.of(seen.date, seen.manifest_id) if is_needed else None
             if item.state == ABANDONED and not _completed_here(seen.manifest_id, item.files, items, report):
                 self._orphan(output, seen, (*seen.parts, *seen.bad_lines), "its manifest was given up")
             else:
@@ -236,10 +252,10 @@ class Outputs:
         """files: URIs of the manifest's files. count: of its parts, None if it is not known."""
 
         def is_beyond(listed: Listed) -> bool:
-            return count is not None and _number(listed) >= count
+            return count is not None and part_number(listed.key) >= count
 
         beyond = [listed for listed in (*seen.parts, *seen.bad_lines) if is_beyond(listed)]
-        self._orphan(output, seen, beyond, f"its manifest has {count} parts")
+        self._orphan(output, seen, beyond, f"its manifest has {count} {'part' if count == 1 else 'parts'}")
         if self._only_orphans:
             return
         parts = [listed for listed in seen.parts if not is_beyond(listed)]
@@ -250,7 +266,7 @@ class Outputs:
             (rows if content.listed.bucket == self._names.output_bucket else bad_lines).update(content.rows)
         missing: Iterable[int] = ()
         if _completed_here(seen.manifest_id, files, items, report):
-            missing = sorted(set(range(count or 0)) - {_number(listed) for listed in parts})
+            missing = sorted(set(range(count or 0)) - {part_number(listed.key) for listed in parts})
         reported = report.files if report else {}
         expected = {uri: expected_of(seen.manifest_id, items.get(uri), reported.get(uri)) for uri in files}
         unreadable = [(s3_uri(c.listed.bucket, c.listed.key), c.problem) for c in contents if c.problem]
@@ -258,6 +274,9 @@ class Outputs:
         there = {listed.key: listed.etag for listed in seen.bad_lines}
         purged = purged_lines(seen.purged, there, run_id)
         output.judged = judge_output(expected, rows, bad_lines, missing, unreadable, purged)
+        compared = compare(contents, report, lambda other: self._reports.of(output.date, other), self._digests.agree)
+        output.judged.problems += compared.problems
+        output.parts_as_written = sum(listed.bucket == self._names.output_bucket for listed in compared.as_written)
         if output.judged.problems:
             output.inputs = _inputs(seen.manifest_id, files, items, reported)
 
@@ -311,15 +330,6 @@ def _folder(prefix: str) -> str:
     return prefix[: prefix.rindex("/") + 1]
 
 
-def _manifest_id(listed: Listed) -> str:
-    return _id_in(listed.key)
-
-
-def _id_in(key: str) -> str:
-    match = _NAME.fullmatch(key.rsplit("/", 1)[-1])
-    return match[1] if match else ""
-
-
-def _number(listed: Listed) -> int:
-    match = _NAME.fullmatch(listed.key.rsplit("/", 1)[-1])
-    return int(match[2]) if match else 0
+def _of(manifest_id: str, objects: Iterable[Any]) -> list[Any]:
+    """Those that have a key which the manifest gives."""
+    return [each for each in objects if manifest_id_in(each.key) == manifest_id]

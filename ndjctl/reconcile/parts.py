@@ -4,16 +4,18 @@ object of bad lines. By ranged requests and in bounded memory."""
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ndjctl.contracts import SOURCE_COLUMN, s3_uri
+from ndjctl.contracts import MANIFEST_MARK, PARQUET_METADATA_KEY, RUN_MARK, SOURCE_COLUMN, s3_uri
 from ndjctl.damage import BAD_LINES, PARQUET, Damaged, read_whole, text_column
 from ndjctl.objects import BLOCK_BYTES, RangedObject
 from ndjctl.quarantine.lines import line_facts
 from ndjctl.reconcile.streams import Listed
+from ndjctl.reconcile.unchanged import NO_MARK, Mark, part_mark
 
 _TAIL_BYTES = 64 * 1024
 _LEAST_BYTES = 12  # of any Parquet
@@ -21,10 +23,12 @@ _LEAST_BYTES = 12  # of any Parquet
 
 @dataclass(frozen=True)
 class Content:
-    """rows: rows, or quarantined lines, by source URI; empty where `problem` says why it cannot be read."""
+    """rows: rows, or quarantined lines, by source URI; empty where `problem` says why it cannot be read. mark: what the
+    object says of who wrote it."""
 
     listed: Listed
     rows: Counter[str] = field(default_factory=Counter)
+    mark: Mark = NO_MARK
     problem: str = ""
 
 
@@ -38,14 +42,14 @@ def read_bad_lines(s3: Any, listed: Listed) -> Content:
     return _read(lambda: _lines_of(s3, listed), listed, BAD_LINES)
 
 
-def _read(count: Callable[[], Counter[str]], listed: Listed, what: str) -> Content:
+def _read(count: Callable[[], tuple[Counter[str], Mark]], listed: Listed, what: str) -> Content:
     try:
-        return Content(listed, read_whole(count, s3_uri(listed.bucket, listed.key), what))
+        return Content(listed, *read_whole(count, s3_uri(listed.bucket, listed.key), what))
     except Damaged as error:
         return Content(listed, problem=error.why)
 
 
-def _rows_of(s3: Any, listed: Listed) -> Counter[str]:
+def _rows_of(s3: Any, listed: Listed) -> tuple[Counter[str], Mark]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -75,7 +79,15 @@ def _rows_of(s3: Any, listed: Listed) -> Counter[str]:
         for batch in reader.iter_batches(row_groups=mixed, columns=[SOURCE_COLUMN], use_threads=False):
             for count in batch.column(0).value_counts().to_pylist():
                 rows[count["values"] or ""] += count["counts"]
-    return rows
+    return rows, _mark_in(metadata.metadata or {})
+
+
+def _mark_in(metadata: Mapping[bytes, bytes]) -> Mark:
+    """Of a part that somebody else wrote anew there may be none, or anything under its name."""
+    try:
+        return part_mark(json.loads(metadata.get(PARQUET_METADATA_KEY.encode(), b"{}")))
+    except ValueError:
+        return NO_MARK
 
 
 def _only_source(statistics: Any) -> str | None:
@@ -92,6 +104,8 @@ def _tail(s3: Any, listed: Listed, size_bytes: int) -> bytes:
     return bytes(answer["Body"].read())
 
 
-def _lines_of(s3: Any, listed: Listed) -> Counter[str]:
-    body = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)["Body"]
-    return Counter(str(facts["source"]) for facts in line_facts(body))
+def _lines_of(s3: Any, listed: Listed) -> tuple[Counter[str], Mark]:
+    answer = s3.get_object(Bucket=listed.bucket, Key=listed.key, IfMatch=listed.etag)
+    marks = answer.get("Metadata", {})
+    lines = Counter(str(facts["source"]) for facts in line_facts(answer["Body"]))
+    return lines, Mark(marks.get(RUN_MARK, ""), marks.get(MANIFEST_MARK, ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ndjctl.aws import is_not_found
@@ -20,6 +20,7 @@ from ndjctl.contracts import (
 )
 from ndjctl.reconcile.join import possible_dates
 from ndjctl.reconcile.streams import Listed, list_bucket, ordered_map
+from ndjctl.reconcile.unchanged import Record, records_of
 
 _WINDOW = 32
 
@@ -36,13 +37,15 @@ class ReportedFile:
 
 @dataclass(frozen=True)
 class Report:
-    """files: those that the run completed, by URI. parts: how many it wrote."""
+    """files: those that the run completed, by URI. parts: how many it wrote. records: what it says of objects that it
+    wrote, or took rows out of, by URI."""
 
     manifest_id: str
     date: str
     files: Mapping[str, ReportedFile]
     parts: int
     run_id: str = ""
+    records: Mapping[str, Record] = field(default_factory=dict)
 
 
 class Reports:
@@ -110,6 +113,7 @@ class Reports:
                 if each["status"] == COMPLETED
             }
             run_id = str(document.get("run_id") or "")
-            return Report(str(document["manifest_id"]), str(document["date"]), files, len(document["parts"]), run_id)
+            about = str(document["manifest_id"]), str(document["date"])
+            return Report(*about, files, len(document["parts"]), run_id, records_of(document))
         except (FormatError, KeyError, TypeError, ValueError):
             return None

@@ -30,12 +30,28 @@ class Listed(NamedTuple):
 
 def list_bucket(s3: Any, bucket: str, prefix: str = "", page_items: int = 1000) -> Iterator[Listed]:
     """Every object under the prefix, in the order of the keys, a page at a time."""
-    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": page_items}
+    for answer in _pages(s3, {"Bucket": bucket, "Prefix": prefix, "MaxKeys": page_items}):
+        yield from _listed(bucket, answer)
+
+
+def list_folder(s3: Any, bucket: str, prefix: str, page_items: int = 1000) -> Iterator[Listed | str]:
+    """Every object that lies in the folder itself, and the prefix of every folder in it, a page at a time. prefix: with
+    a slash at its end."""
+    for answer in _pages(s3, {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/", "MaxKeys": page_items}):
+        yield from _listed(bucket, answer)
+        yield from (str(entry["Prefix"]) for entry in answer.get("CommonPrefixes", []))
+
+
+def _listed(bucket: str, answer: Any) -> Iterator[Listed]:
+    for entry in answer.get("Contents", []):
+        etag = str(entry["ETag"]).strip('"')
+        yield Listed(bucket, str(entry["Key"]), int(entry["Size"]), etag, entry["LastModified"])
+
+
+def _pages(s3: Any, request: dict[str, Any]) -> Iterator[Any]:
     while True:
         answer = s3.list_objects_v2(**request)
-        for entry in answer.get("Contents", []):
-            etag = str(entry["ETag"]).strip('"')
-            yield Listed(bucket, str(entry["Key"]), int(entry["Size"]), etag, entry["LastModified"])
+        yield answer
         if not answer.get("IsTruncated"):
             return
         request["ContinuationToken"] = answer["NextContinuationToken"]

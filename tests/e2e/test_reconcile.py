@@ -130,6 +130,7 @@ def test_every_fault_is_found_and_names_what_mends_it(tool: Tool, embedded: Clou
     healthy = scene.type("reconcile")
     assert healthy.code == 0, healthy.err
     assert "PROVEN  2 files at rest, nothing lost, nothing twice: 1,000 lines = 997 rows + 3 quarantined" in healthy.out
+    assert "changed since its run wrote it" in healthy.out
     assert len(healthy.out.splitlines()) == 3
     assert scene.found("--date", DAY) == scene.found("--since", DAY) == []
     assert "Nothing is there of 2026-01-30" in scene.type("reconcile", "--date", "2026-01-30").out
@@ -142,25 +143,37 @@ def test_every_fault_is_found_and_names_what_mends_it(tool: Tool, embedded: Clou
     sink = io.BytesIO()
     pq.write_table(pa.concat_tables([table, table]), sink)
     scene.put_output(scene.part, sink.getvalue())
-    assert scene.found() == [("duplicated", 2, reprocess)]
+    assert scene.found() == [("duplicated", 2, reprocess), ("changed", 1, reprocess)]
+
+    # The same number of rows of each file, and another row in the place of one.
+    sink = io.BytesIO()
+    pq.write_table(pa.concat_tables([table.slice(1), table.slice(1, 1)]), sink)
+    scene.put_output(scene.part, sink.getvalue())
+    assert scene.found() == [("changed", 1, reprocess)]
     scene.put_output(scene.part, part)
     assert scene.found() == []
 
     # Strays, and their removal.
     strays = [part_key(DAY, scene.manifest_id, 7), part_key(DAY, "20260131T000000000Z-deadbeef", 0)]
     strays.append(f"parquet/{DAY}/[copy] of a part.parquet")
+    strays.append(f"parquet/{DAY}/sub/{scene.part.rsplit('/', 1)[1]}")
+    outside = f"parquet/{scene.part.rsplit('/', 1)[1]}"
     for stray in strays:
         scene.put_output(stray, part)
-    assert scene.found() == [("orphaned", 3, f"reconcile --remove-orphans --date {DAY}")]
+    assert scene.found() == [("orphaned", 4, f"reconcile --remove-orphans --date {DAY}")]
     told = scene.type("reconcile")
-    assert told.code == 1 and "NOT PROVEN  3 orphaned" in told.out and "[copy] of a part.parquet" in told.out
+    assert told.code == 1 and "NOT PROVEN  4 orphaned" in told.out and "[copy] of a part.parquet" in told.out
     refused = scene.type("reconcile", "--remove-orphans", "--date", DAY)
     assert refused.code == 2 and "Nothing was moved" in refused.err and strays[1] in refused.err
     assert len(scene.found()) == 1
     removed = scene.document("reconcile", "--remove-orphans", "--date", DAY, "--yes", code=0)
-    assert (removed["found"], removed["moved"], removed["moved_bytes"]) == (3, 3, 3 * len(part))
+    assert (removed["found"], removed["moved"], removed["moved_bytes"]) == (4, 4, 4 * len(part))
     kept = scene.s3.list_objects_v2(Bucket=scene.names.quarantine_bucket, Prefix=f"{DAY}/orphaned/")["Contents"]
     assert {each["Key"] for each in kept} == {f"{DAY}/orphaned/{stray}" for stray in strays}
+    assert scene.found() == []
+    scene.put_output(outside, part)
+    assert scene.found("--date", "2026-01-30") == [("orphaned", 1, "reconcile --remove-orphans")]
+    assert scene.document("reconcile", "--remove-orphans", "--date", "2026-01-30", "--yes", code=0)["moved"] == 1
     assert scene.found() == []
 
     # A file is left manifested though its manifest is closed.

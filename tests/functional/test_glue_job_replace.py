@@ -14,7 +14,16 @@ from glue_job import driver as driver_module
 from glue_job import rewrite
 from glue_job.main import JobFailed
 from ndjctl import contracts
-from ndjctl.contracts import OPEN_MANIFESTS_PARTITION, SOURCE_COLUMN, Attr, Manifest, ManifestFile
+from ndjctl.contracts import (
+    MANIFEST_MARK,
+    OPEN_MANIFESTS_PARTITION,
+    RUN_MARK,
+    SOURCE_COLUMN,
+    Attr,
+    Manifest,
+    ManifestFile,
+    split_s3_uri,
+)
 from tests.glue_world import DATE, OUTPUT, QUARANTINE, World, glue_world
 
 
@@ -104,6 +113,57 @@ def test_the_new_rows_take_the_place_of_exactly_the_old_ones(world: World) -> No
     assert (told["manifest_id"], told["rows"], told["bad_lines"], told["is_open"]) == ("m1", 12, 1, False)
     assert {part["key"] for part in told["parts"]} == before.keys() - untouched
     assert lock(world) is None
+    check_on_record(world, new, {"jr_2"})
+    # Again, as after `reprocess --manifest`: the report is written anew, and what the first run did stays in it.
+    running = {Attr.STATE: contracts.RUNNING, Attr.RUN_ID: "jr_3", Attr.DATE: DATE}
+    world.put_item(OPEN_MANIFESTS_PARTITION, contracts.manifest_item_key("m2"), running)
+    world.put_item(DATE, new.files[0].key, {Attr.STATUS: contracts.MANIFESTED, Attr.BATCH_ID: "m2"})
+    assert world.run(new, run_id="jr_3") == 0
+    assert world.report(new)["run_id"] == "jr_3" and world.report(new)["replaced"][0]["rows"] == 0
+    check_on_record(world, new, {"jr_2"})
+
+
+def check_on_record(world: World, new: Manifest, runs: set[str] | None = None) -> None:
+    """Every object of m1 that m2 took something out of is as the report of m2 says. runs: that did it."""
+    (replaced,) = world.report(new)["replaced"]
+    told = {(each["bucket"], each["key"]): each for each in replaced["objects"]}
+    assert runs in (None, {each["by_run"] for each in told.values()})
+    for (bucket, key), (by_manifest, by_run) in marks(world).items():
+        if not by_manifest:
+            assert (bucket, key) not in told
+            continue
+        head = world.s3.head_object(Bucket=bucket, Key=key)
+        record = told.pop((bucket, key))
+        assert (by_manifest, by_run) == ("m2", record["by_run"])
+        assert (head["ETag"].strip('"'), head["ContentLength"]) == (record["etag"], record["size_bytes"])
+    assert told == {}
+
+
+def marks(world: World) -> dict[tuple[str, str], tuple[str, str]]:
+    """(manifest that took something out, run that wrote it) of every object of m1."""
+    found = {}
+    for key in world.keys(QUARANTINE):
+        kept = world.s3.head_object(Bucket=QUARANTINE, Key=key)["Metadata"]
+        found[QUARANTINE, key] = kept.get(MANIFEST_MARK, ""), kept.get(RUN_MARK, "")
+    for key in world.keys(OUTPUT):
+        about = metadata_of(pq.ParquetFile(io.BytesIO(world.body(OUTPUT, key))))
+        note = (about.get("removed") or [{}])[-1]
+        found[OUTPUT, key] = note.get("by_manifest", ""), note.get("by_run", about["run_id"])
+    return {(bucket, key): mark for (bucket, key), mark in found.items() if "-m1-" in key}
+
+
+def test_a_report_says_what_each_object_was_when_it_was_written(world: World) -> None:
+    told = world.report(converted(world))["parts"]
+    for kind in ("", "bad_lines_"):
+        written = [part for part in told if part[f"{kind}uri"]]
+        assert written
+        for part in written:
+            bucket, key = split_s3_uri(part[f"{kind}uri"])
+            head = world.s3.head_object(Bucket=bucket, Key=key)
+            assert (part[f"{kind}etag"], part[f"{kind}size_bytes"]) == (head["ETag"].strip('"'), head["ContentLength"])
+            assert sum(part[f"{kind}etag_part_bytes"]) == part[f"{kind}size_bytes"]
+    assert {part["bad_lines_etag"] for part in told if not part["bad_lines"]} == {None}
+    assert set(marks(world).values()) == {("", "jr_0")}
 
 
 def sources_of(body: bytes) -> set[str]:
@@ -152,6 +212,7 @@ def test_doing_it_again_changes_nothing(world: World) -> None:
     assert [each for each in after if "-m1-" in each["Key"]] == old_parts
     (told,) = world.report(new)["replaced"]
     assert (told["rows"], told["bad_lines"], told["parts"]) == (0, 0, [])
+    check_on_record(world, new, {"jr_1"})
 
 
 class Tap:
@@ -277,6 +338,7 @@ def test_death_before_and_after_every_call_of_the_replacing(
         world.run_states["jr_1"] = "FAILED"
         assert world.run(new, run_id="jr_2") == 0
         check_replaced(world)
+        check_on_record(world, new)
         assert lock(world) is None
         assert world.file_item(new.files[0])[Attr.STATUS] == contracts.COMPLETED
     print(f"{len(points)} points of death in the replacing, every {step}. of them")

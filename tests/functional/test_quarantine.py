@@ -72,6 +72,23 @@ def test_what_is_in_it_by_date_and_reason(filled: Operations) -> None:
     assert found["files"] + found["refused_count"] == 1
 
 
+def test_a_copy_in_a_subfolder_is_no_quarantined_lines(filled: Operations) -> None:
+    before = filled("quarantine", "list", "--json").document
+    shown = filled("quarantine", "show", "--json").document["lines"]
+    key = bad_lines_key(DAY, M1, 0)
+    copy = key.replace("/malformed/", "/malformed/sub/")
+    bucket = NAMES.quarantine_bucket
+    filled.s3.copy_object(Bucket=bucket, Key=copy, CopySource={"Bucket": bucket, "Key": key})
+    after = filled("quarantine", "list", "--json").document
+    assert after["totals"]["held"]["lines"] == before["totals"]["held"]["lines"]
+    assert counts(after) == counts(before) | {("orphaned", "held"): 2}
+    assert filled("quarantine", "show", "--json").document["lines"] == shown
+    assert len(filled("quarantine", "show", copy, "--json").document["lines"]) == 4, "it is shown where it is named"
+    purged = filled("quarantine", "purge", "--reason", "orphaned", "--yes", "--json").document
+    assert purged["objects"] == 2, purged
+    assert filled("quarantine", "show", "--json").document["lines"] == shown
+
+
 def test_an_empty_quarantine(operations: Operations) -> None:
     assert operations("quarantine", "list").code == 2
     operations.deploy()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
@@ -14,11 +18,13 @@ from ndjctl.contracts import (
     CLAIMING,
     COMPLETED,
     FAILED,
+    MANIFEST_MARK,
     MANIFESTED,
     PENDING,
     PROCESSING,
     QUARANTINED,
     READY,
+    RUN_MARK,
     RUNNING,
     STARTED,
     Attr,
@@ -28,11 +34,19 @@ from ndjctl.contracts import (
     date_prefix,
     iso_utc,
     part_key,
+    report_key,
+    split_s3_uri,
 )
 from ndjctl.errors import WorkFailed
 from ndjctl.quarantine.records import QuarantineRecords
+from ndjctl.reconcile import strays
 from ndjctl.reconcile.check import Places, reconcile
+from ndjctl.reconcile.digests import Digests
+from ndjctl.reconcile.orphans import find_orphans, move_orphans
 from ndjctl.reconcile.scope import scope_of
+from ndjctl.reconcile.spool import Spool
+from ndjctl.reconcile.streams import list_bucket
+from ndjctl.reconcile.unchanged import Record
 from tests.reconcile_world import DAY, PAGE, Silent, World, bad_lines
 
 IDS = [f"20260314T12000{number}000Z-0000000{number}" for number in range(9)]
@@ -331,6 +345,9 @@ def test_the_ledger_lost_a_manifest_and_has_its_files(world: World) -> None:
         "copy of a part.parquet",
         "zzz.csv",
         "folder/part.parquet",
+        f"sub/part-{IDS[0]}-00000.parquet",  # a copy of the manifest's own
+        f"part-{IDS[0]}/part-{IDS[0]}-00000.parquet",
+        f"part-{IDS[0]}-00000.parquet.bak",
     ],
 )
 def test_an_object_that_belongs_to_no_output(world: World, name: str) -> None:
@@ -340,13 +357,76 @@ def test_an_object_that_belongs_to_no_output(world: World, name: str) -> None:
     assert world.found() == []
     world.s3.put_object(Bucket=world.names.output_bucket, Key=f"parquet/{DAY}/{name}", Body=body)
     assert world.found() == [("orphaned", 1, f"reconcile --remove-orphans --date {DAY}")]
+    day = world.reconcile().findings.days[DAY]
+    assert (day.lines, day.rows, day.bad_lines) == (25, 22, 3), "it is in none of the figures"
+    assert removed(world) == 1
+    assert world.found() == []
+
+
+def removed(world: World, date: str | None = DAY) -> int:
+    """How many orphans were moved."""
+    with Spool() as spool:
+        find_orphans(world.places(), scope_of(date, None, world.now), world.clock(), spool, Silent())
+        return move_orphans(world.places(), world.clock(), spool, Silent()).moved
 
 
 def test_bad_lines_that_belong_to_no_output(world: World) -> None:
     world.put_bad_lines(IDS[5], 0, [A])
     world.put_bad_lines(IDS[0], 7, [A])
     world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=f"{DAY}/malformed/notes.txt", Body=b"x")
-    assert world.found() == [("orphaned", 3, f"reconcile --remove-orphans --date {DAY}")]
+    name = f"sub/bad-{IDS[0]}-00000.ndjson"
+    body = bad_lines([world.uri(A)])
+    world.s3.put_object(Bucket=world.names.quarantine_bucket, Key=f"{DAY}/malformed/{name}", Body=body)
+    assert world.found() == [("orphaned", 4, f"reconcile --remove-orphans --date {DAY}")]
+    assert world.reconcile().findings.days[DAY].bad_lines == 3
+    assert removed(world) == 4
+    assert world.found() == []
+
+
+def put_strays(world: World) -> list[str]:
+    """Copies of a part outside the folders of dates; their keys. And what readers pass over."""
+    bucket, part = world.names.output_bucket, part_key(DAY, IDS[0], 0)
+    name = part.rsplit("/", 1)[1]
+    keys = [f"parquet/{place}" for place in (name, f"2026-02-30/{name}", f"copy/x/{name}", f"copy/y/{name}")]
+    for key in keys:
+        world.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": part})
+    for key in (
+        "parquet/",
+        "parquet/_SUCCESS",
+        "parquet/_temporary/0/x.parquet",
+        "parquet/.x",
+        "parquet/new/",
+        "other/x",
+    ):
+        world.s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    return keys
+
+
+@pytest.mark.parametrize("date", [DAY, "2026-01-01", None])
+def test_what_lies_in_no_folder_of_a_date_is_found_whatever_date_is_looked_at(world: World, date: str | None) -> None:
+    before = world.reconcile(date)
+    assert before.ok
+    keys = put_strays(world)
+    result = world.reconcile(date)
+    (finding,) = result.findings.kept
+    assert (finding.kind, finding.date, finding.count) == ("orphaned", "", len(keys))
+    assert finding.remedy.words == ("reconcile", "--remove-orphans")
+    assert "it lies in no folder of a date" in finding.examples[0].why
+    assert {day: counts.rows for day, counts in result.findings.days.items() if day} == {
+        day: counts.rows for day, counts in before.findings.days.items()
+    }
+    assert removed(world, date) == len(keys)
+    assert world.found(date) == []
+    today = world.started.date().isoformat()
+    for key in keys:
+        assert world.s3.head_object(Bucket=world.names.quarantine_bucket, Key=f"{today}/orphaned/{key}")
+
+
+def test_not_more_strays_are_listed_than_there_is_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strays, "MOST_STRAYS", 3)
+    put_strays(world)
+    assert world.found() == [("orphaned", 3, "reconcile --remove-orphans")]
+    assert (removed(world), removed(world), removed(world)) == (3, 1, 0)
 
 
 def test_what_a_manifest_that_was_given_up_left_behind(world: World) -> None:
@@ -508,6 +588,149 @@ def test_what_is_wrong_is_found_on_every_page(world: World) -> None:
     assert world.found() == [("stuck", 5, "sweep"), *remedies]
 
 
+# ------------------------------------------------------------------------------------------- what is not what it was
+
+
+@pytest.fixture
+def on_record(world: World) -> World:
+    """The same, with reports that say what each object was."""
+    world.put_report(IDS[0], {A: 10, B: 5}, parts=world.parts_on_record(IDS[0], 2), run_id="jr_1")
+    world.put_report(IDS[1], {C: 7}, parts=world.parts_on_record(IDS[1], 2), run_id="jr_1")
+    return world
+
+
+CHANGED = [("changed", 1, f"reprocess --manifest {IDS[0]}")]
+
+
+def as_written(world: World) -> tuple[int, int]:
+    """(parts that are as they were written, parts) of a healthy day."""
+    result = world.reconcile()
+    assert result.ok, result.findings.kept
+    day = result.findings.days[DAY]
+    return day.parts_as_written, day.parts
+
+
+def test_a_part_whose_contents_were_changed_with_equal_counts(on_record: World) -> None:
+    world, bucket, key = on_record, on_record.names.output_bucket, part_key(DAY, IDS[0], 0)
+    assert as_written(world) == (4, 4)
+    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    flipped = bytes(byte ^ 0x55 if 10 <= number < 30 else byte for number, byte in enumerate(body))
+    table = pq.read_table(io.BytesIO(body))
+    nulled = table.set_column(0, "n", pa.nulls(len(table), pa.int64()))
+    swapped = pa.concat_tables([table.slice(1), table.slice(1, 1)])
+    bare = table.replace_schema_metadata(None)
+    for changed in (flipped, *map(parquet_of, (nulled, swapped, table.drop_columns(["n"]), bare))):
+        world.s3.put_object(Bucket=bucket, Key=key, Body=changed)
+        assert world.found() == CHANGED
+    (finding,) = world.reconcile().findings.kept
+    assert finding.unit == "object"
+    assert [example.subject for example in finding.examples] == [f"s3://{bucket}/{key}"]
+    assert finding.examples[0].why.startswith("changed since its run wrote it: ")
+    world.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    assert as_written(world) == (4, 4)
+
+
+def test_the_same_bytes_under_another_etag_are_unchanged(on_record: World) -> None:
+    """As the job sends them in pieces, and a copy or a restored backup does not."""
+    world, bucket, key = on_record, on_record.names.output_bucket, part_key(DAY, IDS[0], 0)
+    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    parts = world.parts_on_record(IDS[0], 2)
+    for sizes in ([len(body)], [100, 200, len(body) - 300]):
+        ends = list(itertools.accumulate(sizes, initial=0))
+        digests = b"".join(hashlib.md5(body[start:end]).digest() for start, end in itertools.pairwise(ends))
+        etag = f"{hashlib.md5(digests).hexdigest()}-{len(sizes)}"
+        parts[0] |= {"etag": etag, "etag_part_bytes": sizes}
+        world.put_report(IDS[0], {A: 10, B: 5}, parts=parts, run_id="jr_1")
+        assert as_written(world) == (4, 4)
+    world.s3.put_object(Bucket=bucket, Key=key, Body=body[:10] + b"x" + body[11:])
+    (finding,) = world.reconcile().findings.kept
+    assert finding.examples[0].why == "changed since its run wrote it: as many bytes, others"
+    world.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    for about in ({"etag_part_bytes": []}, {"etag": "as of a KMS key, no digest"}, {"etag_part_bytes": [1, 2]}):
+        told = [{**parts[0], **about}, parts[1]]
+        world.put_report(IDS[0], {A: 10, B: 5}, parts=told, run_id="jr_1")
+        assert world.found() == CHANGED
+    placed = next(list_bucket(world.s3, bucket, key))
+    record = Record(parts[0]["etag"], len(body), part_bytes=tuple(sizes))
+    assert Digests(world.s3).agree(placed, record) is True
+    assert Digests(world.s3, len(body) - 1).agree(placed, record) is None, "more than may be read"
+
+
+def parquet_of(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def test_bad_lines_that_were_changed_with_equal_counts(on_record: World) -> None:
+    for marks in (None, {}):
+        on_record.put_bad_lines(IDS[0], 0, [A, B], marks=marks, raw=b"altere")
+        assert on_record.found() == CHANGED
+    on_record.put_bad_lines(IDS[0], 0, [A, B])
+    assert as_written(on_record) == (4, 4)
+
+
+def test_what_no_report_says_is_not_compared(on_record: World) -> None:
+    world = on_record
+    parts = world.parts_on_record(IDS[0], 2)
+    for part in parts:
+        part["etag"] = ""
+        part.pop("bad_lines_etag", None)
+    world.put_report(IDS[0], {A: 10, B: 5}, parts=parts, run_id="jr_1")
+    assert as_written(world) == (2, 4)
+    world.put_bad_lines(IDS[0], 0, [A, B], raw=b"altere")
+    assert as_written(world) == (2, 4), "as many bytes, and no ETag to hold it against"
+    world.put_bad_lines(IDS[0], 0, [A, B], raw=b"altered")
+    assert world.found() == CHANGED, "another size"
+    report = report_key(DAY, IDS[0])
+    world.s3.put_object(Bucket=world.names.manifest_bucket, Key=report, Body=b'{"x"')
+    assert as_written(world) == (2, 4)
+    world.s3.delete_object(Bucket=world.names.manifest_bucket, Key=report)
+    assert as_written(world) == (2, 4)
+
+
+def test_what_another_attempt_wrote_is_not_held_against_this_ones_report(on_record: World) -> None:
+    """As when a run is doubled, or dies between its parts and its report."""
+    on_record.put_part(IDS[0], 0, {A: 5, B: 2}, run_id="jr_1_attempt_1")
+    on_record.put_bad_lines(IDS[0], 0, [A, B], marks={RUN_MARK: "jr_1_attempt_1"}, raw=b"other")
+    assert as_written(on_record) == (3, 4)
+
+
+def test_rows_that_a_newer_version_of_their_file_replaced(on_record: World) -> None:
+    """A was converted again by another manifest, whose run took its rows out of this one."""
+    world = on_record
+    world.put_input(A, b'{"new":1}\n')
+    etag = world.s3.head_object(Bucket=world.names.input_bucket, Key=A)["ETag"].strip('"')
+    counts = {Attr.LINES: 3, Attr.ROWS: 3, Attr.BAD_LINES: 0}
+    world.set_file(A, **{Attr.ETAG: etag, Attr.BATCH_ID: IDS[2], **counts})
+    world.put_manifest(IDS[2], [A])
+    world.put_part(IDS[2], 0, {A: 3}, run_id="jr_2")
+    note = {"by_manifest": IDS[2], "by_run": "jr_2", "rows": 5}
+    for number, rows in enumerate(({B: 2}, {B: 3})):
+        world.put_part(IDS[0], number, rows, removed=[note])
+    marks = {MANIFEST_MARK: IDS[2], RUN_MARK: "jr_2"}
+    world.put_bad_lines(IDS[0], 0, [B], marks=marks)
+    assert as_written(world) == (2, 5), "of a run of an older version nothing is on record"
+    own = world.parts_on_record(IDS[2], 1)
+    objects = [
+        {"bucket": place[0], "key": place[1], "etag": part[f"{kind}etag"], "size_bytes": part[f"{kind}size_bytes"]}
+        for part in world.parts_on_record(IDS[0], 2)
+        for kind in ("", "bad_lines_")
+        if f"{kind}uri" in part
+        for place in [split_s3_uri(part[f"{kind}uri"])]
+    ]
+    replaced = [{"manifest_id": IDS[0], "objects": [{**each, "by_run": "jr_2"} for each in objects]}]
+    world.put_report(IDS[2], {A: 3}, parts=own, run_id="jr_3", replaced=replaced)
+    assert as_written(world) == (4, 5), "but for the other's own part: it is of another run than its report"
+    world.put_report(IDS[2], {A: 3}, parts=own, run_id="jr_2", replaced=replaced)
+    assert as_written(world) == (5, 5)
+    world.put_bad_lines(IDS[0], 0, [B], marks=marks, raw=b"altere")
+    assert world.found() == CHANGED
+    world.put_bad_lines(IDS[0], 0, [B], marks=marks)
+    world.put_part(IDS[0], 1, {B: 3}, removed=[{**note, "rows": 6}])
+    assert world.found() == CHANGED
+
+
 # ------------------------------------------------------------------------------------------------------------- purged
 
 
@@ -538,10 +761,15 @@ def test_purged_bad_lines_are_accounted_for(world: World) -> None:
     assert world.reconcile().findings.days[DAY].purged_lines == 2
 
 
-def test_lines_of_one_reason_that_were_purged_are_accounted_for(world: World) -> None:
+@pytest.mark.parametrize("is_on_record", [False, True])
+def test_lines_of_one_reason_that_were_purged_are_accounted_for(
+    world: World, request: pytest.FixtureRequest, is_on_record: bool
+) -> None:
+    if is_on_record:
+        request.getfixturevalue("on_record")
     purged = of_bad_lines(world, lines={world.uri(A): 1}, reasons={"not JSON": 1})
     purge(world, purged)
-    world.put_bad_lines(IDS[0], 0, [B])
+    world.put_bad_lines(IDS[0], 0, [B], marks={})
     assert world.found() == []
     assert world.reconcile().findings.days[DAY].purged_lines == 1
 
@@ -556,6 +784,14 @@ def test_lines_of_one_reason_that_were_purged_are_accounted_for(world: World) ->
 def test_another_loss_is_not_taken_for_a_purge(world: World, more: dict[str, Any]) -> None:
     purged = of_bad_lines(world, **more)
     purge(world, purged)
+    world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=purged.key)
+    assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[0]}")]
+
+
+def test_a_purged_stray_stands_for_no_line_of_the_output(world: World) -> None:
+    purged = of_bad_lines(world)
+    stray = purged.key.replace("/malformed/", "/malformed/sub/")
+    purge(world, PurgedObject(stray, purged.etag, purged.size_bytes, "jr_1", purged.lines, purged.reasons))
     world.s3.delete_object(Bucket=world.names.quarantine_bucket, Key=purged.key)
     assert world.found() == [("missing", 2, f"reprocess --manifest {IDS[0]}")]
 

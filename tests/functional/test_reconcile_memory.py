@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambda_handler.dynamo import to_item
 from ndjctl.contracts import (
@@ -61,7 +62,7 @@ class Day:
 
     # --- S3
 
-    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int, ContinuationToken: str = "0") -> dict[str, Any]:
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int, ContinuationToken: str = "0", **_: Any) -> Any:
         self.calls["list"] += 1
         if Bucket == NAMES.input_bucket:
             name, total = key, self.files
@@ -88,8 +89,10 @@ class Day:
             page = self.list_objects_v2(Bucket, Prefix, 1000, page["NextContinuationToken"])
             yield page
 
-    def get_object(self, Bucket: str, Key: str, Range: str, IfMatch: str = "") -> dict[str, Any]:
+    def get_object(self, Bucket: str, Key: str, Range: str = "", IfMatch: str = "") -> dict[str, Any]:
         self.calls["get"] += 1
+        if Bucket == NAMES.manifest_bucket:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
         body = _part(int(Key.split("T")[1][:9]))
         first, last = map(int, Range.removeprefix("bytes=").split("-"))
         return {"Body": io.BytesIO(body[first : last + 1])}

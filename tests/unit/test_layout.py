@@ -95,6 +95,7 @@ _PURE_HEALTH = (
         *("prices/book", "prices/catalogue", "prices/document", "prices/glue", "prices/offers", "prices/stated"),
         *(f"cost/{path.stem}" for path in (ROOT / "ndjctl/cost").glob("*.py")),
         *("monitor/model", "monitor/panels", "monitor/rates"),
+        *(f"reconcile/{name}" for name in ("comparing", "findings", "naming", "scope", "unchanged", "verdicts")),
         *(
             f"advice/{name}"
             for name in ("budget", "ends", "events", "findings", "keys", "load", "quotas", "rules", "throughput")

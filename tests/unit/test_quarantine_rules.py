@@ -76,6 +76,10 @@ def test_what_is_no_record_is_refused(kind: type[Purge | Release | Mended], body
     ("key", "place"),
     [
         ("2026-11-23/malformed/bad-m-00000.ndjson", Place("2026-11-23", "malformed", "bad-m-00000.ndjson")),
+        (
+            "2026-11-23/malformed/x/bad-m-00000.ndjson",
+            Place("2026-11-23", "orphaned", "malformed/x/bad-m-00000.ndjson"),
+        ),
         ("2026-11-23/too-large/in/a/b.ndjson", Place("2026-11-23", "too-large", "in/a/b.ndjson")),
         ("2026-11-31/too-large/a.ndjson", None),
         ("20261123/too-large/a.ndjson", None),
@@ -89,8 +93,10 @@ def test_places(key: str, place: Place | None) -> None:
 
 
 def test_names() -> None:
-    assert manifest_id_of("bad-20261123T1-ab-00012.ndjson") == "20261123T1-ab"
-    assert manifest_id_of("copy of bad-m-00000.ndjson") == ""
+    folder = "2026-11-23/malformed"
+    assert manifest_id_of(f"{folder}/bad-20261123T1-ab-00012.ndjson") == "20261123T1-ab"
+    for name in ("copy of bad-m-00000.ndjson", "x/bad-m-00000.ndjson"):
+        assert manifest_id_of(f"{folder}/{name}") == ""
     assert is_copy_of("in/a.ndjson", "in/a.ndjson") and not is_copy_of("in/a.ndjson", "a.ndjson")
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from ndjctl.quarantine.lines import line_heads
 from ndjctl.reconcile.findings import MISSING, ORPHANED, Example, Findings, Remedy
 from ndjctl.reconcile.join import Pair, named_date, pairs, possible_dates
+from ndjctl.reconcile.naming import group_of, group_of_manifest, is_passed_over, manifest_id_in, part_number
 from ndjctl.reconcile.records import FileItem
 from ndjctl.reconcile.remedies import rewriting
 from ndjctl.reconcile.scope import Scope, scope_of
 from ndjctl.reconcile.streams import Cursor, Listed, grouped, ordered_map
+from ndjctl.reconcile.unchanged import UNNAMED, Mark, Record, is_unchanged, part_mark, records_of
 from ndjctl.reconcile.verdicts import Expected, judge_output
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=timezone.utc)
@@ -79,6 +82,38 @@ def test_every_object_and_every_item_comes_once(
         matched = [pair.date for pair in found if pair.listed == each]
         assert matched == ([known[0]] if known else homes[:1] if homes[0] in looked_into else [])
     assert all(pair.item is None or pair.listed is None or pair.item.key == pair.listed.key for pair in found)
+
+
+IDS = ["20260314T120000000Z-00000001", "20260314T120000000Z-00000002"]
+pieces = st.sampled_from(
+    [*IDS, "part-", "-00000", "-00001", "-0001", ".parquet", ".bak", "/", " copy", "sub/", "-", "x"]
+)
+
+
+@example([f"part-{IDS[0]}-00000.parquet", f"part-{IDS[0]}-00000.parquet.bak", f"part-{IDS[0]}-00001.parquet"])
+@example([f"part-{IDS[0]} copy.parquet", f"part-{IDS[0]}-00000-00001.parquet", f"part-{IDS[0]}-00001.parquet"])
+@given(st.lists(st.lists(pieces, max_size=7).map("".join)))
+def test_what_is_of_one_manifest_comes_together_whatever_lies_between(texts: list[str]) -> None:
+    keys = sorted(f"parquet/2026-03-14/{text}" for text in texts)
+    groups = [group_of(key) for key in keys]
+    assert groups == sorted(groups)
+    for key, group in zip(keys, groups, strict=True):
+        if manifest_id_in(key) in IDS:
+            assert group == group_of_manifest(manifest_id_in(key))
+
+
+def test_names_in_the_folder_of_a_date() -> None:
+    for folder, name in (
+        ("parquet/2026-03-14", "part-m1-00012.parquet"),
+        ("2026-03-14/malformed", "bad-m1-00012.ndjson"),
+    ):
+        assert (manifest_id_in(f"{folder}/{name}"), part_number(f"{folder}/{name}")) == ("m1", 12)
+        for other in (f"sub/{name}", f"part-m1/{name}", f"{name}.bak", f"copy of {name}", "part-m1-1.parquet", ""):
+            assert manifest_id_in(f"{folder}/{other}") == ""
+    assert group_of("parquet/2026-03-14/part-m1-00012.parquet") == group_of_manifest("m1")
+    assert is_passed_over("_SUCCESS", 5) and is_passed_over(".crc", 5) and is_passed_over("sub/", 0)
+    assert is_passed_over("", 0) and is_passed_over("x_$folder$", 0)
+    assert not is_passed_over("sub/", 5) and not is_passed_over("x.parquet", 0)
 
 
 def test_where_an_item_can_be() -> None:
@@ -197,6 +232,48 @@ def test_lines_are_rows_and_bad_lines_of_files_at_rest_unless_there_is_a_finding
     assert judged.bad_lines + judged.moving_bad_lines == sum(bad_lines.values())
     is_moving = {uri for uri, wanted in expected.items() if wanted.is_open}
     assert judged.moving_rows == sum(count for uri, count in rows.items() if uri in is_moving)
+
+
+runs = st.sampled_from(["", "jr_1", "jr_2"])
+marks_of_parts = st.builds(Mark, runs, st.sampled_from(["", "m2"]))
+records = st.builds(Record, st.sampled_from(["", "e1", "e2"]), st.sampled_from([None, 7, 8]), runs, st.none() | counts)
+
+
+@given(st.sampled_from(["e1", "e2"]), st.sampled_from([7, 8]), counts, marks_of_parts, records)
+def test_an_object_is_held_against_the_record_of_the_run_that_wrote_it_alone(
+    etag: str, size_bytes: int, count: int, mark: Mark, record: Record
+) -> None:
+    assert is_unchanged(etag, size_bytes, count, mark, None) is None
+    found = is_unchanged(etag, size_bytes, count, mark, record)
+    if found is not None:
+        assert not (mark.run_id and record.run_id) or mark.run_id == record.run_id
+        assert found == (etag == record.etag and record.size_bytes in (None, size_bytes))
+    own = Record(etag, size_bytes, mark.run_id, count)
+    assert is_unchanged(etag, size_bytes, count, mark, own) is True
+    assert is_unchanged("e3", size_bytes, count, mark, own) is False
+
+
+@pytest.mark.parametrize(
+    ("metadata", "mark"),
+    [
+        ({"run_id": "jr_1"}, Mark("jr_1")),
+        (
+            {"run_id": "jr_1", "removed": [{"by_manifest": "m2", "by_run": "jr_2"}, {"by_manifest": "m3"}]},
+            Mark("", "m3"),
+        ),
+        ({"run_id": "jr_1", "removed": [1]}, Mark("", UNNAMED)),
+        ({"removed": "x"}, Mark()),
+        ([], Mark()),
+        (None, Mark()),
+    ],
+)
+def test_what_a_part_says_of_itself(metadata: Any, mark: Mark) -> None:
+    assert part_mark(metadata) == mark
+
+
+@pytest.mark.parametrize("odd", [None, 1, "x", {}, [1, None, "x"], [{}], [{"uri": 1, "etag": []}]])
+def test_a_report_may_say_anything_of_its_parts(odd: Any) -> None:
+    assert records_of({"parts": odd, "replaced": odd, "run_id": odd}) == {}
 
 
 def test_what_writes_an_output_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 
 from glue_job.parquet import PartWriter, footer_bytes, parse_footer
 from glue_job.ranged import RangedFile
-from glue_job.rewrite import RewriteFailed, without_bad_lines, without_rows
+from glue_job.rewrite import Before, RewriteFailed, Rewritten, without_bad_lines, without_rows
 from glue_job.schema import INT64, STRING, Field, Scalar, Struct
-from glue_job.store import Published, Target, Written
-from ndjctl.contracts import SOURCE_COLUMN, bad_line_facts, bad_line_json
+from glue_job.store import NO_MARKS, Published, Target, Written
+from ndjctl.contracts import MANIFEST_MARK, RUN_MARK, SOURCE_COLUMN, bad_line_facts, bad_line_json
+
+NOTE = {"by_manifest": "m2", "by_run": "jr_2"}
 
 
 class MemoryStore:
@@ -25,6 +28,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.hidden: dict[str, bytes] = {}
+        self.marks: dict[str, str] = {}
         self.requests = 0
         self.most_bytes = 0
 
@@ -38,7 +42,8 @@ class MemoryStore:
         self.most_bytes = max(self.most_bytes, end - start)
         return self.objects[published.target.key][start:end]
 
-    def create(self, target: Target, _content_type: str) -> Any:
+    def create(self, target: Target, _content_type: str, marks: Mapping[str, str] = NO_MARKS) -> Any:
+        self.marks = dict(marks)
         return _MemorySink(self, target)
 
 
@@ -80,13 +85,13 @@ def test_a_part_without_some_sources_is_the_rest_of_it_in_its_order(
 ) -> None:
     store = MemoryStore()
     before = part(rows, group_rows)
-    found = without_rows(store, store.put("p", before), frozenset(removed), {"by_manifest": "m2"})
+    found = without_rows(store, store.put("p", before), frozenset(removed), NOTE)
     rest = [row for row in rows if row[2] not in removed]
     if len(rest) == len(rows):
         assert found is None
         assert store.hidden == {}
         return
-    assert found is not None
+    assert isinstance(found, Rewritten)
     assert (found.before, found.removed, found.after) == (len(rows), len(rows) - len(rest), len(rest))
     written = store.hidden["p"]
     assert found.written == Written(Target("b", "p"), len(written), None)
@@ -98,13 +103,17 @@ def test_a_part_without_some_sources_is_the_rest_of_it_in_its_order(
     assert footer.metadata == {
         "manifest": "m1",
         "part": 0,
-        "removed": [{"by_manifest": "m2", "rows": found.removed}],
+        "removed": [{**NOTE, "rows": found.removed}],
     }
+    # Again: it is known who has done it, to the same manifest alone.
+    published = store.put("p", written)
+    assert without_rows(store, published, frozenset(removed), {**NOTE, "by_run": "jr_3"}) == Before(published, "jr_2")
+    assert without_rows(store, published, frozenset(removed), {**NOTE, "by_manifest": "m3"}) is None
     # A second time, for others: the notes of both are there.
     others = frozenset(source for _, _, source in rest)
     if others:
-        again = without_rows(store, store.put("p", written), others, {"by_manifest": "m3"})
-        assert again is not None and again.footer is not None
+        again = without_rows(store, store.put("p", written), others, {**NOTE, "by_manifest": "m3"})
+        assert isinstance(again, Rewritten) and again.footer is not None
         assert [note["by_manifest"] for note in again.footer.metadata["removed"]] == ["m2", "m3"]
         assert pq.read_metadata(io.BytesIO(store.hidden["p"])).num_rows == 0
 
@@ -113,9 +122,9 @@ def test_a_row_group_is_read_in_one_request_and_one_at_a_time() -> None:
     rows = [(n, f"text {n}" * 2_000, "s3://b/a" if n % 50 else "s3://b/b") for n in range(200)]
     store = MemoryStore()
     published = store.put("p", part(rows, 50))
-    assert without_rows(store, published, frozenset({"s3://b/b"}), {}) is not None
+    assert without_rows(store, published, frozenset({"s3://b/b"}), NOTE) is not None
     assert store.requests <= 1 + 4 * 2  # the footer, and of each row group the sources and the whole
-    assert without_rows(store, published, frozenset({"s3://b/0"}), {}) is None
+    assert without_rows(store, published, frozenset({"s3://b/0"}), NOTE) is None
 
 
 def test_what_has_no_sources_is_refused() -> None:
@@ -123,7 +132,7 @@ def test_what_has_no_sources_is_refused() -> None:
     pq.write_table(pa.table({"n": [1]}), sink)
     store = MemoryStore()
     with pytest.raises(RewriteFailed, match=f"no column {SOURCE_COLUMN}"):
-        without_rows(store, store.put("p", sink.getvalue()), frozenset({"s3://b/a"}), {})
+        without_rows(store, store.put("p", sink.getvalue()), frozenset({"s3://b/a"}), NOTE)
 
 
 def test_a_ranged_file_reads_what_a_file_would() -> None:
@@ -157,7 +166,7 @@ def test_bad_lines_without_some_sources_are_the_others_byte_by_byte(
     ]
     store = MemoryStore()
     body = b"".join(stored)
-    found = without_bad_lines(store, store.put("p", body), frozenset(removed))
+    found = without_bad_lines(store, store.put("p", body), frozenset(removed), NOTE)
     rest = b"".join(line for line, (source, _) in zip(stored, entries, strict=True) if source not in removed)
     if rest == body:
         assert found is None
@@ -167,6 +176,7 @@ def test_bad_lines_without_some_sources_are_the_others_byte_by_byte(
         assert found is not None
         assert store.hidden["p"] == rest
         assert found.after == len(rest.splitlines())
+        assert store.marks == {MANIFEST_MARK: "m2", RUN_MARK: "jr_2"}
 
 
 def test_bad_lines_that_are_longer_than_a_block() -> None:
@@ -177,7 +187,7 @@ def test_bad_lines_that_are_longer_than_a_block() -> None:
         for n in range(4)
     ]
     store = MemoryStore()
-    found = without_bad_lines(store, store.put("p", b"".join(lines)), frozenset({"s3://b/1"}))
+    found = without_bad_lines(store, store.put("p", b"".join(lines)), frozenset({"s3://b/1"}), NOTE)
     assert found is not None
     assert store.hidden["p"] == lines[0] + lines[2]
     assert store.most_bytes <= 2**20
