@@ -42,13 +42,14 @@ def typed_mend(invocation: Invocation, damage: Damage) -> str:
 @contextmanager
 def mend_told(invocation: Invocation) -> Iterator[None]:
     """Says behind what is wrong with an object of bad lines what writes it again."""
+    from ndjctl.contracts import split_s3_uri
     from ndjctl.damage import Damaged
     from ndjctl.quarantine.places import manifest_id_of
 
     try:
         yield
     except Damaged as error:
-        manifest_id = manifest_id_of(error.uri.rsplit("/", 1)[-1])
+        manifest_id = manifest_id_of(split_s3_uri(error.uri)[1])
         if not manifest_id:
             raise
         command = invocation.typed("reprocess", "--manifest", manifest_id)
