@@ -77,7 +77,7 @@ class Work:
     count: Callable[[Any], int]
     view: Callable[[Any, Any | None, str | None], View]
     question: Callable[[Any], str]
-    after: tuple[str, ...] = ("sweep",)
+    after: tuple[str, ...] = ("sweep", "--flush")
     noun: str = "file"
     verb: str = "moved"
     rest: str = "run the same command again for the rest"

@@ -139,7 +139,7 @@ def _release_files(
                 done,
                 is_exception,
                 estimate(profile, seen.files, seen.size_bytes),
-                invocation.typed("sweep"),
+                invocation.typed("sweep", "--flush"),
                 next_,
             ),
             question=lambda seen: f"Release {counted(seen.files, 'quarantined file')}?",
@@ -181,7 +181,9 @@ def _release_mended(invocation: Invocation, path: Path, yes: bool) -> None:
         look=lambda _progress: file,
         move=move,
         count=lambda seen: int(seen.lines),
-        view=lambda seen, done, next_: mended_view(seen, shown(path), done, invocation.typed("sweep"), next_),
+        view=lambda seen, done, next_: mended_view(
+            seen, shown(path), done, invocation.typed("sweep", "--flush"), next_
+        ),
         question=lambda seen: f"Convert {counted(seen.lines, 'mended line')}?",
         noun="line",
         verb="released",

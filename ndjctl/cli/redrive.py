@@ -79,7 +79,7 @@ def dlq(
                 seen,
                 done,
                 estimate(profile, seen.files, seen.size_bytes),
-                invocation.typed("sweep"),
+                invocation.typed("sweep", "--flush"),
                 invocation.typed("redrive", "dlq", "--delete-garbage", "--save", "FILE"),
                 next_,
             ),
@@ -199,7 +199,7 @@ def _redrive(
         move=move,
         count=lambda seen: int(seen.files),
         view=lambda seen, done, next_: files_view(
-            kind, seen, done, estimate(profile, seen.files, seen.size_bytes), invocation.typed("sweep"), next_
+            kind, seen, done, estimate(profile, seen.files, seen.size_bytes), invocation.typed, next_
         ),
         question=lambda seen: f"Enter {counted(seen.files, f'{kind} file')} again?",
     )

@@ -108,7 +108,7 @@ def _files(invocation: Invocation, keys: list[str], date: str | None, rate: floa
         move=lambda _seen, progress: move_all(files.pages(), files.move, pacer(rate), progress),
         count=lambda seen: int(seen.files),
         view=lambda seen, done, next_: files_view(
-            "superseded", seen, done, estimate(profile, seen.files, seen.size_bytes), invocation.typed("sweep"), next_
+            "superseded", seen, done, estimate(profile, seen.files, seen.size_bytes), invocation.typed, next_
         ),
         question=lambda seen: f"Convert {counted(seen.files, 'file')} again and replace the rows?",
     )
@@ -167,5 +167,6 @@ def _manifest(invocation: Invocation, prefix: str, accept_loss: bool, yes: bool)
             next_,
         ),
         question=question,
+        after=("sweep",),
     )
     look_and_move(invocation, work, yes)

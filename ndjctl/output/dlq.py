@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ndjctl.estimate import Estimate
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
-from ndjctl.output.redrive import LISTED, add_cost, told_next, told_reasons
+from ndjctl.output.redrive import LISTED, add_cost, told_entered, told_next, told_reasons
 from ndjctl.output.views import fact_table
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def dlq_view(
-    seen: DlqPreview, done: DlqOutcome | None, cost: Estimate, sweep: str, delete: str, next_: str | None
+    seen: DlqPreview, done: DlqOutcome | None, cost: Estimate, flush: str, delete: str, next_: str | None
 ) -> View:
-    """sweep, delete: what to type for the next sweep, and for what announces no file. next_: what to type now."""
+    """flush, delete: what to type for a sweep of partial batches too, and for what announces no file. next_: what to
+    type now."""
     garbage = done.garbage if done else seen.garbage
     document = {
         "kind": "dlq",
@@ -56,9 +57,7 @@ def dlq_view(
             if done.twice:
                 lines.append(Text(f"{done.twice:,} of them are still here too, which does no harm", style="yellow"))
             if done.messages:
-                lines.append(
-                    told_next(f"the function enters them, the next sweep makes manifests; '{sweep}' does it now")
-                )
+                lines.append(told_entered(flush, "the function enters them, "))
             return Group(*lines)
         lines += _garbage_lines(garbage[:LISTED], seen.garbage_count, "stays: ")
         if garbage:

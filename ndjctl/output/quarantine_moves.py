@@ -9,7 +9,7 @@ from ndjctl.contracts import COMPLETED, MALFORMED, PENDING
 from ndjctl.estimate import Estimate
 from ndjctl.output.base import View, one_line
 from ndjctl.output.progress import counted, size
-from ndjctl.output.redrive import LISTED, add_cost, told_next, told_reasons
+from ndjctl.output.redrive import LISTED, add_cost, told_entered, told_next, told_reasons
 from ndjctl.output.shell import typeable
 from ndjctl.output.views import fact_table
 
@@ -27,7 +27,7 @@ EXCEPTION = "the size rule is ignored, once and for the version that is there no
 
 
 def release_view(
-    seen: Preview, refused: int, done: Outcome | None, is_exception: bool, cost: Estimate, sweep: str, next_: str | None
+    seen: Preview, refused: int, done: Outcome | None, is_exception: bool, cost: Estimate, flush: str, next_: str | None
 ) -> View:
     """refused: files that were not chosen for a reason of their own. is_exception: to the size rule."""
     left = done.left if done is not None else []
@@ -57,7 +57,7 @@ def release_view(
             told = f"{counted(done.moved, 'file')} ({size(done.size_bytes)}) released: pending again"
             lines.append(Text(told, style="bold green"))
             if done.moved:
-                lines.append(told_next(f"the next sweep makes manifests of them; '{sweep}' does it now"))
+                lines.append(told_entered(flush))
             return Group(*lines)
         if not seen.files:
             lines.append(Text("No quarantined file is to be released.", style="green" if not refused else "yellow"))
@@ -99,7 +99,7 @@ def _told(moved: Sequence[Moved], count: int) -> list[RenderableType]:
     return lines
 
 
-def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, sweep: str, next_: str | None) -> View:
+def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, flush: str, next_: str | None) -> View:
     """shown: the file's name."""
     if done is not None and done.status == COMPLETED:
         next_ = None
@@ -141,7 +141,7 @@ def mended_view(file: MendedFile, shown: str, done: MendedOutcome | None, sweep:
                 told = counted(done.marked_before, "quarantined line")
                 lines.append(Text(f"marked as released before, and not again: {told}"))
             if done.status == PENDING:
-                lines.append(told_next(f"the next sweep makes a manifest of it; '{sweep}' does it now"))
+                lines.append(told_entered(flush))
                 return Group(*lines)
         if next_:
             lines.append(told_next(typeable(next_)))

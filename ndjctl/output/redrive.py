@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ndjctl.estimate import Estimate
@@ -26,9 +26,11 @@ LISTED = 10
 """Of a kind that the console names; --json has more."""
 
 
-def files_view(kind: str, seen: Preview, done: Outcome | None, cost: Estimate, sweep: str, next_: str | None) -> View:
-    """kind: failed, stuck or superseded. sweep: what to type for the next sweep. next_: what to type now, if
-    anything."""
+def files_view(
+    kind: str, seen: Preview, done: Outcome | None, cost: Estimate, typed: Callable[..., str], next_: str | None
+) -> View:
+    """kind: failed, stuck or superseded. typed: a command as it has to be typed, of its words. next_: what to type now,
+    if anything."""
     document = {
         "kind": kind,
         "files": seen.files,
@@ -46,7 +48,11 @@ def files_view(kind: str, seen: Preview, done: Outcome | None, cost: Estimate, s
     }
 
     def render() -> RenderableType:
-        return _seen_files(kind, seen, cost, sweep, next_) if done is None else _done_files(done, sweep)
+        return (
+            _seen_files(kind, seen, cost, typed("sweep"), next_)
+            if done is None
+            else _done_files(done, typed("sweep", "--flush"))
+        )
 
     return View(document, render)
 
@@ -93,14 +99,14 @@ def _seen_files(kind: str, seen: Preview, cost: Estimate, sweep: str, next_: str
     return Group(*lines)
 
 
-def _done_files(done: Outcome, sweep: str) -> RenderableType:
+def _done_files(done: Outcome, flush: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     lines: list[RenderableType] = _refused(done.left)
     lines.append(Text(f"{counted(done.moved, 'file')} ({size(done.size_bytes)}) pending again", style="bold green"))
     if done.moved:
-        lines.append(told_next(f"the next sweep makes manifests of them; '{sweep}' does it now"))
+        lines.append(told_entered(flush))
     return Group(*lines)
 
 
@@ -194,6 +200,13 @@ def told_reasons(reasons: Reasons, total: int) -> list[RenderableType]:
     if len(reasons.counts) > LISTED:
         lines.append(Text(f"and {len(reasons.counts) - LISTED:,} reasons more (see --json)", style="yellow"))
     return lines
+
+
+def told_entered(flush: str, before: str = "") -> Text:
+    """Of files that are pending. flush: what to type for a sweep that takes partial batches too: others leave them
+    until they are batching.max_partial_age_s old. before: what happens first."""
+    told = "sweeps make manifests of them, of a partial batch when it is old enough"
+    return told_next(f"{before}{told}; '{flush}' does it now")
 
 
 def told_next(text: str) -> Text:

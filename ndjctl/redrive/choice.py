@@ -15,8 +15,8 @@ _WHERE = re.compile(r"^s3://\S+: ")
 
 @dataclass(frozen=True)
 class Choice:
-    """reason: part of the reason, or a pattern of all of it if it has any of * ? [; in either case letters may be of
-    either size. date: YYYY-MM-DD. None takes all."""
+    """reason: part of the reason, or, if it has any of * ? [, a pattern of all of it, with or without the URI of the
+    file that it begins with; in either case letters may be of either size. date: YYYY-MM-DD. None takes all."""
 
     reason: str | None = None
     date: str | None = None
@@ -28,7 +28,9 @@ class Choice:
         if self.reason is None:
             return True
         if set(self.reason) & set("*?["):
-            return re.match(translate(self.reason.casefold()), reason.casefold()) is not None
+            pattern = re.compile(translate(self.reason.casefold()))
+            # Also as screens show it: without the file that it begins with.
+            return any(pattern.match(each.casefold()) for each in (reason, _WHERE.sub("", reason)))
         return self.reason.casefold() in reason.casefold()
 
 

@@ -29,6 +29,8 @@ PROD = load_profile("prod", working_dir=Path("/nonexistent")).profile
         ("no longer", "it is there", False),
         ("*ETag*", "s3://b/k: (its ETag is another)", True),
         ("ETag*", "s3://b/k: (its ETag is another)", False),
+        ("more than 0 bad*", "s3://b/k: more than 0 bad lines, which is the limit", True),
+        ("*: more than 0 bad*", "s3://b/k: more than 0 bad lines, which is the limit", True),
         ("run ? ended", "run 7 ended", True),
         ("run [0-5] ended", "run 7 ended", False),
         ("a.b", "axb", False),
