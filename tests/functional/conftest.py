@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import RLock
+from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.functional.operations_world import Operations
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_request_at_a_time() -> Iterator[None]:
+    """Of moto, whose tables are not made for threads: a transaction copies them while another request writes."""
+    lock, honest = RLock(), BotocoreStubber.process_request
+
+    def process_request(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return honest(stubber, request)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BotocoreStubber, "process_request", process_request)
+        yield
 
 
 @pytest.fixture
