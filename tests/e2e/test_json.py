@@ -164,6 +164,7 @@ def test_a_whole_story_in_documents(tool: Tool, tmp_path: Path) -> None:
         "rows": 0,
         "bytes": 0,
         "dates": [],
+        "damaged": [],
     }
     assert documents["deploy"]["unchanged"] == len(documents["deploy"]["resources"])
     assert documents["local status"]["running"] is False
