@@ -113,7 +113,7 @@ def read_document(body: bytes, expected_format: str, newest_version: int, where:
     """The JSON object of a stored format. Raises FormatError for another format or a version of the future."""
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{where} is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("format") != expected_format:
         raise FormatError(f"{where} is not a document of format {expected_format}")
