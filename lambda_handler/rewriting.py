@@ -81,13 +81,13 @@ def _read(inv: Invocation, item: Item, uri: str) -> tuple[Manifest | None, str, 
         return None, _GONE, ""
     etag = str(answer["ETag"])
     if int(answer["ContentLength"]) > _LARGEST_BYTES:
-        return None, f"{uri} is no manifest: it has {answer['ContentLength']} bytes", etag
+        return None, f"its object is no manifest: it has {answer['ContentLength']} bytes", etag
     try:
-        found = Manifest.from_json(answer["Body"].read(), uri)
+        found = Manifest.from_json(answer["Body"].read(), "its object")
     except FormatError as error:
         return None, str(error), etag
     if (found.manifest_id, found.date) != (manifest_id_of(item), item[Attr.DATE]):
-        return None, f"{uri} is another manifest, {found.manifest_id!r} of {found.date!r}", etag
+        return None, f"its object is another manifest, {found.manifest_id[:100]!r} of {found.date[:100]!r}", etag
     return found, "", etag
 
 

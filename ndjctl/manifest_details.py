@@ -203,7 +203,7 @@ def _read_manifest(s3: Any, bucket: str, key: str) -> tuple[Manifest | None, str
     if body is None:
         return None, _GONE
     try:
-        return Manifest.from_json(body, s3_uri(bucket, key)), ""
+        return Manifest.from_json(body, "it"), ""
     except FormatError as error:
         return None, f"damaged ({str(error).rstrip('.')})"
 

@@ -101,7 +101,8 @@ class Manifest:
             )
             return cls(str(document["id"]), str(document["date"]), str(document["created_at"]), files)
         except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{where} is no manifest: {type(error).__name__} {error}") from error
+            # It may quote what is there, of any length.
+            raise FormatError(f"{where} is no manifest: {type(error).__name__} {str(error)[:200]}") from error
 
 
 def _file_document(file: ManifestFile) -> dict[str, Any]:

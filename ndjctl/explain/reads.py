@@ -158,7 +158,7 @@ def read_manifest(dynamodb: Any, s3: Any, names: Names, date: str, manifest_id: 
     entry = None
     if body is not None:
         try:
-            manifest = Manifest.from_json(body, s3_uri(names.manifest_bucket, key))
+            manifest = Manifest.from_json(body, "it")
         except FormatError as error:
             return ManifestFacts(manifest_id, date, item, True, None, str(error))
         entry = next((file for file in manifest.files if file.uri == uri), None)

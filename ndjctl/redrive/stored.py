@@ -47,10 +47,10 @@ def read_stored(s3: Any, tracking: Tracking, names: Names, date: str, manifest_i
     try:
         answer = s3.get_object(Bucket=names.manifest_bucket, Key=key)
         etag = str(answer["ETag"])
-        manifest = Manifest.from_json(answer["Body"].read(), uri)
+        manifest = Manifest.from_json(answer["Body"].read(), "it")
         if manifest.manifest_id == manifest_id:
             return Stored(manifest)
-        fault = f"another manifest ({manifest.manifest_id!r})"
+        fault = f"another manifest ({manifest.manifest_id[:100]!r})"
     except FormatError as error:
         fault = f"damaged ({str(error).rstrip('.')})"
     except ClientError as error:

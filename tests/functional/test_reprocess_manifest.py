@@ -260,7 +260,7 @@ def test_one_whose_object_is_gone_or_damaged_gets_it_back_first(world: RedriveWo
     list_files(world, files)
     found = finder(world).look(ID)
     assert [each.file for each in found.included] == files
-    assert found.fault == "gone" if garbage is None else found.fault.startswith("damaged (s3://")
+    assert found.fault == "gone" if garbage is None else found.fault.startswith("damaged (it ")
     reopener(world).reopen(found)
     written = Manifest.from_json(world.s3.get_object(**place)["Body"].read(), "there")
     assert (written.files, written.date, written.manifest_id) == (was.files, DAY, ID)

@@ -291,7 +291,7 @@ KNOWN_FILES: list[Case] = [
     ),
     (
         "its manifest is damaged, and no run has met that",
-        lambda: file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("ready"), "m.json is not JSON: x")),
+        lambda: file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("ready"), "it is not JSON: x")),
         "manifest-lost",
         True,
         "sweep",
@@ -433,7 +433,7 @@ def test_the_verdict_and_what_mends_it(make: Callable[[], FileFacts], code: str,
 
 
 def test_a_manifest_without_its_object_is_told_at_its_stage_and_by_the_verdict() -> None:
-    for damage, fault in (("", "gone"), ("s3://b/m.json is not JSON: x", "damaged (s3://b/m.json is not JSON: x)")):
+    for damage, fault in (("", "gone"), ("it is not JSON: x", "damaged (it is not JSON: x)")):
         found = explain(
             file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("started"), damage), runs=(NO_KEY,))
         )
