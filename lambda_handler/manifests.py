@@ -131,7 +131,23 @@ def build(inv: Invocation, lock: Lock, files: Sequence[ManifestFile]) -> str | N
 
 def finish(inv: Invocation, lock: Lock, item: Item) -> str | None:
     """Carries a CLAIMING manifest on from wherever it stands. As `build` otherwise."""
-    return _finish(inv, lock, item, _listed(inv, item))
+    listed = _listed(inv, item)
+    if listed is None:
+        raise LookupError(f"the ledger has no list of the files of manifest {manifest_id_of(item)}")
+    return _finish(inv, lock, item, listed)
+
+
+def listed_files(inv: Invocation, item: Item) -> tuple[ManifestFile, ...] | None:
+    """The files of a manifest that is sealed, as its object has them; None when the ledger has dropped the list."""
+    listed = _listed(inv, item)
+    return None if listed is None else tuple(_from_candidate(each) for each in listed)
+
+
+def own_items(inv: Invocation, item: Item, keys: Sequence[str], fields: Sequence[str] = ()) -> dict[str, Item]:
+    """By its key each of these files that is the manifest's by the ledger, with these attributes."""
+    wanted = [file_key(item[Attr.DATE], key) for key in keys]
+    found = get_items(inv, wanted, (Attr.FILE_KEY, Attr.BATCH_ID, *fields))
+    return {each[Attr.FILE_KEY]: each for each in found if each.get(Attr.BATCH_ID) == manifest_id_of(item)}
 
 
 def _finish(inv: Invocation, lock: Lock, item: Item, listed: list[Item]) -> str | None:
@@ -180,14 +196,12 @@ def _seal(inv: Invocation, lock: Lock, item: Item, listed: list[Item], claimed: 
     _write_fenced(inv, lock, [{"Update": update_request(table, open_key(manifest_id), change, when)}, *actions])
 
 
-def _listed(inv: Invocation, item: Item) -> list[Item]:
-    """The files of a manifest's list: its candidates until it is sealed, then those that it has."""
+def _listed(inv: Invocation, item: Item) -> list[Item] | None:
+    """The files of a manifest's list: its candidates until it is sealed, then those that it has. None without one."""
     if Attr.FILES in item:  # an item of before the lists were items of their own
         return list(item[Attr.FILES])
     found = get_item(inv, manifest_files_item_key(manifest_id_of(item)))
-    if found is None:
-        raise LookupError(f"the ledger has no list of the files of manifest {manifest_id_of(item)}")
-    return list(found[Attr.FILES])
+    return None if found is None else list(found[Attr.FILES])
 
 
 def _to_candidate(file: ManifestFile) -> Item:

@@ -25,6 +25,7 @@ class Report:
         self._created: list[str] = []
         self._started: list[dict[str, str]] = []
         self._repaired: list[str] = []
+        self._rewritten: list[dict[str, str]] = []
         self._failed: list[dict[str, Any]] = []
 
     def seen(self, manifest_id: str, state: str) -> None:
@@ -50,6 +51,10 @@ class Report:
         self._repaired.append(manifest_id)
         self._states[manifest_id] = state
 
+    def rewritten(self, manifest_id: str, why: str) -> None:
+        """Its object was written again from the ledger. why: what was wrong with it."""
+        self._rewritten.append({"manifest_id": manifest_id, "why": why})
+
     def measured(self, budget: dict[str, Any] | None, held: int) -> None:
         """budget: Budget.as_dict() of the last pass over what waits."""
         self._budget, self.held = budget, held
@@ -68,6 +73,7 @@ class Report:
             "manifests_created": self._created,
             "runs_started": self._started,
             "repaired": self._repaired,
+            "manifests_rewritten": self._rewritten,
             "failed": self._failed,
             "waiting": states.count(READY),
             "held": self.held,

@@ -56,6 +56,8 @@ def advise(details: ManifestDetails, now: datetime) -> list[Advice]:
 def _why_sweep(details: ManifestDetails, now: datetime) -> str:
     """Empty when the manifest is on its way."""
     summary = details.summary
+    if details.fault:
+        return f"Its object is {details.fault}: a sweep writes it again from the ledger when a run of it has ended."
     if summary.given_up_at is not None:
         return "It is given up, and what its runs wrote is not all deleted: a sweep goes on with that."
     if summary.state == CLAIMING:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ndjctl.aws import error_code
 from ndjctl.contracts import (
+    ABANDONED,
+    CLAIMING,
     OPEN_MANIFESTS_PARTITION,
     REPORT_FORMAT,
     REPORT_VERSION,
@@ -32,10 +34,11 @@ from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.glue_runs import GlueRun, attempts_of
 from ndjctl.items import Item, query_pages, read_item
 from ndjctl.ledger import FileRecord, Ledger
-from ndjctl.manifests import ManifestSummary, manifest_dates, moment, summary_of
+from ndjctl.manifests import ManifestSummary, files_of_list, manifest_dates, moment, summary_of
 from ndjctl.objects import list_objects
 
 _AMBIGUOUS_SHOWN = 5
+_GONE = "gone"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class ReportFacts:
 @dataclass(frozen=True)
 class ManifestDetails:
     """summary.state is empty when the ledger has forgotten the manifest and only its object is left. runs: of its last
-    start, with the attempts that Glue made of it, None when Glue does not know it. timeline: (when, what) in order."""
+    start, with the attempts that Glue made of it, None when Glue does not know it. timeline: (when, what) in order.
+    fault: what is wrong with its object, the end of a sentence; empty where it is as it should be."""
 
     summary: ManifestSummary
     uri: str
@@ -77,6 +81,7 @@ class ManifestDetails:
     runs: tuple[GlueRun, ...]
     report: ReportFacts | None
     timeline: tuple[tuple[datetime, str], ...] = field(default=())
+    fault: str = ""
 
 
 def find_manifest(dynamodb: Any, s3: Any, names: Names, prefix: str) -> tuple[Item | None, str, str]:
@@ -133,17 +138,25 @@ def _distance(date: str, prefix: str) -> float:
 def describe(
     dynamodb: Any, s3: Any, glue: Any, names: Names, prefix: str, sleep: Callable[[float], None]
 ) -> ManifestDetails:
-    """Raises UsageError as find_manifest, WorkFailed when a stored document of it cannot be read."""
+    """Raises UsageError as find_manifest, WorkFailed when its report cannot be read, or nothing tells of it but an
+    object that is damaged."""
     item, date, manifest_id = find_manifest(dynamodb, s3, names, prefix)
     key = manifest_key(date, manifest_id)
-    manifest = _read_manifest(s3, names.manifest_bucket, key)
+    manifest, fault = _read_manifest(s3, names.manifest_bucket, key)
     if item is not None:
+        # One that is being built has none yet, and one that came to nothing may never have had one.
+        fault = "" if not manifest and fault == _GONE and item[Attr.STATE] in (CLAIMING, ABANDONED) else fault
         summary = summary_of(item)
     elif manifest is not None:
         summary = _forgotten(manifest)
+    elif fault != _GONE:
+        raise WorkFailed(
+            f"The object of manifest {manifest_id} is {fault}, and the ledger has forgotten the manifest: put the "
+            f"object back (an older version of the bucket, a backup)."
+        )
     else:
         raise WorkFailed(f"The manifest {manifest_id} went away while it was looked at; look again.")
-    files = manifest.files if manifest is not None else _candidates_of(dynamodb, names, item or {})
+    files = manifest.files if manifest is not None else _listed_files(dynamodb, names, item or {})
     records = Ledger(dynamodb, names.tracking_table, sleep).get((date, file.key) for file in files)
     runs = attempts_of(glue, names.job, summary.run_id)[0] if summary.run_id else []
     report = _read_report(s3, names.manifest_bucket, report_key(date, manifest_id))
@@ -154,17 +167,15 @@ def describe(
         runs=tuple(runs),
         report=report,
         timeline=tuple(_timeline(item or {}, summary, runs, report)),
+        fault=fault,
     )
 
 
-def _candidates_of(dynamodb: Any, names: Names, item: Item) -> tuple[ManifestFile, ...]:
-    """The files of a manifest that is still being built: it has no object yet, and not all of them may become its."""
+def _listed_files(dynamodb: Any, names: Names, item: Item) -> tuple[ManifestFile, ...]:
+    """The files of a manifest that has no object: of one that is still being built not all may become its."""
     key = manifest_files_item_key(_id_of(item))
     listed, _ = read_item(dynamodb, names.tracking_table, key[Attr.DATE_PREFIX], key[Attr.FILE_KEY])
-    return tuple(
-        ManifestFile(str(each[Attr.BUCKET]), str(each["key"]), int(each[Attr.SIZE_BYTES]), str(each[Attr.ETAG]))
-        for each in (listed or item).get(Attr.FILES) or []
-    )
+    return files_of_list(listed or item)
 
 
 def _forgotten(manifest: Manifest) -> ManifestSummary:
@@ -186,12 +197,15 @@ def _forgotten(manifest: Manifest) -> ManifestSummary:
     )
 
 
-def _read_manifest(s3: Any, bucket: str, key: str) -> Manifest | None:
+def _read_manifest(s3: Any, bucket: str, key: str) -> tuple[Manifest | None, str]:
+    """(None, what is wrong with its object, the end of a sentence) where it is not as it should be."""
     body = _read_object(s3, bucket, key)
+    if body is None:
+        return None, _GONE
     try:
-        return None if body is None else Manifest.from_json(body, s3_uri(bucket, key))
+        return Manifest.from_json(body, "it"), ""
     except FormatError as error:
-        raise WorkFailed(f"{str(error).rstrip('.')}.") from error
+        return None, f"damaged ({str(error).rstrip('.')})"
 
 
 def _read_object(s3: Any, bucket: str, key: str) -> bytes | None:

@@ -16,6 +16,7 @@ from ndjctl.contracts import (
     RUNNING,
     STARTED,
     Attr,
+    ManifestFile,
     Names,
     closed_manifests_partition,
     parse_iso_utc,
@@ -25,7 +26,7 @@ from ndjctl.items import Item, query_pages
 OPEN_STATES = (CLAIMING, READY, STARTED, RUNNING)
 CLOSED_STATES = (DONE, ABANDONED)
 
-_MANIFESTS_PREFIX = "manifests/"
+_PREFIXES = ("manifests/", "reports/")
 _FIELDS = (
     Attr.DATE_PREFIX,
     Attr.FILE_KEY,
@@ -102,11 +103,27 @@ def list_manifests(
 
 def manifest_dates(s3: Any, bucket: str) -> Iterator[str]:
     """The dates that manifests were ever made for, ascending. The ledger's partitions cannot be listed without a scan,
-    the folders of the manifest bucket can."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=_MANIFESTS_PREFIX, Delimiter="/")
-    for page in pages:
-        for entry in page.get("CommonPrefixes", []):
-            yield str(entry["Prefix"])[len(_MANIFESTS_PREFIX) : -1]
+    the folders of the manifest bucket can; a date whose manifests somebody deleted has reports still."""
+    dates: set[str] = set()
+    for prefix in _PREFIXES:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        for page in pages:
+            dates.update(str(entry["Prefix"])[len(prefix) : -1] for entry in page.get("CommonPrefixes", []))
+    yield from sorted(dates)
+
+
+def files_of_list(item: Item) -> tuple[ManifestFile, ...]:
+    """The files that the item of a manifest's list has."""
+    return tuple(
+        ManifestFile(
+            str(each[Attr.BUCKET]),
+            str(each["key"]),
+            int(each[Attr.SIZE_BYTES]),
+            str(each[Attr.ETAG]),
+            str(each.get(Attr.REPLACES) or ""),
+        )
+        for each in item.get(Attr.FILES) or []
+    )
 
 
 def _of_partition(dynamodb: Any, table: str, partition: str) -> Iterator[ManifestSummary]:

@@ -154,6 +154,11 @@ def manifest(state: str, *, age_s: float = 1800.0, **attributes: Any) -> Manifes
     return ManifestFacts(MANIFEST, DAY, item, True, ManifestFile(NAMES.input_bucket, KEY, 8, ETAG))
 
 
+def lost(facts: ManifestFacts, damage: str = "") -> ManifestFacts:
+    """Its object is gone, or damaged."""
+    return replace(facts, has_object=bool(damage), entry=None, damage=damage)
+
+
 def run(state: str, error: str = "", ended_s: float | None = 900.0) -> GlueRun:
     """ended_s: how long ago it ended; None while it runs."""
     completed = None if ended_s is None else ago(ended_s)

@@ -243,7 +243,14 @@ class ModelS3:
     def create_bucket(self, Bucket: str) -> None:
         pass
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> Item:
+    def put_object(
+        self, Bucket: str, Key: str, Body: bytes, ContentType: str = "", IfNoneMatch: str = "", IfMatch: str = ""
+    ) -> Item:
+        there = self.objects.get((Bucket, Key))
+        if IfMatch and there is None:
+            raise client_error("NoSuchKey", "PutObject", 404)
+        if there is not None and (IfNoneMatch or (IfMatch and self._etag(there) != IfMatch)):
+            raise client_error("PreconditionFailed", "PutObject", 412)
         self.objects[Bucket, Key] = Body
         return {"ETag": self._etag(Body)}
 
@@ -252,7 +259,8 @@ class ModelS3:
         return {"ContentLength": len(body), "ETag": self._etag(body), "LastModified": LAST_MODIFIED}
 
     def get_object(self, Bucket: str, Key: str) -> Item:
-        return {"Body": io.BytesIO(self._body(Bucket, Key, "GetObject"))}
+        body = self._body(Bucket, Key, "GetObject")
+        return {"Body": io.BytesIO(body), "ContentLength": len(body), "ETag": self._etag(body)}
 
     def copy(self, CopySource: Item, Bucket: str, Key: str, ExtraArgs: Item, Config: Any) -> None:
         body = self._body(CopySource["Bucket"], CopySource["Key"], "HeadObject")

@@ -135,7 +135,7 @@ def _manifest(invocation: Invocation, prefix: str, accept_loss: bool, yes: bool)
         raise UsageError("--manifest is empty: name a manifest, or the beginning of its id.")
     _, _, manifest_id = find_manifest(cloud.client("dynamodb"), cloud.client("s3"), cloud.names, prefix)
     finder = Finder(cloud.client("s3"), parts.tracking, cloud.names)
-    reopener = Reopener(parts.tracking, cloud.names, lambda: cloud.client("glue"), now, time.sleep)
+    reopener = Reopener(cloud.client("s3"), parts.tracking, cloud.names, lambda: cloud.client("glue"), now, time.sleep)
 
     def look(_progress: Any) -> Reopening:
         found = finder.look(manifest_id, accept_loss)

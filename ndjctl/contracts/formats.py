@@ -101,7 +101,8 @@ class Manifest:
             )
             return cls(str(document["id"]), str(document["date"]), str(document["created_at"]), files)
         except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{where} is no manifest: {type(error).__name__} {error}") from error
+            # It may quote what is there, of any length.
+            raise FormatError(f"{where} is no manifest: {type(error).__name__} {str(error)[:200]}") from error
 
 
 def _file_document(file: ManifestFile) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def read_document(body: bytes, expected_format: str, newest_version: int, where:
     """The JSON object of a stored format. Raises FormatError for another format or a version of the future."""
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{where} is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("format") != expected_format:
         raise FormatError(f"{where} is not a document of format {expected_format}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ndjctl.contracts import (
+    ABANDONED,
+    CLAIMING,
     FILE_SUFFIX,
     OPEN_MANIFESTS_PARTITION,
     Attr,
@@ -65,13 +67,14 @@ class FileLog:
 @dataclass(frozen=True)
 class ManifestFacts:
     """item: of the ledger, None where it has forgotten it. entry: this file in the manifest's object. has_object:
-    whether there is one. ahead: open manifests that are older and wait for a run, too."""
+    whether there is one. damage: a sentence on it, if it is no manifest."""
 
     manifest_id: str
     date: str
     item: Item | None
     has_object: bool
     entry: ManifestFile | None
+    damage: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +88,13 @@ class ManifestFacts:
     @property
     def error(self) -> str:
         return str((self.item or {}).get(Attr.ERROR, ""))
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its object, the end of a sentence; empty where it is as it should be."""
+        if self.damage:
+            return f"damaged ({self.damage.rstrip('.')})"
+        return "" if self.has_object or self.state in (CLAIMING, ABANDONED) else "gone"
 
     def moment(self, name: str) -> datetime | None:
         return moment_of(self.item or {}, name)

@@ -151,16 +151,16 @@ def find_letter(letters: DeadLetters, key: str) -> DeadLetter:
 
 
 def read_manifest(dynamodb: Any, s3: Any, names: Names, date: str, manifest_id: str, uri: str) -> ManifestFacts:
-    """Its item, open or closed, and the file's entry in its object."""
+    """Its item, open or closed, and the file's entry in its object, or what is wrong with that."""
     item = _manifest_item(dynamodb, names, date, manifest_id)
     key = manifest_key(date, manifest_id)
     body = _body(s3, names.manifest_bucket, key)
     entry = None
     if body is not None:
         try:
-            manifest = Manifest.from_json(body, s3_uri(names.manifest_bucket, key))
+            manifest = Manifest.from_json(body, "it")
         except FormatError as error:
-            raise WorkFailed(f"{str(error).rstrip('.')}.") from error
+            return ManifestFacts(manifest_id, date, item, True, None, str(error))
         entry = next((file for file in manifest.files if file.uri == uri), None)
     return ManifestFacts(manifest_id, date, item, body is not None, entry)
 

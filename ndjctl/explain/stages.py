@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ndjctl.contracts import (
-    ABANDONED,
     AT_REST,
     COMPLETED,
     FAILED,
@@ -199,10 +198,10 @@ def _manifest(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
         state = "wrong"
     if facts.status not in AT_REST:
         state = "waiting" if manifest.is_open and state == "ok" else "wrong"
-    if manifest.has_object and manifest.entry is None:
+    if manifest.fault:
+        state, sentence = "wrong" if manifest.is_open else state, f"{sentence}; its object is {manifest.fault}"
+    elif manifest.has_object and manifest.entry is None:
         state, sentence = "wrong", f"{sentence}; its object does not name this file"
-    elif not manifest.has_object and manifest.state not in ("claiming", ABANDONED):
-        sentence += "; its object is gone"
     return Stage("manifest", state, sentence, told)
 
 

@@ -19,6 +19,8 @@ from ndjctl.plain import counted_are
 
 TURN_S = 2 * SWEEP_S
 """A sweep comes every minute: what it could have done and has not for two is not going to happen by itself."""
+_BEFORE_ALL_ELSE = ("no-run", "held-by-budget")
+"""While no run can start, none meets what is wrong with the manifest."""
 _NO_ROOM = (CONCURRENCY, QUOTA, THROTTLED, NO_CAPACITY)
 """Causes that go by themselves: the start is tried again at every sweep."""
 
@@ -38,9 +40,21 @@ def judge_in_manifest(facts: FileFacts, obstacles: list[Obstacle]) -> Verdict:
         return Verdict("giving-up", sentence, is_wrong=True, remedies=(SWEEP,))
     if manifest.state == CLAIMING:
         return _claiming(facts, manifest, obstacles)
-    if manifest.state == READY:
-        return _ready(facts, manifest, obstacles)
-    return _running(facts, manifest, obstacles)
+    is_ready = manifest.state == READY
+    verdict = _ready(facts, manifest, obstacles) if is_ready else _running(facts, manifest, obstacles)
+    if manifest.fault and (is_ready or verdict.is_wrong) and verdict.code not in _BEFORE_ALL_ELSE:
+        return _lost(manifest, obstacles)
+    return verdict
+
+
+def _lost(manifest: ManifestFacts, obstacles: list[Obstacle]) -> Verdict:
+    return Verdict(
+        "manifest-lost",
+        f"The object of its manifest {manifest.manifest_id} is {manifest.fault}: a sweep writes it again from the "
+        f"ledger when a run of it has ended.",
+        is_wrong=True,
+        remedies=_swept(first_of(obstacles, "function", "manifest")),
+    )
 
 
 def _stuck(facts: FileFacts, why: str) -> Verdict:

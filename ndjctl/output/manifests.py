@@ -121,6 +121,7 @@ def manifest_view(details: ManifestDetails, advice: Sequence[Advice], now: datet
     document = {
         **summary_document(summary, now),
         "uri": details.uri,
+        "object_fault": details.fault or None,
         "statuses": dict(statuses),
         "file_details": [_entry_document(entry) for entry in details.entries],
         "runs": [_run_document(run) for run in details.runs],
@@ -158,6 +159,8 @@ def _facts(
     facts.add_row("date", Text(one_line(summary.date)))
     facts.add_row("age", Text(lasting(summary.age_s(now))))
     facts.add_row("object", Text(one_line(details.uri)))
+    if details.fault:
+        facts.add_row("", Text(one_line(details.fault), style="red"))
     told_statuses = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
     facts.add_row("files", Text(one_line(f"{summary.files:,}, {size(summary.size_bytes)}  ({told_statuses})")))
     # The item has no more: what was before is dropped when a manifest is opened again.

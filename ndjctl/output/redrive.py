@@ -138,6 +138,7 @@ def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, n
         "bytes": found.size_bytes,
         "estimate": cost.to_dict(),
         "left_out": [{"key": key, "reason": why} for key, why in found.left_out],
+        "object_fault": found.fault or None,
         "given_up": [{"key": each.file.key, "rows": each.rows} for each in found.given_up],
         "done": is_done,
         "next": next_,
@@ -161,6 +162,9 @@ def manifest_view(found: Reopening, is_done: bool, cost: Estimate, sweep: str, n
         facts.add_row("bytes", size(found.size_bytes))
         add_cost(facts, cost)
         lines: list[RenderableType] = [facts]
+        if found.fault:
+            told = f"its object is {found.fault}: it is written again first, from the ledger"
+            lines.append(Text(one_line(told), style="yellow"))
         for each in found.given_up[:LISTED]:
             told = f"  given up: {each.file.key}: its object is gone; {_given_up(each)}"
             lines.append(Text(one_line(told), style="red"))

@@ -66,6 +66,11 @@ def sweep_view(
         facts.add_row("repaired", Text(f"{len(repaired):,}"))
         for manifest_id in repaired[:_LISTED]:
             facts.add_row("", Text(one_line(str(manifest_id)), style="dim"))
+        rewritten = report.get("manifests_rewritten", [])
+        if rewritten:
+            facts.add_row("written again", Text(counted(len(rewritten), "manifest")))
+        for each in rewritten[:_LISTED]:
+            facts.add_row("", Text(one_line(f"{each['manifest_id']}: {each['why']}"), style="yellow"))
         held = int(report.get("held", 0))
         facts.add_row("waiting for a run", Text(counted(int(report.get("waiting", 0)), "manifest")))
         if held:

@@ -32,7 +32,9 @@ from ndjctl.contracts import (
 from ndjctl.contracts.formats import REPORT_FORMAT, REPORT_VERSION
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.items import Item
+from ndjctl.manifests import manifest_dates
 from ndjctl.redrive.moves import head
+from ndjctl.redrive.stored import Stored, read_stored
 from ndjctl.redrive.tracking import Entry, Tracking
 
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
@@ -70,6 +72,7 @@ class Refused(NamedTuple):
 class Reopening:
     """What writing a manifest again comes to. given_up: files whose object is gone and that are to be failed, with the
     loss of their rows. left_out: (key, why). refused: it cannot be done while these are. is_open: it is open already.
+    stored: its object, or what is to be put in its place.
     """
 
     manifest_id: str
@@ -81,6 +84,12 @@ class Reopening:
     is_open: bool = False
     state: str = ""
     closed: Item | None = None
+    stored: Stored | None = None
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its object, the end of a sentence; empty where it is as it should be."""
+        return "" if self.stored is None else self.stored.fault
 
     @property
     def size_bytes(self) -> int:
@@ -101,22 +110,26 @@ class Finder:
         opened = self.tracking.open_manifest(manifest_id)
         if opened is not None:
             return Reopening(manifest_id, str(opened[Attr.DATE]), is_open=True, state=str(opened[Attr.STATE]))
-        date = self._date(manifest_id)
-        found = Reopening(manifest_id, date, closed=self.tracking.closed_manifest(date, manifest_id))
+        date, closed = self._place(manifest_id)
+        found = Reopening(manifest_id, date, closed=closed)
         if found.closed is not None and found.closed[Attr.STATE] != DONE:
             raise WorkFailed(
                 f"Manifest {manifest_id} ended {found.closed[Attr.STATE]} and has no output: its files are failed, "
                 f"'ndjctl redrive failed --date {date}' enters them again."
             )
-        self._sort(found, self._manifest(date, manifest_id), accepts_loss)
+        found.stored = read_stored(self.s3, self.tracking, self.names, date, manifest_id, closed)
+        self._sort(found, found.stored.manifest, accepts_loss)
         return found
 
     # ------------------------------------------------------------------------------------------------ what it has
 
-    def _date(self, manifest_id: str) -> str:
+    def _place(self, manifest_id: str) -> tuple[str, Item | None]:
+        """(its date, its item if the ledger has it still)."""
         for date in self._dates(manifest_id):
-            if head(self.s3, self.names.manifest_bucket, manifest_key(date, manifest_id)) is not None:
-                return date
+            closed = self.tracking.closed_manifest(date, manifest_id)
+            key = manifest_key(date, manifest_id)
+            if closed is not None or head(self.s3, self.names.manifest_bucket, key) is not None:
+                return date, closed
         raise UsageError(f"There is no manifest {manifest_id} in s3://{self.names.manifest_bucket}/manifests/.")
 
     def _dates(self, manifest_id: str) -> Iterator[str]:
@@ -131,19 +144,8 @@ class Finder:
                 for days in (0, -1, 1):
                     seen.add(date := (made + timedelta(days=days)).strftime("%Y-%m-%d"))
                     yield date
-        pages = self.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.names.manifest_bucket, Prefix="manifests/", Delimiter="/"
-        )
-        dates = [each["Prefix"].split("/")[1] for page in pages for each in page.get("CommonPrefixes", [])]
-        yield from (date for date in sorted(dates, reverse=True) if date not in seen)
-
-    def _manifest(self, date: str, manifest_id: str) -> Manifest:
-        key = manifest_key(date, manifest_id)
-        body = self.s3.get_object(Bucket=self.names.manifest_bucket, Key=key)["Body"].read()
-        try:
-            return Manifest.from_json(body, s3_uri(self.names.manifest_bucket, key))
-        except FormatError as error:
-            raise WorkFailed(f"{str(error).rstrip('.')}.") from error
+        dates = sorted(manifest_dates(self.s3, self.names.manifest_bucket), reverse=True)
+        yield from (date for date in dates if date not in seen)
 
     def _converted(self, found: Reopening) -> set[str]:
         """Keys that its run report calls completed; none without a report."""

@@ -28,6 +28,7 @@ from ndjctl.glue_runs import attempts_of
 from ndjctl.items import Item
 from ndjctl.redrive.manifest import Included, Reopening
 from ndjctl.redrive.moves import LOST, transact
+from ndjctl.redrive.stored import put_back
 from ndjctl.redrive.tracking import Tracking
 
 _WITH_THE_MANIFEST = 90
@@ -51,6 +52,7 @@ _KEPT = (
 class Reopener:
     """glue: called for the client only when a run has to be looked up."""
 
+    s3: Any
     tracking: Tracking
     names: Names
     glue: Callable[[], Any]
@@ -60,6 +62,8 @@ class Reopener:
     def reopen(self, found: Reopening) -> None:
         """Raises WorkFailed when something has changed since it was looked at, or a run is at its parts."""
         self._check_lock(found.manifest_id)
+        if found.stored is not None and found.stored.fault:
+            put_back(self.s3, self.names, found.stored)
         now = self.clock()
         actions = [*self._opening(found, now), self._unlocked(found.manifest_id)]
         lost = {Attr.STATUS: FAILED, Attr.ERROR: LOST}

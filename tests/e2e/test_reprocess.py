@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ndjctl.aws import Cloud
-from ndjctl.contracts import ACTION, ACTION_FLUSH, COMPLETED, SOURCE_COLUMN, Attr, part_prefix
+from ndjctl.contracts import ACTION, ACTION_FLUSH, COMPLETED, SOURCE_COLUMN, Attr, manifest_key, part_prefix
 from ndjctl.ledger import Ledger
 from tests.e2e.conftest import Tool, rows_of
 
@@ -106,6 +106,32 @@ def test_exactly_the_new_rows_and_a_lost_part_comes_back(tool: Tool, embedded: C
     nothing = tool("reprocess", names[1], "--yes", "--json", *options)
     assert nothing.code == 1
     assert "nothing to do" in nothing.document["refused"][0]["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", [None, b"garbage"], ids=["gone", "garbage"])
+def test_a_manifest_whose_object_is_lost_comes_to_rest(
+    tool: Tool, embedded: Cloud, tmp_path: Path, body: bytes | None
+) -> None:
+    """Opened again, so that its object can be lost before a run reads it; the run fails on that, and sweeps do the
+    rest."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    name = f"{DAY}-lost.ndjson"
+    (folder / name).write_bytes(numbered(0, 50))
+    (manifest_id,) = tool.run(folder)["manifest_ids"]
+    s3, options = embedded.client("s3"), ["--set", f"suffix={tool.suffix}"]
+    place = {"Bucket": embedded.names.manifest_bucket, "Key": manifest_key(DAY, manifest_id)}
+    was = s3.get_object(**place)["Body"].read()
+    assert tool("reprocess", "--manifest", manifest_id, "--yes", *options).code == 0
+    s3.delete_object(**place)
+    if body is not None:
+        s3.put_object(**place, Body=body)
+    wait_for(lambda: item_of(embedded, name)["status"] == COMPLETED, embedded, is_flushed=True)
+    assert s3.get_object(**place)["Body"].read() == was
+    assert numbers(embedded, tmp_path) == {name: list(range(50))}
+    checked = tool("reconcile", "--date", DAY, *options)
+    assert checked.code == 0, checked.out
 
 
 def bad_lines(cloud: Cloud) -> dict[str, int]:

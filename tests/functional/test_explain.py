@@ -107,6 +107,21 @@ def stage(document: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in document["stages"] if each["stage"] == name)
 
 
+def test_an_object_of_a_manifest_that_is_none_is_a_fact_of_it(operations: Operations) -> None:
+    operations.deploy()
+    (file, *_) = operations.manifest(MANIFEST, "started", status="manifested").files
+    place = {"Bucket": NAMES.manifest_bucket, "Key": manifest_key(DAY, MANIFEST)}
+
+    def read() -> Any:
+        return reads.read_manifest(operations.dynamodb, operations.s3, NAMES, DAY, MANIFEST, file.uri)
+
+    assert (read().entry, read().fault) == (file, "")
+    operations.s3.put_object(**place, Body=b"garbage")
+    assert read().entry is None and read().fault.startswith("damaged (it is ") and "not JSON" in read().fault
+    operations.s3.delete_object(**place)
+    assert (read().entry, read().fault) == (None, "gone")
+
+
 def test_a_converted_file_with_all_its_stages(world: Operations) -> None:
     convert(world)
     answer = world("explain", KEY, "--count", "--json")

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from lambda_handler.services import Invocation
-from ndjctl.contracts import COMPLETED, FAILED, MIB, PENDING, QUARANTINED, Attr, part_key
+from ndjctl.contracts import COMPLETED, FAILED, MIB, PENDING, QUARANTINED, Attr, part_key, split_s3_uri
 from tests.lambda_world import DAY, Plan, World
 
 
@@ -69,6 +69,35 @@ def test_a_story_ends_the_same_on_moto_and_in_the_model() -> None:
     # A query whose last page is exactly full may or may not be told that it was the last.
     calls = [{name: count for name, count in world.methods.items() if name != "dynamodb.query"} for world in worlds]
     assert calls[0] == calls[1]
+
+
+def test_a_lost_manifest_is_written_again_on_condition() -> None:
+    """S3's own conditions, one that holds and one that does not."""
+    for body in (None, b"garbage"):
+        for restored in (None, b"restored"):
+            world = World(moto=True)
+            world.deliver(*(world.upload() for _ in range(3)))
+            (manifest,) = world.manifests()
+            bucket, key = split_s3_uri(manifest[Attr.MANIFEST_PATH])
+            was = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            world.s3.delete_object(Bucket=bucket, Key=key)
+            if body is not None:
+                world.s3.put_object(Bucket=bucket, Key=key, Body=body)
+            world.glue.end("jr_0", "FAILED", "NoSuchKey")
+            world.later(31)
+
+            def restore(world: World = world, bucket: str = bucket, key: str = key, body: bytes = was + b"\n") -> None:
+                world.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+            probe = ["dynamodb.query", "glue.get_job_run", "glue.get_job_run", "dynamodb.get_item", "s3.get_object"]
+            probe += ["dynamodb.get_item", "dynamodb.batch_get_item", "s3.put_object"]
+            plan = Plan(at=len(probe), before=restore if restored else None)
+            answer = world.sweep(plan)
+            assert plan.calls[: len(probe)] == probe
+            assert len(answer["manifests_rewritten"]) == (0 if restored else 1)
+            assert world.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == was + (b"\n" if restored else b"")
+            world.work_runs()
+            assert world.sweep()["done"] and world.statuses() == {COMPLETED: 3}
 
 
 def test_a_tracked_file_has_every_attribute_of_the_contract() -> None:

@@ -251,6 +251,41 @@ def test_what_to_type_when_something_is_wrong(
     assert f"next: {advice['command']}" in operations("manifests", "show", name).out
 
 
+@pytest.mark.parametrize("garbage", [None, b"\xff"], ids=["gone", "garbage"])
+@pytest.mark.parametrize("state", ["ready", "running", "done"])
+def test_one_whose_object_is_gone_or_damaged(operations: Operations, state: str, garbage: bytes | None) -> None:
+    operations.deploy()
+    name = "20261123T100000000Z-00000001"
+    manifest = operations.manifest(name, state, status="completed" if state == "done" else "manifested")
+    place = {"Bucket": NAMES.manifest_bucket, "Key": contracts.manifest_key(DAY, name)}
+    operations.s3.delete_object(**place)
+    if garbage is not None:
+        operations.s3.put_object(**place, Body=garbage)
+    else:  # a report alone leads to the date of a closed one
+        operations.s3.put_object(Bucket=NAMES.manifest_bucket, Key=report_key(DAY, "another"), Body=b"")
+    document = operations("manifests", "show", name, "--json").document
+    fault = document["object_fault"]
+    assert fault == "gone" if garbage is None else fault.startswith("damaged (it is ")
+    assert [each["source"] for each in document["file_details"]] == [file.uri for file in manifest.files]
+    if state == "done":
+        assert document["advice"] == []
+        return
+    (advice,) = document["advice"]
+    assert (
+        advice["why"] == f"Its object is {fault}: a sweep writes it again from the ledger when a run of it has ended."
+    )
+    assert advice["command"].endswith("sweep --env dev")
+
+
+def test_a_damaged_object_of_which_the_ledger_knows_nothing_is_told_with_a_way_out(operations: Operations) -> None:
+    operations.deploy()
+    key = contracts.manifest_key(DAY, "20261123T100000000Z-00000001")
+    operations.s3.put_object(Bucket=NAMES.manifest_bucket, Key=key, Body=b"garbage")
+    answer = operations("manifests", "show", "2026")
+    assert answer.code == 1
+    assert "the ledger has forgotten the manifest: put the object back" in " ".join(answer.err.split())
+
+
 def test_the_state_of_its_run_is_glues(operations: Operations) -> None:
     operations.deploy()
     name = "20261123T100000000Z-00000001"

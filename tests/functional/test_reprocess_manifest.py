@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from ndjctl import contracts
-from ndjctl.contracts import COMPLETED, FAILED, MANIFESTED, OPEN_MANIFESTS_PARTITION, PENDING, READY, Attr, ManifestFile
+from ndjctl.contracts import (
+    COMPLETED,
+    FAILED,
+    MANIFESTED,
+    OPEN_MANIFESTS_PARTITION,
+    PENDING,
+    READY,
+    Attr,
+    Manifest,
+    ManifestFile,
+)
 from ndjctl.errors import UsageError, WorkFailed
 from ndjctl.redrive.manifest import Finder, refusal
 from ndjctl.redrive.moves import GONE, LOST
@@ -43,7 +53,7 @@ class _Glue:
 
 
 def reopener(world: RedriveWorld) -> Reopener:
-    return Reopener(world.tracking, NAMES, lambda: _Glue(world.run_states), world.clock, world.slept_s.append)
+    return Reopener(world.s3, world.tracking, NAMES, lambda: _Glue(world.run_states), world.clock, world.slept_s.append)
 
 
 def finished(world: RedriveWorld, count: int = 3, manifest_id: str = ID) -> list[ManifestFile]:
@@ -73,6 +83,24 @@ def finished(world: RedriveWorld, count: int = 3, manifest_id: str = ID) -> list
     }
     world.closed_manifest(manifest_id, **facts, **of_the_run)
     return files
+
+
+def object_of(manifest_id: str) -> dict[str, str]:
+    return {"Bucket": NAMES.manifest_bucket, "Key": contracts.manifest_key(DAY, manifest_id)}
+
+
+def lose(world: RedriveWorld, garbage: bytes | None) -> Manifest:
+    """The manifest's object is deleted or overwritten. Returns what it was."""
+    was = Manifest.from_json(world.s3.get_object(**object_of(ID))["Body"].read(), "there")
+    world.s3.delete_object(**object_of(ID))
+    if garbage is not None:
+        world.s3.put_object(**object_of(ID), Body=garbage)
+    return was
+
+
+def list_files(world: RedriveWorld, files: list[ManifestFile]) -> None:
+    listed = [{"bucket": each.bucket, "key": each.key, "size_bytes": 8, "etag": each.etag} for each in files]
+    world.put({**contracts.manifest_files_item_key(ID), Attr.FILES: listed})
 
 
 def open_item(world: RedriveWorld, manifest_id: str = ID) -> dict[str, Any] | None:
@@ -223,6 +251,44 @@ def test_a_manifest_that_the_ledger_has_forgotten(world: RedriveWorld) -> None:
     assert world.statuses() == dict.fromkeys(("0.ndjson", "1.ndjson", "2.ndjson"), MANIFESTED)
     entered = world.item("0.ndjson")
     assert (entered[Attr.BATCH_ID], entered[Attr.ETAG], entered[Attr.SIZE_BYTES]) == ("forgotten", files[0].etag, 8)
+
+
+@pytest.mark.parametrize("garbage", [None, b"garbage", b'{"format": "ndjctl.manifest"}'])
+def test_one_whose_object_is_gone_or_damaged_gets_it_back_first(world: RedriveWorld, garbage: bytes | None) -> None:
+    files = finished(world)
+    was, place = lose(world, garbage), object_of(ID)
+    list_files(world, files)
+    found = finder(world).look(ID)
+    assert [each.file for each in found.included] == files
+    assert found.fault == "gone" if garbage is None else found.fault.startswith("damaged (it ")
+    reopener(world).reopen(found)
+    written = Manifest.from_json(world.s3.get_object(**place)["Body"].read(), "there")
+    assert (written.files, written.date, written.manifest_id) == (was.files, DAY, ID)
+    assert written.created_at == f"{DAY}T10:00:00.000Z"
+    assert open_item(world) is not None
+
+
+def test_without_its_list_either_it_is_told_how_to_go_on(world: RedriveWorld) -> None:
+    finished(world)
+    lose(world, None)
+    with pytest.raises(WorkFailed, match="is gone, and the ledger has no list of its files any more: put the object"):
+        finder(world).look(ID)
+    world.put_manifest("forgotten")
+    world.s3.put_object(**object_of("forgotten"), Body=b"garbage")
+    with pytest.raises(WorkFailed, match=r"is damaged \(.*, and the ledger has no list of its files any more"):
+        finder(world).look("forgotten")
+
+
+def test_an_object_that_is_back_meanwhile_stays(world: RedriveWorld) -> None:
+    files = finished(world)
+    lose(world, None)
+    list_files(world, files)
+    found = finder(world).look(ID)
+    world.put_manifest(ID, *files[:2])
+    with pytest.raises(WorkFailed, match="was changed meanwhile: nothing was done"):
+        reopener(world).reopen(found)
+    assert open_item(world) is None
+    assert Manifest.from_json(world.s3.get_object(**object_of(ID))["Body"].read(), "there").files == tuple(files[:2])
 
 
 def test_more_files_than_a_transaction_takes_and_a_run_that_is_quicker(world: RedriveWorld) -> None:

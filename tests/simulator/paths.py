@@ -76,6 +76,8 @@ PATHS = [
     Path("partial flush by age", "sweep-1", scenes.flush_by_age, {COMPLETED: 2}),
     *(Path(f"run ended {state}, retry", "sweep-1", scenes.ended(state), ALL_DONE) for state in ("FAILED", "TIMEOUT")),
     *(Path(f"run ended {state}, retry", "sweep-1", scenes.ended(state), ALL_DONE) for state in ("STOPPED", "LOST")),
+    Path("manifest gone", "sweep-1", scenes.lost_manifest(None), ALL_DONE),
+    Path("manifest overwritten", "sweep-1", scenes.lost_manifest(b"garbage"), ALL_DONE),
     Path("given up", "sweep-1", scenes.ended("FAILED"), {FAILED: 3}, environment=(("MAX_ATTEMPTS", "1"),)),
     Path("waiting for room", "sweep-1", scenes.waits_for_room, {COMPLETED: 6}),
     Path("refused for room", "messages-1", scenes.refused, ALL_DONE),

@@ -51,10 +51,12 @@ class S3:
     # --- objects
 
     def put_object(
-        self, Bucket: str, Key: str, Body: bytes, ContentType: str = "", IfNoneMatch: str = "", **_: Any
+        self, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "", IfMatch: str = "", ContentType: str = ""
     ) -> Answer:
         there = self.objects.get(Bucket, {}).get(Key)
-        if IfNoneMatch and there is not None:
+        if IfMatch and there is None:
+            raise client_error("NoSuchKey", "PutObject", 404)
+        if there is not None and (IfNoneMatch or (IfMatch and there.etag != IfMatch.strip('"'))):
             raise client_error("PreconditionFailed", "PutObject", 412)
         return {"ETag": f'"{self._put(Bucket, Key, bytes(Body), _md5(bytes(Body))).etag}"'}
 

@@ -153,6 +153,20 @@ def ended(state: str) -> Scene:
     return scene
 
 
+def lost_manifest(garbage: bytes | None) -> Scene:
+    """A run meets a manifest that somebody has deleted, or overwritten, and the sweep follows it up."""
+
+    def scene(world: World) -> None:
+        new_files(world)
+        (key,) = (key for key in world.s3.objects["manifests"] if key.startswith("manifests/"))
+        world.lose_manifest(key, garbage)
+        work(world)
+        let_pass(world, 61.0)
+        sweep(world)
+
+    return scene
+
+
 def told_of_the_end(world: World) -> None:
     """The function hears of the end at once, by an event."""
     new_files(world)

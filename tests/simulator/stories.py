@@ -35,6 +35,7 @@ def run_seed(seed: int, verbose: bool = False, max_dpu_s_per_day: str = "") -> W
     world = World(
         chance, faults, rates, verbose, **{Env.MAX_WAITING_MANIFESTS: most_waiting}, **_budget(max_dpu_s_per_day)
     )
+    world.fate = random.Random(f"manifests {seed}")
     world.glue.max_concurrent = chance.choice((1, 2, 5))
     world.glue.max_retries = chance.choice((0, 0, 1))
     _weaken(world, rates, chance)

@@ -170,6 +170,11 @@ def test_s3_reads_and_writes_on_condition() -> None:
     with pytest.raises(ClientError) as raised:
         s3.put_object("b", "k", b"two", IfNoneMatch="*")
     assert code(raised) == "PreconditionFailed"
+    s3.put_object("b", "k", b"two", IfMatch=first)
+    for key, wanted in (("k", "PreconditionFailed"), ("absent", "NoSuchKey")):
+        with pytest.raises(ClientError) as raised:
+            s3.put_object("b", key, b"x", IfMatch=first)
+        assert code(raised) == wanted
     s3.put_object("b", "k", b"three")
     with pytest.raises(ClientError) as raised:
         s3.get_object("b", "k", IfMatch=first)

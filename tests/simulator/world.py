@@ -18,7 +18,7 @@ from lambda_handler.handler import dispatch
 from lambda_handler.services import Services
 from ndjctl.contracts import AT_REST, MIB, OPEN_MANIFESTS_PARTITION, Attr, Env, iso_utc
 from tests.lambda_model import ModelCloudWatch
-from tests.simulator.actors import Process, Scheduler
+from tests.simulator.actors import Broken, Process, Scheduler
 from tests.simulator.client import Client
 from tests.simulator.data import NORMAL_BYTES, Content, History
 from tests.simulator.dynamo import DynamoDB
@@ -92,6 +92,12 @@ class World:
         self.trace: list[tuple[float, str, str, str]] = []
         self.log: list[str] = []
         self.histories: dict[str, History] = {}
+        self.fate = random.Random("manifests")
+        """Decides on the objects of manifests alone, so that nothing else depends on how often it is asked."""
+        self.lost_manifests: dict[str, bytes] = {}
+        """What the objects of manifests were that somebody deleted or overwrote, by key; until they are put again."""
+        self.rewritten = 0
+        """How many of them were put again."""
         self.pending_since_s: dict[tuple[str, str], float] = {}
         self.on_sweep: Callable[[float, Any], None] = lambda began_s, answer: None
         self.told: dict[str, dict[str, float]] = {}
@@ -118,7 +124,33 @@ class World:
             self.s3.delete_object(Bucket=INPUT, Key=key)
             self.histories[key].deletes += 1
 
+    def lose_manifest(self, key: str, garbage: bytes | None) -> None:
+        """Somebody deletes the object of a manifest, or overwrites it."""
+        was = self.s3.objects[MANIFESTS][key].body
+        if garbage is None:
+            self.s3.delete_object(Bucket=MANIFESTS, Key=key)
+        else:
+            self.s3.put_object(Bucket=MANIFESTS, Key=key, Body=garbage)
+        self.lost_manifests[key] = was
+
+    def _manifest_came(self, key: str, body: bytes) -> None:
+        was = self.lost_manifests.pop(key, None)
+        if was is not None:
+            self.rewritten += 1
+            if was != body:
+                raise Broken(f"{key} was written again, and is not what it was")
+        if self.fate.random() < self.rates.manifest_lost:
+            garbage = self.fate.choice((None, b"garbage"))
+
+            def lose() -> None:
+                if self.rates.manifest_lost and key not in self.lost_manifests:
+                    self.lose_manifest(key, garbage)
+
+            self.scheduler.after(self.fate.choice((1.0, 30.0, 300.0)) * self.fate.random(), lose)
+
     def _object_came(self, bucket: str, key: str, found: Object) -> None:
+        if bucket == MANIFESTS and key.startswith("manifests/"):
+            self._manifest_came(key, found.body)
         if bucket != INPUT:
             return
         self.histories[key].puts += 1

@@ -38,6 +38,7 @@ from tests.explain_world import (
     converted,
     environment,
     file_facts,
+    lost,
     manifest,
     run,
     said,
@@ -49,6 +50,7 @@ DEAD = DeadLetter(True, "never entered in the ledger", 5, 7, True)
 REPORT = ReportedFile(MANIFEST, RUN, ago(1000), "completed", "e1", 10, 9, 1, "", 2, 1)
 OFF = {"sweep_rule": Rule("r", False, "rate(1 minute)", ())}
 OOM = run("FAILED", "java.lang.OutOfMemoryError: Java heap space")
+NO_KEY = run("FAILED", "manifest s3://b/k cannot be read: NoSuchKey")
 NO_JOB = "An error occurred (EntityNotFoundException) when calling the StartJobRun operation: Job x not found"
 
 
@@ -281,6 +283,36 @@ KNOWN_FILES: list[Case] = [
         "sweep",
     ),
     (
+        "its manifest is gone, and a run met that",
+        lambda: file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("started")), runs=(NO_KEY,)),
+        "manifest-lost",
+        True,
+        "sweep",
+    ),
+    (
+        "its manifest is damaged, and no run has met that",
+        lambda: file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("ready"), "it is not JSON: x")),
+        "manifest-lost",
+        True,
+        "sweep",
+    ),
+    (
+        "its manifest is gone, and a run is under way",
+        lambda: file_facts(
+            PROCESSING, attributes=IN, manifest=lost(manifest("running")), runs=(run("RUNNING", ended_s=None),)
+        ),
+        "running",
+        False,
+        "",
+    ),
+    (
+        "its manifest is gone, and no run can start",
+        lambda: file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("ready")), env={"job": ABSENT}),
+        "no-run",
+        True,
+        "deploy",
+    ),
+    (
         "tried again by Glue",
         lambda: file_facts(
             PROCESSING, attributes=IN, manifest=manifest("running"), runs=(run("FAILED", "x", ended_s=10),)
@@ -398,6 +430,16 @@ def test_the_verdict_and_what_mends_it(make: Callable[[], FileFacts], code: str,
     assert bool(remedies) == verdict.is_wrong
     assert [stage.name for stage in explained.stages] == list(STAGES)
     assert ".." not in verdict.sentence.replace("...", "")
+
+
+def test_a_manifest_without_its_object_is_told_at_its_stage_and_by_the_verdict() -> None:
+    for damage, fault in (("", "gone"), ("it is not JSON: x", "damaged (it is not JSON: x)")):
+        found = explain(
+            file_facts(MANIFESTED, attributes=IN, manifest=lost(manifest("started"), damage), runs=(NO_KEY,))
+        )
+        assert f"is {fault}: a sweep writes it again from the ledger" in found.verdict.sentence
+        (stage,) = [each for each in found.stages if each.name == "manifest"]
+        assert stage.state == "wrong" and stage.sentence.endswith(f"; its object is {fault}")
 
 
 def test_what_is_wrong_is_told_at_its_stage() -> None:

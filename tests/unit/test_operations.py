@@ -245,6 +245,11 @@ def test_a_sweeps_report_on_the_screen(capsys: pytest.CaptureFixture[str]) -> No
     assert out.count("next: ") == 1 and "next: ndjctl cost lift" in out
     ConsoleOutput().show(sweep_view("dev", {**held, "budget": None}, 1.5, said))
     assert "1 manifest is not started: what today's runs came to could not be read" in capsys.readouterr().out
+    assert "written again" not in out
+    rewritten = {**report, "manifests_rewritten": [{"manifest_id": "m3", "why": "its object is [b]gone"}]}
+    ConsoleOutput().show(sweep_view("dev", rewritten, 1.5, said))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "written again 1 manifest m3: its object is [b]gone" in told
     done = {"done": True, "waiting": 0, "open": 0, "pending": 0}
     ConsoleOutput().show(sweep_view("dev", done, 1.5, said))
     assert "Nothing is pending and nothing is open." in capsys.readouterr().out
