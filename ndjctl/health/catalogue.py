@@ -174,6 +174,7 @@ DRIFT_REFUSED = _cause(
     "schema drift refused",
     "Values do not fit the pinned schema, and job.on_drift is fail.",
     r"--ON_DRIFT fail",
+    r"\bschema drift: \d+ places? (does|do) not fit schema\b",
 )
 SCRIPT_MISSING = _cause(
     "script-missing",
@@ -289,6 +290,8 @@ ITEM_CONTENDED = _cause(
 UNKNOWN = Cause("unknown", "not a known cause", "The text is of no cause that is known here.")
 
 CAUSES: tuple[Cause, ...] = (
+    # It lists fields of the data, which may be called like any other cause.
+    DRIFT_REFUSED,
     DISK_FULL,
     OUT_OF_MEMORY,
     EXECUTOR_LOST,
@@ -302,7 +305,6 @@ CAUSES: tuple[Cause, ...] = (
     ARCHIVED,
     DAMAGED,
     BAD_LINES,
-    DRIFT_REFUSED,
     SCRIPT_MISSING,
     IMPORT_ERROR,
     CONFIGURATION,
