@@ -8,11 +8,11 @@ from ndjctl.contracts import FILE_SUFFIX, TTL_DAYS
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.missing import without_ledger
 from ndjctl.explain.model import Verdict
-from ndjctl.explain.obstacles import AS_DEPLOYED, Obstacle, first_of
+from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
-from ndjctl.health.remedies import REDRIVE_DLQ, logs_since, remedies_of
+from ndjctl.health.remedies import AS_DEPLOYED, REDRIVE_DLQ, logs_since, remedies_of
 
 _QUEUED_S = 900.0
 """How long an event is believed to be among those that wait in a queue that is being worked on."""

@@ -261,9 +261,8 @@ TAKEN_OVER = _cause(
 MESSAGE = _cause(
     "message-not-understood",
     "message not understood",
-    "A message in the queue is no S3 event: something else writes into the queue, or by hand.",
-    r"message_not_understood",
-    r"record_not_understood",
+    "Something else than S3 writes into the queue. Only these messages fail: each comes back until the queue gives it "
+    "up, and ends in the dead-letter queue.",
 )
 INVOCATION = _cause(
     "invocation-not-understood",

@@ -12,7 +12,7 @@ from ndjctl.contracts import ABANDONED, FAILED, STATUS_INDEX, Attr, Names, parse
 from ndjctl.glue_runs import run_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.cause import Cause
-from ndjctl.health.causes import cause_of, cause_of_run, normalised
+from ndjctl.health.causes import cause_of, cause_of_line, cause_of_run, normalised
 from ndjctl.health.log_lines import OF_FILES, event_of, told_by
 from ndjctl.health.reading_logs import pages_of_errors
 from ndjctl.items import Item, pages_of, projected
@@ -163,7 +163,7 @@ def failed_invocations(logs: Any, group: str, since: datetime) -> Iterator[tuple
             if len(told) > _REMEMBERED:
                 told.popitem(last=False)
         text = told_by(line.message)[:_TEXT_CHARS]
-        yield cause_of(text), Failure(line.request_id, line.at, text)
+        yield cause_of_line(line.message), Failure(line.request_id, line.at, text)
 
 
 def failed_manifests(dynamodb: Any, s3: Any, names: Names, since: datetime) -> Iterator[tuple[Cause, Failure]]:
