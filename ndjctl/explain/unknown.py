@@ -66,13 +66,16 @@ def _without_object(facts: FileFacts) -> Verdict:
 
 def _forgotten(facts: FileFacts) -> Verdict | None:
     """Of a file that the ledger does not remember any more, and something else does."""
-    report, there = facts.forgotten.value, facts.object.value
-    if report is not None and (there is None or report.etag == there.etag):
-        gone = "" if there is not None else "; the object was deleted since"
+    report = facts.converted
+    if report is not None:
+        why = f"remembers a file for {TTL_DAYS} days and has forgotten it"
+        if not facts.is_expired:
+            why = f"has lost its item before its {TTL_DAYS} days were over (deleted, or an older table was restored)"
+        gone = "" if facts.object.value is not None else "; the object was deleted since"
         return Verdict(
             "converted-and-forgotten",
             f"It is converted: the report of manifest {report.manifest_id} says so (rows: {report.rows:,}). The ledger "
-            f"remembers a file for {TTL_DAYS} days and has forgotten it{gone}. Nothing is to be done.",
+            f"{why}{gone}. Nothing is to be done.",
         )
     if facts.set_aside.value:
         return Verdict(

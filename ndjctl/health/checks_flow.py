@@ -58,7 +58,13 @@ def _lost_events(facts: Facts) -> Checked:
         where = "its event waits in the queue or was lost" if is_one else "their events wait in the queue or were lost"
         sentence = f"{who}: {where}."
     else:
-        sentence = f"{counted(missing, 'file')} never reached the ledger, of {looked_at}: the event was lost."
+        lost, entered, items = (
+            ("its event was", "it was", "its item") if is_one else ("their events were", "they were", "their items")
+        )
+        sentence = (
+            f"{counted(missing, 'file')} {'is' if is_one else 'are'} not in the ledger, of {looked_at}: {lost} lost, or "
+            f"{entered} converted and the ledger lost {items}: 'explain KEY' tells."
+        )
     evidence = some(f"{each.key}: uploaded {each.modified_at:%Y-%m-%d %H:%M:%S}Z" for each in sample.lost)
     grace = grace_words(facts)
     dates = sorted({each.date for each in sample.lost})

@@ -137,6 +137,7 @@ UNKNOWN_FILES: list[Case] = [
         False,
         "",
     ),
+    ("its item lost too early", lambda: file_facts(forgotten=REPORT), "converted-and-forgotten", False, ""),
     ("forgotten, gone", lambda: file_facts(is_there=False, forgotten=REPORT), "converted-and-forgotten", False, ""),
     ("forgotten, another version", lambda: file_facts(etag="e2", forgotten=REPORT), "event-lost", True, "backfill"),
     ("set aside long ago", lambda: file_facts(set_aside=True), "quarantined-and-forgotten", False, ""),

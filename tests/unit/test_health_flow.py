@@ -32,8 +32,10 @@ def waiting(**counts: int) -> dict[str, Any]:
 
 def test_lost_is_what_no_event_waits_for() -> None:
     found = checked("lost-events", healthy(sample=SAMPLE))
-    assert "2 files never reached the ledger" in found.sentence
-    assert found.sentence.endswith("the event was lost.")
+    assert "2 files are not in the ledger" in found.sentence
+    assert found.sentence.endswith(
+        "their events were lost, or they were converted and the ledger lost their items: 'explain KEY' tells."
+    )
     assert [(each.words, each.hint) for each in found.remedies] == [(("backfill", "--date", DAY), HINT)]
 
 
