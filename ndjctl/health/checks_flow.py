@@ -58,13 +58,11 @@ def _lost_events(facts: Facts) -> Checked:
         where = "its event waits in the queue or was lost" if is_one else "their events wait in the queue or were lost"
         sentence = f"{who}: {where}."
     else:
-        lost, entered, items = (
-            ("its event was", "it was", "its item") if is_one else ("their events were", "they were", "their items")
-        )
-        sentence = (
-            f"{counted(missing, 'file')} {'is' if is_one else 'are'} not in the ledger, of {looked_at}: {lost} lost, or "
-            f"{entered} converted and the ledger lost {items}: 'explain KEY' tells."
-        )
+        are = "is" if is_one else "are"
+        lost = "its event was lost, or it was converted and the ledger lost its item"
+        if not is_one:
+            lost = "their events were lost, or they were converted and the ledger lost their items"
+        sentence = f"{counted(missing, 'file')} {are} not in the ledger, of {looked_at}: {lost}: 'explain KEY' tells."
     evidence = some(f"{each.key}: uploaded {each.modified_at:%Y-%m-%d %H:%M:%S}Z" for each in sample.lost)
     grace = grace_words(facts)
     dates = sorted({each.date for each in sample.lost})

@@ -401,6 +401,11 @@ def test_the_verdict_and_what_mends_it(make: Callable[[], FileFacts], code: str,
     assert ".." not in verdict.sentence.replace("...", "")
 
 
+def test_a_file_that_a_report_knows_waits_for_no_event() -> None:
+    found = {each.name: each.state for each in explain(file_facts(forgotten=REPORT)).stages}
+    assert (found["event"], found["queue"], found["ledger"]) == ("ok", "ok", "none")
+
+
 def test_what_is_wrong_is_told_at_its_stage() -> None:
     def wrong(facts: FileFacts) -> set[str]:
         return {stage.name for stage in explain(facts).stages if stage.state == "wrong"}
