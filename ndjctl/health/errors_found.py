@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -68,7 +68,8 @@ def _age(failure: Failure) -> float:
 
 @dataclass
 class Found:
-    """groups: the largest first. not_read: places that AWS refused, wholly or from some page on, with what it said."""
+    """groups: the largest first. not_read: places that AWS refused, wholly or from some page on, with what it said, and
+    those that are not there."""
 
     since: datetime
     groups: list[Group] = field(default_factory=list)
@@ -118,10 +119,23 @@ def find_errors(
     }
     for where, read in reads.items():
         reading = attempt(lambda where=where, read=read: _take(groups, where, read(), progress), environment)  # type: ignore[misc]
+        if reading.why == "absent":
+            reading = replace(reading, sentence=f"{_place_of(where, names)} is not there")
         if not reading.was_read:
             found.not_read[where] = reading
     found.groups = sorted(groups.kept.values(), key=lambda group: (-group.count, PLACES.index(group.where)))
     return found
+
+
+def _place_of(where: Where, names: Names) -> str:
+    """What is read for it."""
+    table = f"the table {names.tracking_table}"
+    return {
+        "runs": f"the job {names.job}",
+        "function": f"the log group {names.function_log_group}",
+        "manifests": f"{table}, or the bucket {names.manifest_bucket},",
+        "files": table,
+    }[where]
 
 
 def _take(groups: _Groups, where: Where, failures: Iterator[tuple[Cause, Failure]], progress: Progress) -> None:
