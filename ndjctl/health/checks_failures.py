@@ -15,7 +15,7 @@ from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.remedies import (
     AS_DEPLOYED,
     QUEUE,
-    REDRIVE_DLQ,
+    REDRIVE_DLQ_LATER,
     REDRIVE_FAILED,
     SWEEP,
     Remedies,
@@ -177,7 +177,7 @@ def _raising(facts: Facts, troubles: Sequence[Trouble]) -> Checked:
                 f"The function fails at messages, and has taken none well since: {counted(len(troubles), 'error')}. "
                 f"Those messages come back until the queue gives them up, and end in the dead-letter queue."
             )
-            remedies = (AS_DEPLOYED, QUEUE, REDRIVE_DLQ)
+            remedies = (AS_DEPLOYED, QUEUE, REDRIVE_DLQ_LATER)
         evidence = some(f"{count:,} x {text}" for text, count in groups.most_common())
         return Checked(code, title, "fail", sentence, evidence, remedies, is_down=facts.metrics.was_read and is_down)
     if not facts.errors.was_read and not facts.metrics.was_read:

@@ -95,10 +95,7 @@ def _screen(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> Rende
         blocks.append(Text(one_line(f"not read: {_PLACES[where]}: {reading.sentence}"), style="magenta"))
     missing = [remedy for reading in found.not_read.values() for remedy in _remedies_of(reading)]
     blocks += remedy_lines(dict.fromkeys(missing), typed, width)
-    told_ = (
-        "Nothing failed"
-        if not found.total
-        else f"{counted(found.total, 'failure')}, {counted(len(found.groups), 'cause')}"
-    )
+    causes = len({(group.cause.code, group.pattern) for group in found.groups})
+    told_ = "Nothing failed" if not found.total else f"{counted(found.total, 'failure')}, {counted(causes, 'cause')}"
     blocks.append(Text(f"{told_} in {env} since {shown(found.since)}.", style="bold" if found.total else "bold green"))
     return Block(*blocks)

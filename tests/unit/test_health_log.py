@@ -106,6 +106,7 @@ def test_messages_that_announce_no_file_are_told_with_where_they_end() -> None:
     assert garbage.verdict == "warn" and not garbage.is_down
     assert "Only these messages fail" in garbage.sentence and "dead-letter queue" in garbage.sentence
     assert [each.words for each in garbage.remedies] == [("queue",), ("redrive", "dlq")]
+    assert garbage.remedies[-1].hint.startswith("later")
 
 
 def test_messages_that_fail_of_no_known_cause_do_not_speak_for_the_sweeps() -> None:
