@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ndjctl.aws import error_code
-from ndjctl.budget import NOTHING_SPENT, DayBudget, day_budget_of, dpu_s_of, is_held
+from ndjctl.budget import NOTHING_SPENT, DayBudget, day_budget_of, dpu_s_of, holds_runs
 from ndjctl.contracts import Attr, Names, budget_item_key, iso_utc
 from ndjctl.items import Item, plain, read_item
 from ndjctl.locks import aws_time_of
@@ -30,8 +30,8 @@ def read_budget(dynamodb: Any, names: Names, now: datetime) -> DayBudget:
 class Lifting:
     """What became of a lift, or of taking one back. date: YYYY-MM-DD, UTC. before: as it was read. after: None where
     nothing was written: there was nothing to lift or to take back, or `changed`, somebody else came first.
-    has_no_budget: the ledger says that runs are held, and the function that is deployed has no budget: it holds none,
-    and `before` says so."""
+    has_no_budget: the function that is deployed has none: it holds no run, whatever the ledger has of before, and
+    `before` says so."""
 
     date: str
     before: DayBudget
@@ -55,9 +55,10 @@ class Lifts:
             now = aws_time
             item, _ = _read(self._dynamodb, self._names, now)
         day = day_budget_of(item) if item else NOTHING_SPENT
-        if day.held_since is not None and not is_held(day, variables):
-            return Lifting(f"{now:%Y-%m-%d}", replace(day, held_since=None), has_no_budget=True)
-        return Lifting(f"{now:%Y-%m-%d}", day)
+        has_no_budget = variables is not None and not holds_runs(variables)
+        if has_no_budget:
+            day = replace(day, held_since=None)
+        return Lifting(f"{now:%Y-%m-%d}", day, has_no_budget=has_no_budget)
 
     def limit_of(self, seen: Lifting, usd: Decimal | None) -> Decimal | None:
         """The limit in DPU seconds that a lift sets: `usd` above what is spent or was allowed, whichever is more; None
@@ -108,7 +109,7 @@ class Lifts:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
             return Lifting(seen.date, seen.before, changed=True)
-        return Lifting(seen.date, seen.before, day_budget_of(plain(answer["Attributes"])))
+        return replace(seen, after=day_budget_of(plain(answer["Attributes"])))
 
 
 def _read(dynamodb: Any, names: Names, now: datetime) -> tuple[Item | None, Mapping[str, Any]]:

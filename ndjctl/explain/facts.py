@@ -11,6 +11,7 @@ from ndjctl.contracts import (
     CLAIMING,
     FILE_SUFFIX,
     OPEN_MANIFESTS_PARTITION,
+    TTL_DAYS,
     Attr,
     Env,
     ManifestFile,
@@ -228,6 +229,18 @@ class FileFacts:
             return found
         there = self.object.value
         return date_prefix(self.key, there.modified_at if there is not None else self.at)
+
+    @property
+    def converted(self) -> ReportedFile | None:
+        """What a report says of a file without an item: of the version that is there, or of a file that is gone."""
+        report, there = self.forgotten.value, self.object.value
+        return report if report is not None and (there is None or report.etag == there.etag) else None
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the object is so old that the ledger may have forgotten it in its own time: it drops an item some
+        days after its last change, and not to the minute."""
+        return self.age_s is None or self.age_s > (TTL_DAYS - 1) * 86_400.0
 
     @property
     def is_newer(self) -> bool:

@@ -94,8 +94,8 @@ def look_at_file(
         more["letter"] = partial(reads.find_letter, letters, key)
     found = attempt_all(more, profile.environment, pool)
     rest: dict[str, Callable[[], Any]] = {}
-    if _may_be_forgotten(facts):
-        # In this thread: it has the pool read the reports.
+    if _may_be_converted(facts):
+        # Alone: it has the pool read the reports.
         rest["forgotten"] = partial(find_report, s3, names, _dates(facts), facts.uri, pool)
     if is_counted and facts.text(Attr.BATCH_ID) and facts.status == COMPLETED:
         place = (facts.date, facts.text(Attr.BATCH_ID), facts.uri)
@@ -168,15 +168,27 @@ def _may_be_dead(facts: FileFacts) -> bool:
     return dead is not None and dead.visible > 0 and lacks and facts.is_file
 
 
+def _has_no_item(facts: FileFacts) -> bool:
+    return facts.item is None and facts.items.was_read and facts.is_file
+
+
+def _may_be_converted(facts: FileFacts) -> bool:
+    """Whether a report may know of a file that the ledger does not: an item may also go before its time, with a table
+    that was restored or by hand."""
+    is_late = facts.age_s is not None and facts.age_s > facts.event_s
+    return _has_no_item(facts) and (is_late or _may_be_forgotten(facts))
+
+
 def _may_be_forgotten(facts: FileFacts) -> bool:
-    """The ledger drops an item a week after its last change, and not to the minute."""
-    if facts.item is not None or not facts.items.was_read or not facts.is_file:
+    """Of a file without an item: whether the ledger has had the time to forget it."""
+    if not _has_no_item(facts):
         return False
-    least_s = (TTL_DAYS - 1) * 86_400.0
     if facts.age_s is not None:
-        return facts.age_s > least_s
+        return facts.is_expired
     named = leading_date(facts.key)
-    return facts.object.was_read and named is not None and named <= f"{facts.at - timedelta(seconds=least_s):%Y-%m-%d}"
+    return (
+        facts.object.was_read and named is not None and named <= f"{facts.at - timedelta(days=TTL_DAYS - 1):%Y-%m-%d}"
+    )
 
 
 def _dates(facts: FileFacts) -> list[str]:

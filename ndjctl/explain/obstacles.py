@@ -9,14 +9,12 @@ from typing import Any
 from ndjctl.explain.facts import FileFacts
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
-from ndjctl.health.log_lines import event_of, told_by
+from ndjctl.health.log_lines import NOT_UNDERSTOOD, event_of, told_by
 from ndjctl.health.model import Remedy
 from ndjctl.health.policies import queue_lets_in
-from ndjctl.health.remedies import DEPLOY, SWEEP, logs_since, remedies_of
+from ndjctl.health.remedies import AS_DEPLOYED, DEPLOY, SWEEP, logs_since, remedies_of
 from ndjctl.reading import Reading
 
-AS_DEPLOYED = Remedy(DEPLOY.words, hint="puts back code, settings and rights that were changed by hand")
-"""What may mend a function that fails of no known cause."""
 _LINES_OF_AN_ERROR = 50
 
 
@@ -129,9 +127,11 @@ def _errors(facts: FileFacts) -> Iterator[Obstacle]:
     """The newest error of the function that was not made good since, if possible one whose cause is known: a traceback
     comes in many lines, of which most tell nothing."""
     log = facts.env.errors.value
-    if log is None or not log.lines or log.recovered_at is not None:
+    # What is no S3 event is in no file's way.
+    lines = () if log is None else [line for line in log.lines if event_of(line.message) not in NOT_UNDERSTOOD]
+    if not lines:
         return
-    newest = log.lines[::-1][:_LINES_OF_AN_ERROR]
+    newest = lines[::-1][:_LINES_OF_AN_ERROR]
     ours = next((line for line in newest if event_of(line.message)), newest[0])
     last = next((line for line in newest if cause_of(line.message) is not UNKNOWN), ours)
     told = told_by(last.message)

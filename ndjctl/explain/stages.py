@@ -86,6 +86,8 @@ def _event(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
         at = facts.moment(Attr.UPLOAD_TIME)
         when = "" if at is None else f", of {at:%Y-%m-%d %H:%M:%S}Z"
         return Stage("event", "ok", f"taken{when}", {"sequencer": facts.text(Attr.SEQUENCER) or None})
+    if facts.item is None and facts.converted is not None:
+        return Stage("event", "ok", "taken: a run's report says that the file was converted")
     if not facts.env.wirings.was_read:
         return _unread("event", facts.env.wirings)
     which = "of the version that is there " if facts.item is not None else ""
@@ -112,7 +114,8 @@ def _queue(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:
     if dead.value is not None and dead.value.visible:
         seen = "" if letter is None else f", none of this file among the {letter.seen:,} looked at"
         sentence += f"; {_counted(dead.value.visible, 'dead letter')}{seen}"
-    return Stage("queue", "ok" if facts.item is not None else "waiting", sentence, told)
+    is_through = facts.item is not None or facts.converted is not None
+    return Stage("queue", "ok" if is_through else "waiting", sentence, told)
 
 
 def _function(facts: FileFacts, obstacles: list[Obstacle]) -> Stage:

@@ -8,11 +8,11 @@ from ndjctl.contracts import FILE_SUFFIX, TTL_DAYS
 from ndjctl.explain.facts import FileFacts
 from ndjctl.explain.missing import without_ledger
 from ndjctl.explain.model import Verdict
-from ndjctl.explain.obstacles import AS_DEPLOYED, Obstacle, first_of
+from ndjctl.explain.obstacles import Obstacle, first_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.causes import cause_of
 from ndjctl.health.model import Remedy
-from ndjctl.health.remedies import REDRIVE_DLQ, logs_since, remedies_of
+from ndjctl.health.remedies import AS_DEPLOYED, REDRIVE_DLQ, logs_since, remedies_of
 
 _QUEUED_S = 900.0
 """How long an event is believed to be among those that wait in a queue that is being worked on."""
@@ -66,13 +66,16 @@ def _without_object(facts: FileFacts) -> Verdict:
 
 def _forgotten(facts: FileFacts) -> Verdict | None:
     """Of a file that the ledger does not remember any more, and something else does."""
-    report, there = facts.forgotten.value, facts.object.value
-    if report is not None and (there is None or report.etag == there.etag):
-        gone = "" if there is not None else "; the object was deleted since"
+    report = facts.converted
+    if report is not None:
+        why = f"remembers a file for {TTL_DAYS} days and has forgotten it"
+        if not facts.is_expired:
+            why = f"has lost its item before its {TTL_DAYS} days were over (deleted, or an older table was restored)"
+        gone = "" if facts.object.value is not None else "; the object was deleted since"
         return Verdict(
             "converted-and-forgotten",
             f"It is converted: the report of manifest {report.manifest_id} says so (rows: {report.rows:,}). The ledger "
-            f"remembers a file for {TTL_DAYS} days and has forgotten it{gone}. Nothing is to be done.",
+            f"{why}{gone}. Nothing is to be done.",
         )
     if facts.set_aside.value:
         return Verdict(

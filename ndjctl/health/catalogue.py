@@ -174,6 +174,7 @@ DRIFT_REFUSED = _cause(
     "schema drift refused",
     "Values do not fit the pinned schema, and job.on_drift is fail.",
     r"--ON_DRIFT fail",
+    r"\bschema drift: \d+ places? (does|do) not fit schema\b",
 )
 SCRIPT_MISSING = _cause(
     "script-missing",
@@ -260,9 +261,8 @@ TAKEN_OVER = _cause(
 MESSAGE = _cause(
     "message-not-understood",
     "message not understood",
-    "A message in the queue is no S3 event: something else writes into the queue, or by hand.",
-    r"message_not_understood",
-    r"record_not_understood",
+    "Something else than S3 writes into the queue. Only these messages fail: each comes back until the queue gives it "
+    "up, and ends in the dead-letter queue.",
 )
 INVOCATION = _cause(
     "invocation-not-understood",
@@ -289,6 +289,8 @@ ITEM_CONTENDED = _cause(
 UNKNOWN = Cause("unknown", "not a known cause", "The text is of no cause that is known here.")
 
 CAUSES: tuple[Cause, ...] = (
+    # It lists fields of the data, which may be called like any other cause.
+    DRIFT_REFUSED,
     DISK_FULL,
     OUT_OF_MEMORY,
     EXECUTOR_LOST,
@@ -302,7 +304,6 @@ CAUSES: tuple[Cause, ...] = (
     ARCHIVED,
     DAMAGED,
     BAD_LINES,
-    DRIFT_REFUSED,
     SCRIPT_MISSING,
     IMPORT_ERROR,
     CONFIGURATION,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """A known cause. code: never changes. title: a few words. meaning: one sentence. signs: patterns, of which one has
-    to be found in the text, letters of either size."""
+    """A known cause. code: never changes. title: a few words. meaning: a sentence or two. signs: patterns, of which
+    one has to be found in the text, letters of either size; none where the event of a log line tells it."""
 
     code: str
     title: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ndjctl.health.catalogue import CAUSES, NO_CAPACITY, RUN_TIMED_OUT, STOPPED, UNKNOWN
+from ndjctl.health.catalogue import CAUSES, MESSAGE, NO_CAPACITY, RUN_TIMED_OUT, STOPPED, UNKNOWN
 from ndjctl.health.cause import Cause
+from ndjctl.health.log_lines import NOT_UNDERSTOOD, event_of, told_by
 
 _BY_STATE = {"TIMEOUT": RUN_TIMED_OUT, "STOPPED": STOPPED, "EXPIRED": NO_CAPACITY}
 _BY_CODE = {cause.code: cause for cause in (*CAUSES, UNKNOWN)}
@@ -30,6 +31,11 @@ def cause_of_run(state: str, message: str) -> Cause:
     if told is not UNKNOWN:
         return told
     return _BY_STATE.get(state, UNKNOWN)
+
+
+def cause_of_line(message: str) -> Cause:
+    """The cause that a line of the function's log tells, by its event where that says it."""
+    return MESSAGE if event_of(message) in NOT_UNDERSTOOD else cause_of(told_by(message))
 
 
 def cause_named(code: str) -> Cause:

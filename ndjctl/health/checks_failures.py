@@ -13,6 +13,9 @@ from ndjctl.health.facts import Facts, Points, Run
 from ndjctl.health.metrics import FUNCTION_DURATION, FUNCTION_ERRORS, INVOCATIONS, SWEEPS
 from ndjctl.health.model import Checked, Remedy
 from ndjctl.health.remedies import (
+    AS_DEPLOYED,
+    QUEUE,
+    REDRIVE_DLQ_LATER,
     REDRIVE_FAILED,
     SWEEP,
     Remedies,
@@ -30,6 +33,8 @@ _OF_THE_FILE = frozenset(
     cause.code for cause in (known.INPUT_GONE, known.INPUT_CHANGED, known.ARCHIVED, known.DAMAGED, known.BAD_LINES)
 )
 """Causes that lie in a file, and not in the pipeline: a warning."""
+_OF_OTHERS = frozenset({known.MESSAGE.code})
+"""Causes that lie with whoever writes into the queue: a warning too."""
 
 _RECENT_S = 900.0
 _NEAR_SHARE = 0.8
@@ -55,12 +60,14 @@ def failure_checks(facts: Facts) -> Iterator[Checked]:
 
 
 def _failing(facts: Facts, cause: Cause, troubles: Sequence[Trouble]) -> Checked:
-    by_file = cause.code in _OF_THE_FILE and all(trouble.where == "file" for trouble in troubles)
+    is_mild = cause.code in _OF_OTHERS or (
+        cause.code in _OF_THE_FILE and all(trouble.where == "file" for trouble in troubles)
+    )
     remedies = _remedies(facts, cause, troubles)
     sentence = f"{_counted(troubles)}: {cause.title}. {cause.meaning}"
     shown = sorted(troubles, key=lambda trouble: (trouble.where == "manifest", trouble.subject))
     evidence = some([trouble.told for trouble in shown])
-    return Checked(cause.code, f"failures: {cause.title}", "warn" if by_file else "fail", sentence, evidence, remedies)
+    return Checked(cause.code, f"failures: {cause.title}", "warn" if is_mild else "fail", sentence, evidence, remedies)
 
 
 def _remedies(facts: Facts, cause: Cause, troubles: Sequence[Trouble]) -> Remedies:
@@ -160,11 +167,17 @@ def _raising(facts: Facts, troubles: Sequence[Trouble]) -> Checked:
     last_sweep = max((when for when, value in recent[SWEEPS] if value), default=None)
     is_over = last_error is None or (last_sweep is not None and last_sweep >= last_error)
     share = f"{failed:,.0f} of {sum(value for _, value in recent[INVOCATIONS]):,.0f} invocations ended in an error"
-    remedies = (Remedy(("deploy",), hint="puts back code, settings and rights that were changed by hand"), SWEEP)
+    remedies: Remedies = (AS_DEPLOYED, SWEEP)
     is_down = last_sweep is None
     if troubles:
         groups = Counter(normalised(trouble.text) for trouble in troubles)
         sentence = f"The function fails, and has not been seen to work since: {counted(len(troubles), 'error')}."
+        if all(trouble.is_of_messages for trouble in troubles):
+            sentence = (
+                f"The function fails at messages, and has taken none well since: {counted(len(troubles), 'error')}. "
+                f"Those messages come back until the queue gives them up, and end in the dead-letter queue."
+            )
+            remedies = (AS_DEPLOYED, QUEUE, REDRIVE_DLQ_LATER)
         evidence = some(f"{count:,} x {text}" for text, count in groups.most_common())
         return Checked(code, title, "fail", sentence, evidence, remedies, is_down=facts.metrics.was_read and is_down)
     if not facts.errors.was_read and not facts.metrics.was_read:

@@ -53,12 +53,15 @@ def _lost_events(facts: Facts) -> Checked:
     missing, is_one = len(sample.lost), len(sample.lost) == 1
     held = facts.queue.value.held if facts.queue.value else 0
     broken = [each for each in wiring_checks(facts) if each.verdict == "fail" and each.code in _DELIVERY]
-    if held or any(each.code != "queue" for each in broken):
-        who = f"{counted(missing, 'file')} {'has' if is_one else 'have'} not reached the ledger, of {looked_at}"
-        where = "its event waits in the queue or was lost" if is_one else "their events wait in the queue or were lost"
-        sentence = f"{who}: {where}."
+    may_wait = bool(held) or any(each.code != "queue" for each in broken)
+    if is_one:
+        where = "its event waits in the queue or was lost" if may_wait else "its event was lost"
+        where += ", or it was converted and the ledger lost its item"
     else:
-        sentence = f"{counted(missing, 'file')} never reached the ledger, of {looked_at}: the event was lost."
+        where = "their events wait in the queue or were lost" if may_wait else "their events were lost"
+        where += ", or they were converted and the ledger lost their items"
+    who = f"{counted(missing, 'file')} {'is' if is_one else 'are'} not in the ledger, of {looked_at}"
+    sentence = f"{who}: {where}; 'explain KEY' tells."
     evidence = some(f"{each.key}: uploaded {each.modified_at:%Y-%m-%d %H:%M:%S}Z" for each in sample.lost)
     grace = grace_words(facts)
     dates = sorted({each.date for each in sample.lost})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from ndjctl.contracts import ABANDONED, FAILED, STATUS_INDEX, Attr, Names, parse
 from ndjctl.glue_runs import run_of
 from ndjctl.health.catalogue import UNKNOWN
 from ndjctl.health.cause import Cause
-from ndjctl.health.causes import cause_of, cause_of_run, normalised
+from ndjctl.health.causes import cause_of, cause_of_line, cause_of_run, normalised
 from ndjctl.health.log_lines import OF_FILES, event_of, told_by
 from ndjctl.health.reading_logs import pages_of_errors
 from ndjctl.items import Item, pages_of, projected
@@ -68,7 +68,8 @@ def _age(failure: Failure) -> float:
 
 @dataclass
 class Found:
-    """groups: the largest first. not_read: places that AWS refused, wholly or from some page on, with what it said."""
+    """groups: the largest first. not_read: places that AWS refused, wholly or from some page on, with what it said, and
+    those that are not there."""
 
     since: datetime
     groups: list[Group] = field(default_factory=list)
@@ -118,10 +119,23 @@ def find_errors(
     }
     for where, read in reads.items():
         reading = attempt(lambda where=where, read=read: _take(groups, where, read(), progress), environment)  # type: ignore[misc]
+        if reading.why == "absent":
+            reading = replace(reading, sentence=f"{_place_of(where, names)} is not there")
         if not reading.was_read:
             found.not_read[where] = reading
     found.groups = sorted(groups.kept.values(), key=lambda group: (-group.count, PLACES.index(group.where)))
     return found
+
+
+def _place_of(where: Where, names: Names) -> str:
+    """What is read for it."""
+    table = f"the table {names.tracking_table}"
+    return {
+        "runs": f"the job {names.job}",
+        "function": f"the log group {names.function_log_group}",
+        "manifests": f"{table}, or the bucket {names.manifest_bucket},",
+        "files": table,
+    }[where]
 
 
 def _take(groups: _Groups, where: Where, failures: Iterator[tuple[Cause, Failure]], progress: Progress) -> None:
@@ -163,7 +177,7 @@ def failed_invocations(logs: Any, group: str, since: datetime) -> Iterator[tuple
             if len(told) > _REMEMBERED:
                 told.popitem(last=False)
         text = told_by(line.message)[:_TEXT_CHARS]
-        yield cause_of(text), Failure(line.request_id, line.at, text)
+        yield cause_of_line(line.message), Failure(line.request_id, line.at, text)
 
 
 def failed_manifests(dynamodb: Any, s3: Any, names: Names, since: datetime) -> Iterator[tuple[Cause, Failure]]:

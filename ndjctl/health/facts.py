@@ -235,14 +235,13 @@ class LogLine:
 
 @dataclass(frozen=True)
 class LogLines:
-    """Lines of the function's log that tell of an error, the oldest first. is_whole: whether the whole time was read.
-    since: from when on. recovered_at: when the function was first seen to succeed after the last of them, at what that
-    was about. waits: lines that say that a run was refused for want of room, with AWS's code as `why`."""
+    """Lines of the function's log that tell of an error which was not seen to be made good, the oldest first. is_whole:
+    whether the whole time was read. since: from when on. waits: lines that say that a run was refused for want of room,
+    with AWS's code as `why`."""
 
     lines: tuple[LogLine, ...]
     is_whole: bool
     since: datetime
-    recovered_at: datetime | None = None
     waits: tuple[LogLine, ...] = ()
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 OF_FILES = frozenset({"manifest_abandoned", "file_failed", "metric_not_written"})
 """Events of level ERROR that tell what became of a manifest or a file, and nothing of the function itself."""
-OF_MESSAGES = frozenset(
-    {"message_failed", "file_not_tracked", "message_not_understood", "record_not_understood", "batching_failed"}
-)
-"""Of the taking of messages; all others are of the sweep, or of the invocation as a whole."""
+NOT_UNDERSTOOD = frozenset({"message_not_understood", "record_not_understood"})
+"""Of messages that are no S3 events: nothing but these messages fails."""
+OF_MESSAGES = NOT_UNDERSTOOD | {"message_failed", "file_not_tracked"}
+"""Of the taking of messages; all others are of the sweep, which also builds what an invocation with messages could not,
+or of the invocation as a whole."""
 
 _ERROR_LEVELS = ("ERROR", "CRITICAL")
 _ERROR_TEXT = re.compile(r"^\[ERROR\]|Task timed out|Runtime exited|^[\w.]*(Error|Exception)\b")

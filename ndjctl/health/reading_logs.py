@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -20,32 +19,42 @@ PATTERNS = ("ERROR", '"Task timed out"', '"Runtime exited"')
 same."""
 
 PAGES = 2
-"""Pages of a pattern that the quick look reads. A page may be empty though there are more: CloudWatch ends it after the
-time that it may take."""
+"""Pages of a pattern that the quick look reads at most. A page may be empty though there are more: CloudWatch ends it
+after the time that it may take."""
+MOST_PAGES = 5
+"""Of all patterns together, in their order."""
 LINES_PER_PAGE = 100
-CALLS = len(PATTERNS) * PAGES + 2
-"""With the one that looks for success and the one for starts that were refused for want of room."""
+_SUCCESSES = {True: "messages_taken", False: "sweep_done"}
+"""What proves that messages are taken again, and that the rest works again."""
+CALLS = MOST_PAGES + len(_SUCCESSES) + 1
+"""With those that look for success, and the one for starts that were refused for want of room."""
 
 _MESSAGE_CHARS = 2_000
 
 
-def read_errors(logs: Any, group: str, since: datetime, *, pages: int = PAGES) -> LogLines:
-    """Lines that tell of an error since then, without those of OF_FILES, in their order; and when the function was seen
-    to work after the last of them. pages: of each pattern, at most."""
+def read_errors(logs: Any, group: str, since: datetime) -> LogLines:
+    """Lines that tell of an error since then, without those of OF_FILES, in their order. Errors of messages count until
+    messages were taken without one, all others until a sweep went well: what mends one of them says nothing of the
+    other."""
     lines: dict[tuple[datetime, str], LogLine] = {}
-    is_whole = True
+    is_whole, left = True, MOST_PAGES
     for pattern in PATTERNS:
-        found, pattern_is_whole = _page_through(logs, group, since, pattern, pages)
-        is_whole &= pattern_is_whole
+        found, pattern_is_whole, pages = _page_through(logs, group, since, pattern, min(PAGES, left))
+        is_whole, left = is_whole and pattern_is_whole, left - pages
         lines |= {(line.at, line.message): line for line in found if is_error(line.message)}
     kept = sorted(lines.values(), key=lambda line: line.at)
     errors = [line for line in kept if event_of(line.message) not in OF_FILES]
-    waits, _ = _page_through(logs, group, since, "run_waits", 1)
-    told = LogLines(tuple(errors), is_whole, since, waits=tuple(waits))
-    return replace(told, recovered_at=_recovered(logs, group, errors)) if errors else told
+    waits, _, _ = _page_through(logs, group, since, "run_waits", 1)
+    open_errors: list[LogLine] = []
+    for is_of_messages, success in _SUCCESSES.items():
+        alike = [line for line in errors if (event_of(line.message) in OF_MESSAGES) is is_of_messages]
+        if alike and not _is_made_good(logs, group, alike[-1], success):
+            open_errors += alike
+    return LogLines(tuple(sorted(open_errors, key=lambda line: line.at)), is_whole, since, waits=tuple(waits))
 
 
-def _page_through(logs: Any, group: str, since: datetime, pattern: str, pages: int) -> tuple[list[LogLine], bool]:
+def _page_through(logs: Any, group: str, since: datetime, pattern: str, pages: int) -> tuple[list[LogLine], bool, int]:
+    """(the lines, whether there are no more, how many pages were read)"""
     request: dict[str, Any] = {
         "logGroupName": group,
         "startTime": int(since.timestamp() * 1000),
@@ -53,24 +62,25 @@ def _page_through(logs: Any, group: str, since: datetime, pattern: str, pages: i
         "limit": LINES_PER_PAGE,
     }
     found: list[LogLine] = []
-    for _ in range(pages):
+    for number in range(1, pages + 1):
         answer = logs.filter_log_events(**request)
         found += [line_of(event) for event in answer.get("events", [])]
         if not answer.get("nextToken"):
-            return found, True
+            return found, True, number
         request["nextToken"] = answer["nextToken"]
-    return found, False
+    return found, False, pages
 
 
-def _recovered(logs: Any, group: str, errors: list[LogLine]) -> datetime | None:
-    """The first success of the last error's kind after it."""
-    last = errors[-1]
-    wanted = "messages_taken" if event_of(last.message) in OF_MESSAGES else "sweep_done"
-    found, _ = _page_through(logs, group, last.at, wanted, 1)
-    for line in sorted(found, key=lambda line: line.at):
-        if line.at > last.at and _is_success(fields_of(line.message)):
-            return line.at
-    return None
+def _is_made_good(logs: Any, group: str, last: LogLine, success: str) -> bool:
+    """Whether another invocation than that of the last error of its kind has ended well after it: a sweep that could
+    not build a date ends all the same."""
+    found, _, _ = _page_through(logs, group, last.at, success, 1)
+    return any(
+        line.at > last.at
+        and not (line.request_id and line.request_id == last.request_id)
+        and _is_success(fields_of(line.message))
+        for line in found
+    )
 
 
 def _is_success(fields: Mapping[str, Any]) -> bool:

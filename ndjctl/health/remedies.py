@@ -14,8 +14,12 @@ from ndjctl.settings import DPUS_PER_WORKER, Profile
 Remedies = tuple[Remedy, ...]
 
 DEPLOY = Remedy(("deploy",))
+AS_DEPLOYED = Remedy(DEPLOY.words, hint="puts back code, settings and rights that were changed by hand")
+"""What may mend a function that fails of no known cause."""
 SWEEP = Remedy(("sweep",))
+QUEUE = Remedy(("queue",), hint="shows what is in both queues, and why letters are dead")
 REDRIVE_DLQ = Remedy(("redrive", "dlq"), hint="says what to do with messages that announce no file")
+REDRIVE_DLQ_LATER = Remedy(REDRIVE_DLQ.words, hint=f"later, once they are dead letters: {REDRIVE_DLQ.hint}")
 REDRIVE_FAILED = Remedy(("redrive", "failed"), hint="enters again what failed")
 PROFILE_TOO = "and set it in the profile too: the next deployment goes by that"
 
@@ -132,7 +136,7 @@ _REMEDIES: dict[str, Callable[[Profile], Remedies]] = {
     known.RUN_UNKNOWN.code: _again,
     known.VERIFICATION.code: _again,
     known.TAKEN_OVER.code: lambda _profile: (SWEEP,),
-    known.MESSAGE.code: lambda _profile: (REDRIVE_DLQ,),
+    known.MESSAGE.code: lambda _profile: (QUEUE, REDRIVE_DLQ_LATER),
     known.ITEM_CONTENDED.code: lambda _profile: (SWEEP,),
 }
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Literal
 
 from ndjctl.health.cause import Cause
-from ndjctl.health.causes import cause_of, cause_of_run
+from ndjctl.health.causes import cause_of, cause_of_line, cause_of_run
 from ndjctl.health.facts import Facts, Run
-from ndjctl.health.log_lines import told_by
+from ndjctl.health.log_lines import OF_MESSAGES, event_of, told_by
 
 Where = Literal["file", "manifest", "run", "function"]
 
@@ -22,7 +22,7 @@ Where = Literal["file", "manifest", "run", "function"]
 @dataclass(frozen=True)
 class Trouble:
     """where: who told it. subject: a key, or the id of a manifest, a run or a request. date: of the file or manifest,
-    empty for others. text: what was told."""
+    empty for others. text: what was told. is_of_messages: whether the function told it of the taking of messages."""
 
     where: Where
     cause: Cause
@@ -30,6 +30,7 @@ class Trouble:
     subject: str
     date: str
     text: str
+    is_of_messages: bool = False
 
     @property
     def told(self) -> str:
@@ -83,12 +84,12 @@ def _of_runs(facts: Facts) -> Iterator[Trouble]:
 
 
 def _of_function(facts: Facts) -> Iterator[Trouble]:
-    """Errors of the version that is live, since which it was not seen to work."""
+    """Errors of the version that is live."""
     errors = facts.errors.value
-    if errors is None or errors.recovered_at is not None:
+    if errors is None:
         return
     made_at = facts.function.value.modified_at if facts.function.value else None
     for line in errors.lines:
         if made_at is None or line.at >= made_at:
-            text = told_by(line.message)
-            yield Trouble("function", cause_of(text), line.at, line.request_id, "", text)
+            text, is_of_messages = told_by(line.message), event_of(line.message) in OF_MESSAGES
+            yield Trouble("function", cause_of_line(line.message), line.at, line.request_id, "", text, is_of_messages)

@@ -42,7 +42,8 @@ def lift_view(
         "after": None if after is None else _document(after, profile),
         "lift_to_usd": None if undo else _number(limit, profile),
         "waiting": waiting,
-        "next": sweep if is_done and not undo else next_,
+        "has_no_budget": found.has_no_budget,
+        "next": (sweep if waiting != 0 else None) if is_done and not undo else next_,
     }
 
     def render() -> RenderableType:
@@ -53,11 +54,12 @@ def lift_view(
         if undo and not is_done:
             return Text(f"Nothing was lifted on {found.date}: there is nothing to take back.")
         if not undo and before.held_since is None:
-            return Text(one_line(_not_held(found, profile)))
+            return Text(one_line(_not_held(found, profile, waiting)))
         if undo:
-            return Text(
-                "The lift is taken back: the next sweep holds runs again if the budget is spent.", style="yellow"
-            )
+            then = "The next sweep holds runs again if the budget is spent."
+            if found.has_no_budget:
+                then = "The function that is deployed has no budget: no run is held."
+            return Text(f"The lift is taken back. {then}", style="yellow")
         if after is None:
             facts = fact_table()
             facts.add_row("held since", Text(iso_utc(before.held_since) if before.held_since else ""))
@@ -71,18 +73,20 @@ def lift_view(
             return Group(*lines)
         lines.append(Text(f"Lifted {_to(limit, profile)}, until midnight UTC.", style="green"))
         who = "what waits" if waiting is None else counted(waiting, "manifest")
-        lines.append(
-            Text(one_line(f"The next sweep, within a minute, starts {who}; '{sweep}' does it now."), style="dim")
-        )
+        then = f"The next sweep, within a minute, starts {who}; '{sweep}' does it now."
+        if waiting == 0:
+            then = "No manifest waits for a run at this moment: there is nothing to start."
+        lines.append(Text(one_line(then), style="dim"))
         return Group(*lines)
 
     return View(document, render)
 
 
-def _not_held(found: Lifting, profile: Profile) -> str:
+def _not_held(found: Lifting, profile: Profile, waiting: int | None) -> str:
     before, date = found.before, found.date
     if found.has_no_budget:
-        return "No run is held: the function that is deployed has no budget; the next sweep starts what waits."
+        then = "" if waiting == 0 else "; the next sweep starts what waits"
+        return f"No run is held: the function that is deployed has no budget{then}."
     if before.lifted_at is not None:
         to = "wholly" if before.lifted_to is None else f"to {_told(before.lifted_to, profile)}"
         return f"No run is held: the budget of {date} was lifted {to} at {before.lifted_at:%H:%M}Z."

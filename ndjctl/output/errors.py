@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ndjctl.health.errors_found import Failure, Found, Group, Where
 from ndjctl.health.model import Remedy
+from ndjctl.health.remedies import DEPLOY
 from ndjctl.output.base import PIPE_WIDTH, View, console, one_line
 from ndjctl.output.progress import counted
 from ndjctl.output.remedies import Typed, clipped, indented, remedy_document, remedy_lines
 from ndjctl.output.times import shown, told
+from ndjctl.reading import Reading
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,7 +34,14 @@ def errors_view(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> V
         "since": told(found.since),
         "failures": found.total,
         "groups": [_document(group, remedies(group), typed) for group in found.groups],
-        "not_read": [{"where": where, "why": each.sentence} for where, each in found.not_read.items()],
+        "not_read": [
+            {
+                "where": where,
+                "why": each.sentence,
+                "remedies": [remedy_document(remedy, typed) for remedy in _remedies_of(each)],
+            }
+            for where, each in found.not_read.items()
+        ],
     }
     return View(document, lambda: _screen(env, found, remedies, typed))
 
@@ -50,6 +59,11 @@ def _document(group: Group, remedies: Sequence[Remedy], typed: Typed) -> dict[st
         "examples": [{"subject": each.subject, "at": told(each.at), "text": each.text} for each in group.examples],
         "remedies": [remedy_document(remedy, typed) for remedy in remedies],
     }
+
+
+def _remedies_of(reading: Reading[None]) -> tuple[Remedy, ...]:
+    """Of a place that was not read: what is not there, a deployment makes."""
+    return (DEPLOY,) if reading.why == "absent" else ()
 
 
 def _example(each: Failure) -> str:
@@ -79,10 +93,9 @@ def _screen(env: str, found: Found, remedies: RemediesOf, typed: Typed) -> Rende
         blocks.append(Text(""))
     for where, reading in found.not_read.items():
         blocks.append(Text(one_line(f"not read: {_PLACES[where]}: {reading.sentence}"), style="magenta"))
-    told_ = (
-        "Nothing failed"
-        if not found.total
-        else f"{counted(found.total, 'failure')}, {counted(len(found.groups), 'cause')}"
-    )
+    missing = [remedy for reading in found.not_read.values() for remedy in _remedies_of(reading)]
+    blocks += remedy_lines(dict.fromkeys(missing), typed, width)
+    causes = len({(group.cause.code, group.pattern) for group in found.groups})
+    told_ = "Nothing failed" if not found.total else f"{counted(found.total, 'failure')}, {counted(causes, 'cause')}"
     blocks.append(Text(f"{told_} in {env} since {shown(found.since)}.", style="bold" if found.total else "bold green"))
     return Block(*blocks)

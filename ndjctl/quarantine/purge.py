@@ -160,8 +160,11 @@ class Purger:
             keys[LOCKS_PARTITION, lock[Attr.FILE_KEY]] = manifest_id, _REWRITTEN
         runs: dict[str, str] = {}
         busy: dict[str, str] = {}
-        for item in map(plain, self._ledger.items(keys, (Attr.DATE_PREFIX, Attr.FILE_KEY, Attr.RUN_ID))):
+        wanted = (Attr.DATE_PREFIX, Attr.FILE_KEY, Attr.RUN_ID, Attr.HOLDER)
+        for item in map(plain, self._ledger.items(keys, wanted)):
             manifest_id, why = keys[str(item[Attr.DATE_PREFIX]), str(item[Attr.FILE_KEY])]
+            if why == _REWRITTEN and not item.get(Attr.HOLDER):
+                continue  # a lock that was broken or released may stay as an item that nobody holds
             if why:
                 busy[manifest_id] = why
             else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ndjctl.redrive.choice import Choice, Reasons
-from ndjctl.redrive.messages import Letter, letters_of
+from ndjctl.redrive.messages import Announcements, Letter, letters_of
 from ndjctl.redrive.pacing import Pacer
 from ndjctl.redrive.tracking import Tracking
 from ndjctl.redrive.work import EXAMPLES, Progress
@@ -33,20 +33,27 @@ _MOST_GARBAGE = 1_000
 
 @dataclass
 class DlqPreview:
-    """messages: of the whole queue, by its own count, which is approximate. seen: that were looked at. chosen, files,
-    size_bytes: of those. not_chosen: that do not match what was asked for. garbage: messages that match and are no S3
-    event of a new file; garbage_count: also of those that are too many to keep."""
+    """messages: of the whole queue, by its own count, which is approximate. seen: that were looked at. chosen: of
+    those. announced: the files that these are about. not_chosen: that do not match what was asked for. garbage:
+    messages that match and are no S3 event of a new file; garbage_count: also of those that are too many to keep."""
 
     messages: int = 0
     seen: int = 0
     chosen: int = 0
     not_chosen: int = 0
-    files: int = 0
-    size_bytes: int = 0
+    announced: Announcements = field(default_factory=Announcements)
     reasons: Reasons = field(default_factory=Reasons)
     examples: list[Letter] = field(default_factory=list)
     garbage: list[Letter] = field(default_factory=list)
     garbage_count: int = 0
+
+    @property
+    def files(self) -> int:
+        return self.announced.files
+
+    @property
+    def size_bytes(self) -> int:
+        return self.announced.size_bytes
 
     def add(self, letter: Letter, choice: Choice) -> None:
         self.seen += 1
@@ -55,8 +62,7 @@ class DlqPreview:
             _append(self.garbage, letter)
         elif letter.is_chosen(choice):
             self.chosen += 1
-            self.files += len(letter.objects)
-            self.size_bytes += letter.size_bytes
+            self.announced.add(letter)
             self.reasons.add(letter.why)
             if len(self.examples) < EXAMPLES:
                 self.examples.append(letter)
@@ -66,16 +72,24 @@ class DlqPreview:
 
 @dataclass
 class DlqOutcome:
-    """messages: sent to the queue. twice: of those, how many could not be deleted here and may be sent again. passed:
-    that were not chosen. refused: that the queue did not take, with its reasons."""
+    """messages: sent to the queue. announced: the files that these are about. twice: of the messages, how many could
+    not be deleted here and may be sent again. passed: that were not chosen. refused: that the queue did not take, with
+    its reasons."""
 
     messages: int = 0
-    files: int = 0
-    size_bytes: int = 0
+    announced: Announcements = field(default_factory=Announcements)
     twice: int = 0
     passed: int = 0
     garbage: list[Letter] = field(default_factory=list)
     refused: list[tuple[Letter, str]] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        return self.announced.files
+
+    @property
+    def size_bytes(self) -> int:
+        return self.announced.size_bytes
 
     @property
     def is_whole(self) -> bool:
@@ -152,8 +166,8 @@ class DeadLetters:
         sent = [letter for number, letter in enumerate(batch) if number not in refused]
         outcome.refused += [(batch[number], why) for number, why in refused.items()]
         outcome.messages += len(sent)
-        outcome.files += sum(len(letter.objects) for letter in sent)
-        outcome.size_bytes += sum(letter.size_bytes for letter in sent)
+        for letter in sent:
+            outcome.announced.add(letter)
         if sent:
             receipts = [{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(sent)]
             deleted = self.sqs.delete_message_batch(QueueUrl=self.dlq_url, Entries=receipts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from lambda_handler.events import BadMessage, ObjectCreated, decode
@@ -41,10 +42,6 @@ class Letter:
     def is_event(self) -> bool:
         return bool(self.objects)
 
-    @property
-    def size_bytes(self) -> int:
-        return sum(each.size_bytes for each in self.objects)
-
     def is_chosen(self, choice: Choice) -> bool:
         """Whether it is an event and is asked for."""
         return self.is_event and any(choice.takes(self.why, each.date) for each in self.objects)
@@ -52,6 +49,27 @@ class Letter:
     def is_listed(self, choice: Choice) -> bool:
         """Whether it announces no file and is asked for: it has no date."""
         return not self.is_event and choice.date is None and choice.takes_reason(self.why)
+
+
+class Announcements:
+    """The files that messages announce, each once however many messages are about it."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[bytes, int] = {}
+        self.size_bytes = 0
+
+    def add(self, letter: Letter) -> None:
+        """Of several versions of a file the largest counts: one of them is converted."""
+        for each in letter.objects:
+            # Digests, so that hundreds of thousands of long keys take no memory.
+            name = blake2b(f"{each.date}/{each.key}".encode(errors="surrogatepass"), digest_size=16).digest()
+            known = self._sizes.get(name, 0)
+            self._sizes[name] = max(known, each.size_bytes)
+            self.size_bytes += self._sizes[name] - known
+
+    @property
+    def files(self) -> int:
+        return len(self._sizes)
 
 
 def letters_of(messages: Sequence[Mapping[str, Any]], tracking: Tracking) -> list[Letter]:

@@ -188,9 +188,28 @@ def test_a_place_that_is_refused_costs_itself_only(without_glue: Operations) -> 
         "ndjctl redrive failed --env dev",
     ]
     out = without_glue("errors").out
-    assert "not read: Glue runs: AWS refused get_job_runs" in out
+    assert f"not read: Glue runs: the job {NAMES.job} is not there" in out
+    assert "AWS refused" not in out and "EntityNotFound" not in out
+    assert out.splitlines().count("      $ ndjctl deploy --env dev") == 1
+    assert all(
+        [each["command"] for each in place["remedies"]] == ["ndjctl deploy --env dev"] for place in document["not_read"]
+    )
     assert "$ ndjctl deploy --env dev --set job.worker_type=G.2X" in out
     assert out.splitlines()[-1].startswith("1 failure, 1 cause in dev since ")
+
+
+def test_a_place_that_may_not_be_read_is_refused_and_no_deployment_mends_it(operations: Operations) -> None:
+    operations.clients["glue"] = Nothing("AccessDeniedException")
+    operations.deploy()
+    (place,) = [each for each in operations("errors", "--json").document["not_read"] if each["where"] == "runs"]
+    assert "AWS refused get_job_runs" in place["why"] and place["remedies"] == []
+    assert "not read: Glue runs: AWS refused get_job_runs" in operations("errors").out
+
+
+def test_a_bucket_that_is_not_there_is_named(without_glue: Operations) -> None:
+    without_glue.deploy()
+    without_glue.s3.delete_bucket(Bucket=NAMES.manifest_bucket)
+    assert f"or the bucket {NAMES.manifest_bucket}, is not there" in without_glue("errors").out
 
 
 def test_nothing_failed(without_glue: Operations) -> None:

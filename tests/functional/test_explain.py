@@ -224,6 +224,21 @@ def test_a_file_that_the_ledger_has_forgotten(world: Operations) -> None:
     assert stage(answer.document, "output")["facts"]["report"]["rows"] == 4
 
 
+def test_a_converted_file_whose_item_went_too_early_is_not_called_lost(world: Operations) -> None:
+    """As after a restored table: `backfill` leaves it out, so explain must not send anybody there."""
+    convert(world)
+    item = {"date_prefix": {"S": DAY}, "file_key": {"S": KEY}}
+    world.dynamodb.delete_item(TableName=NAMES.tracking_table, Key=item)
+    assert world("explain", KEY, "--json").document["verdict"]["code"] == "not-wired"  # its event may still come
+    answer = world("explain", KEY, "--grace", "0", "--json")
+    verdict = answer.document["verdict"]
+    assert (answer.code, verdict["code"], answer.document["remedies"]) == (0, "converted-and-forgotten", [])
+    assert "has lost its item" in verdict["sentence"]
+    # Another version than the report's was never converted.
+    put(world, body=b"another\n")
+    assert world("explain", KEY, "--grace", "0", "--json").document["verdict"]["code"] == "not-wired"
+
+
 def test_a_ledger_that_is_gone_is_said_and_nothing_is_made_up_of_the_file(world: Operations) -> None:
     convert(world)
     world.dynamodb.delete_table(TableName=NAMES.tracking_table)

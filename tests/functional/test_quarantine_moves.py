@@ -406,6 +406,13 @@ def test_what_a_run_may_still_write_stays(saved: Operations) -> None:
     assert len(objects(saved)) == 3
 
 
+def test_a_free_lock_keeps_nothing_from_a_purge(saved: Operations) -> None:
+    # As `locks break` leaves it: the item stays, with its fence and without a holder.
+    saved.put(LOCKS_PARTITION, rewrite_lock_key(M2)[Attr.FILE_KEY], fence=4)
+    done = purge(saved, "--date", DAY)
+    assert (done["left_count"], done["purged_lines"]) == (0, 6)
+
+
 def test_what_changed_since_it_was_looked_at_stays(saved: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
     class Answers(io.StringIO):
         def readline(self, *_: Any) -> str:  # type: ignore[override]

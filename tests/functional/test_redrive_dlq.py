@@ -69,6 +69,16 @@ def test_all_that_is_an_event_goes_back_and_the_rest_stays(world: RedriveWorld) 
     assert world.bodies(world.queue_url) == sorted(sent)
 
 
+def test_several_letters_about_one_file_are_about_one_file(world: RedriveWorld) -> None:
+    for size in (10, 10, 30):  # the last is a newer version of it
+        world.send_dead(event("a.ndjson", size=size))
+    world.send_dead(event("a.ndjson", "b.ndjson", size=5))
+    preview = dead(world).look(nothing)
+    assert (preview.chosen, preview.files, preview.size_bytes) == (4, 2, 35)
+    outcome = move(dead(world))
+    assert (outcome.messages, outcome.files, outcome.size_bytes) == (4, 2, 35)
+
+
 @pytest.mark.parametrize(
     ("choice", "keys"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from lambda_handler.config import settings_from
 from ndjctl.advice.budget import budget_findings
@@ -25,7 +27,7 @@ from ndjctl.health.checks_deep import _of_finding
 from ndjctl.health.facts import Facts, Runs
 from ndjctl.health.model import Checked
 from ndjctl.health.words import begun
-from ndjctl.lifting import Lifts, read_budget
+from ndjctl.lifting import Lifting, Lifts, read_budget
 from ndjctl.monitor.panels import Seen, assemble
 from ndjctl.monitor.runs import SeenRun
 from ndjctl.output.cost_lift import lift_view
@@ -297,6 +299,43 @@ def test_what_the_ledger_says_is_held_is_not_once_the_function_has_no_budget() -
     view = lift_view("prod", HELD, seen, None, 1, undo=False, sweep="ndjctl sweep", next_=None)
     assert view.document["before"]["held_since"] is None
     assert "No run is held: the function that is deployed has no budget" in str(view.render())
+
+
+def told(found: Lifting, waiting: int | None, *, undo: bool = False) -> tuple[str, dict[str, Any]]:
+    """The screen's lines, and the document."""
+    view = lift_view("prod", HELD, found, None, waiting, undo=undo, sweep="ndjctl sweep", next_=None)
+    screen = io.StringIO()
+    Console(file=screen, width=200).print(view.render())
+    return screen.getvalue(), view.document
+
+
+def test_a_lift_while_nothing_waits_promises_no_start() -> None:
+    world = metered(1, manifests=2)
+    world.sweep()
+    tool = lifts(world)
+    done = tool.lift(tool.look(world.now), None, world.now)
+    screen, document = told(done, 0)
+    assert "No manifest waits for a run" in screen and "0 manifests" not in screen
+    assert document["next"] is None
+    screen, document = told(done, 1)
+    assert "starts 1 manifest; 'ndjctl sweep' does it now" in screen and document["next"] == "ndjctl sweep"
+
+
+def test_a_lift_of_before_says_nothing_of_a_function_without_a_budget() -> None:
+    """As after a deployment that took the budget away."""
+    world = metered(1, manifests=2)
+    world.sweep()
+    tool = lifts(world)
+    tool.lift(tool.look(world.now), None, world.now)
+    seen = tool.look(world.now, {})
+    screen, document = told(seen, 0)
+    assert screen.strip() == "No run is held: the function that is deployed has no budget."
+    assert document["has_no_budget"]
+    assert "the next sweep starts what waits" in told(seen, 2)[0]
+    screen, document = told(tool.undo(seen), None, undo=True)
+    assert "The lift is taken back" in screen and "has no budget" in screen
+    assert "holds runs again" not in screen
+    assert document["done"] and document["has_no_budget"]
 
 
 def test_a_setting_keeps_its_name_at_the_beginning_of_a_sentence() -> None:

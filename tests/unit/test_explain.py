@@ -139,6 +139,7 @@ UNKNOWN_FILES: list[Case] = [
         False,
         "",
     ),
+    ("its item lost too early", lambda: file_facts(forgotten=REPORT), "converted-and-forgotten", False, ""),
     ("forgotten, gone", lambda: file_facts(is_there=False, forgotten=REPORT), "converted-and-forgotten", False, ""),
     ("forgotten, another version", lambda: file_facts(etag="e2", forgotten=REPORT), "event-lost", True, "backfill"),
     ("set aside long ago", lambda: file_facts(set_aside=True), "quarantined-and-forgotten", False, ""),
@@ -440,6 +441,11 @@ def test_a_manifest_without_its_object_is_told_at_its_stage_and_by_the_verdict()
         assert f"is {fault}: a sweep writes it again from the ledger" in found.verdict.sentence
         (stage,) = [each for each in found.stages if each.name == "manifest"]
         assert stage.state == "wrong" and stage.sentence.endswith(f"; its object is {fault}")
+
+
+def test_a_file_that_a_report_knows_waits_for_no_event() -> None:
+    found = {each.name: each.state for each in explain(file_facts(forgotten=REPORT)).stages}
+    assert (found["event"], found["queue"], found["ledger"]) == ("ok", "ok", "none")
 
 
 def test_what_is_wrong_is_told_at_its_stage() -> None:

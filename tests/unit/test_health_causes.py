@@ -61,6 +61,12 @@ TEXTS = [
     ("s3://b/a.ndjson: more than 5 bad lines, which is the limit; the first: line 11", "too-many-bad-lines"),
     ("s3://b/a.ndjson: 7 of 10 lines are bad, the limit is 1 lines; the first: line 1", "too-many-bad-lines"),
     ("/a (string in int64, 1 value); no output was made visible (--ON_DRIFT fail)", "schema-drift"),
+    (
+        "schema drift: 3 places do not fit schema default version 2: /a (string in int64, 1 value), ...",
+        "schema-drift",
+    ),
+    ("schema drift: 1 place does not fit schema default version 1: /MemoryError (new field, 1 value)", "schema-drift"),
+    ("FAILED: schema drift: 1 place does not fit schema d version 1: /a; --ON_DRIFT fail", "schema-drift"),
     ("python: can't open file '/tmp/glue_batch_job.py': [Errno 2] No such file or directory", "script-missing"),
     ("[ERROR] Runtime.ImportModuleError: Unable to import module 'lambda_handler.handler'", "import-error"),
     ("ConfigError: the function's environment cannot be used: MANIFEST_BUCKET is missing", "configuration"),

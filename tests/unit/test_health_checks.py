@@ -447,7 +447,6 @@ OVER = [
         "errors of the version before",
         {"errors": log("[ERROR] ValueError: x"), **changed("function", modified_at=ago(30))},
     ),
-    ("errors since which it worked", {"errors": log("[ERROR] ValueError: x", recovered_at=ago(5))}),
     (
         "an old file that a redrive entered now",
         oldest("pending", replace(file("pending", age_s=9_000), updated_at=ago(20))),

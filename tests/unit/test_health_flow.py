@@ -14,6 +14,7 @@ from ndjctl.health.model import Checked
 from ndjctl.locks import Judged, judge_lease, lock_of
 from tests.health_world import DAY, NOW, ago, changed, file, files, healthy, lost, open_manifests, queue, read, summary
 
+CONVERTED = ", or they were converted and the ledger lost their items; 'explain KEY' tells."
 SAMPLE = read(Sample(10, (lost("a.ndjson"), lost("b.ndjson")), True))
 HINT = "leaves out what is converted"
 
@@ -32,8 +33,8 @@ def waiting(**counts: int) -> dict[str, Any]:
 
 def test_lost_is_what_no_event_waits_for() -> None:
     found = checked("lost-events", healthy(sample=SAMPLE))
-    assert "2 files never reached the ledger" in found.sentence
-    assert found.sentence.endswith("the event was lost.")
+    assert "2 files are not in the ledger" in found.sentence
+    assert found.sentence.endswith("since yesterday: their events were lost" + CONVERTED)
     assert [(each.words, each.hint) for each in found.remedies] == [(("backfill", "--date", DAY), HINT)]
 
 
@@ -48,8 +49,8 @@ def test_lost_is_what_no_event_waits_for() -> None:
 )
 def test_events_that_wait_in_the_queue_are_not_called_lost(counts: dict[str, int], verdict: str) -> None:
     found = checked("lost-events", healthy(**waiting(**counts)))
-    assert "2 files have not reached the ledger" in found.sentence
-    assert found.sentence.endswith("their events wait in the queue or were lost.")
+    assert "2 files are not in the ledger" in found.sentence
+    assert found.sentence.endswith("wait in the queue or were lost" + CONVERTED)
     assert found.verdict == verdict
     assert [each.words for each in found.remedies] == [("backfill", "--date", DAY)]
 
@@ -57,15 +58,15 @@ def test_events_that_wait_in_the_queue_are_not_called_lost(counts: dict[str, int
 def test_of_one_file_it_is_said_in_the_singular() -> None:
     facts = healthy(**waiting(visible=5) | {"sample": read(Sample(1, (lost("a.ndjson"),), True))})
     sentence = checked("lost-events", facts).sentence
-    assert "1 file has not reached the ledger" in sentence
-    assert sentence.endswith("its event waits in the queue or was lost.")
+    assert "1 file is not in the ledger" in sentence
+    assert "its event waits in the queue or was lost, or it was converted and the ledger lost its item" in sentence
 
 
 @pytest.mark.parametrize("broken", [{"mappings": read(())}, changed("function", reserved_concurrency=0)])
 def test_where_the_delivery_fails_what_mends_it_comes_first(broken: dict[str, Any]) -> None:
     found = checked("lost-events", healthy(sample=SAMPLE, **broken))
     assert found.verdict == "fail"
-    assert found.sentence.endswith("their events wait in the queue or were lost.")
+    assert found.sentence.endswith("wait in the queue or were lost" + CONVERTED)
     assert [each.words for each in found.remedies] == [("deploy",), ("backfill", "--date", DAY)]
 
 
