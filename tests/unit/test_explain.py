@@ -117,6 +117,20 @@ UNKNOWN_FILES: list[Case] = [
         True,
         "deploy",
     ),
+    (
+        "raised before it was deployed again",
+        lambda: file_facts(env={"errors": errors("[ERROR] E: no"), "function": function(modified_at=ago(30))}),
+        "event-lost",
+        True,
+        "backfill",
+    ),
+    (
+        "garbage in the queue",
+        lambda: file_facts(env={"errors": errors('{"level": "ERROR", "event": "message_not_understood"}')}),
+        "event-lost",
+        True,
+        "backfill",
+    ),
     ("dead letter", lambda: file_facts(letter=DEAD), "dead-letter", True, "redrive dlq"),
     (
         "dead letter of a cause",
