@@ -13,6 +13,7 @@ from ndjctl.health.log_lines import NOT_UNDERSTOOD, event_of, told_by
 from ndjctl.health.model import Remedy
 from ndjctl.health.policies import queue_lets_in
 from ndjctl.health.remedies import AS_DEPLOYED, DEPLOY, SWEEP, logs_since, remedies_of
+from ndjctl.health.troubles import errors_of_function
 from ndjctl.reading import Reading
 
 _LINES_OF_AN_ERROR = 50
@@ -126,9 +127,8 @@ def _function(facts: FileFacts) -> Iterator[Obstacle]:
 def _errors(facts: FileFacts) -> Iterator[Obstacle]:
     """The newest error of the function that was not made good since, if possible one whose cause is known: a traceback
     comes in many lines, of which most tell nothing."""
-    log = facts.env.errors.value
     # What is no S3 event is in no file's way.
-    lines = () if log is None else [line for line in log.lines if event_of(line.message) not in NOT_UNDERSTOOD]
+    lines = [line for line in errors_of_function(facts.env) if event_of(line.message) not in NOT_UNDERSTOOD]
     if not lines:
         return
     newest = lines[::-1][:_LINES_OF_AN_ERROR]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from ndjctl.health.cause import Cause
 from ndjctl.health.causes import cause_of, cause_of_line, cause_of_run
-from ndjctl.health.facts import Facts, Run
+from ndjctl.health.facts import Facts, LogLine, Run
 from ndjctl.health.log_lines import OF_MESSAGES, event_of, told_by
 
 Where = Literal["file", "manifest", "run", "function"]
@@ -84,12 +84,13 @@ def _of_runs(facts: Facts) -> Iterator[Trouble]:
 
 
 def _of_function(facts: Facts) -> Iterator[Trouble]:
-    """Errors of the version that is live."""
-    errors = facts.errors.value
-    if errors is None:
-        return
+    for line in errors_of_function(facts):
+        text, is_of_messages = told_by(line.message), event_of(line.message) in OF_MESSAGES
+        yield Trouble("function", cause_of_line(line.message), line.at, line.request_id, "", text, is_of_messages)
+
+
+def errors_of_function(facts: Facts) -> tuple[LogLine, ...]:
+    """Errors of the version that is live, the oldest first; none where its log was not read."""
     made_at = facts.function.value.modified_at if facts.function.value else None
-    for line in errors.lines:
-        if made_at is None or line.at >= made_at:
-            text, is_of_messages = told_by(line.message), event_of(line.message) in OF_MESSAGES
-            yield Trouble("function", cause_of_line(line.message), line.at, line.request_id, "", text, is_of_messages)
+    lines = facts.errors.value.lines if facts.errors.value else ()
+    return tuple(line for line in lines if made_at is None or line.at >= made_at)
