@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from ndjctl.contracts import FILE_SUFFIX, MIB, count_lines
 from ndjctl.errors import UsageError, WorkFailed
+from ndjctl.objects import multipart_etag
 from ndjctl.paths import is_folder, shown, walk
 
 PART_SIZE_BYTES = 64 * MIB
@@ -135,7 +136,7 @@ class _Digest:
         if self.size_bytes < PART_SIZE_BYTES:
             return self._whole.hexdigest()
         parts = [*self._parts, self._part.digest()] if self.size_bytes % PART_SIZE_BYTES else self._parts
-        return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
+        return multipart_etag(parts)
 
 
 def _as_key(name: str) -> str:

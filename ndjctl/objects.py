@@ -1,10 +1,11 @@
-"""Reads objects of S3: listings whole and page by page, and Parquet through ranged reads."""
+"""Reads objects of S3: listings whole and page by page, and Parquet through ranged reads; and what an ETag says."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,12 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[StoredObject]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             yield StoredObject(entry["Key"], int(entry["Size"]))
+
+
+def multipart_etag(digests: Sequence[bytes]) -> str:
+    """Of an object that was sent in parts, by the MD5 of each: what S3 says of it where no key encrypts it (Amazon S3
+    user guide, "Checking object integrity")."""
+    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 
 class RangedObject(io.RawIOBase):

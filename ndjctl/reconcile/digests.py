@@ -8,6 +8,7 @@ from typing import Any
 
 from ndjctl.aws import error_code, is_not_found
 from ndjctl.contracts import MIB
+from ndjctl.objects import multipart_etag
 from ndjctl.reconcile.streams import Listed
 from ndjctl.reconcile.unchanged import Record
 
@@ -46,7 +47,7 @@ class Digests:
         digests = [_digest(answer["Body"], size_bytes) for size_bytes in pieces]
         if not count:
             return digests[0].hex() == record.etag
-        return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{count}" == record.etag
+        return multipart_etag(digests) == record.etag
 
     def _may_read(self, listed: Listed) -> bool:
         with self._lock:
