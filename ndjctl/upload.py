@@ -67,14 +67,17 @@ def upload_all(
 @dataclass(frozen=True)
 class _Turn:
     """Files of one name choose their keys one after the other, as they were named: their keys are the same ones each
-    time. A file waits only for such that were submitted before it, so that the first of them never waits."""
+    time. A file waits only for such that were submitted before it, so that the first of them never waits. Within it a
+    file has not chosen yet; the next one may when it ends, in whatever way."""
 
     before: Event | None
     mine: Event
 
-    def __enter__(self) -> None:
+    def wait(self) -> None:
         if self.before is not None:
             self.before.wait()
+
+    def __enter__(self) -> None: ...
 
     def __exit__(self, *_: object) -> None:
         self.mine.set()
@@ -132,12 +135,9 @@ def _upload(
     places: _Places,
     turn: _Turn,
 ) -> Uploaded:
-    try:
-        content = scan(file.path, lambda count: progress("read", count))
-    except BaseException:
-        turn.mine.set()
-        raise
     with turn:
+        content = scan(file.path, lambda count: progress("read", count))
+        turn.wait()
         key, there = places.choose(file.key, content.etag)
     renamed = key != file.key
     if there is not None and _digest(there) == content.etag and known(key, _etag(there), there["LastModified"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ndjctl.cli.invocation import Invocation
@@ -43,14 +44,14 @@ def typed_mend(invocation: Invocation, damage: Damage) -> str:
 def mend_told(invocation: Invocation) -> Iterator[None]:
     """Says behind what is wrong with an object of bad lines what writes it again."""
     from ndjctl.contracts import split_s3_uri
-    from ndjctl.damage import Damaged
+    from ndjctl.damage import Damage, Damaged
+    from ndjctl.output.damage import none_readable
     from ndjctl.quarantine.places import manifest_id_of
 
     try:
         yield
     except Damaged as error:
-        manifest_id = manifest_id_of(split_s3_uri(error.uri)[1])
-        if not manifest_id:
+        damage = Damage(error.uri, error.why, manifest_id_of(split_s3_uri(error.uri)[1]))
+        if not damage.manifest_id:
             raise
-        command = invocation.typed("reprocess", "--manifest", manifest_id)
-        raise WorkFailed(f"{error.uri}: {error.why}; '{command}' writes it again.") from error
+        raise WorkFailed(none_readable([damage], partial(typed_mend, invocation))) from error

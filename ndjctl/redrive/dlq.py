@@ -31,21 +31,11 @@ _MOST_BATCH_BYTES = 240 * 1024
 _MOST_GARBAGE = 1_000
 
 
-@dataclass
-class DlqPreview:
-    """messages: of the whole queue, by its own count, which is approximate. seen: that were looked at. chosen: of
-    those. announced: the files that these are about. not_chosen: that do not match what was asked for. garbage:
-    messages that match and are no S3 event of a new file; garbage_count: also of those that are too many to keep."""
+@dataclass(kw_only=True)
+class _OfFiles:
+    """announced: the files that messages are about."""
 
-    messages: int = 0
-    seen: int = 0
-    chosen: int = 0
-    not_chosen: int = 0
     announced: Announcements = field(default_factory=Announcements)
-    reasons: Reasons = field(default_factory=Reasons)
-    examples: list[Letter] = field(default_factory=list)
-    garbage: list[Letter] = field(default_factory=list)
-    garbage_count: int = 0
 
     @property
     def files(self) -> int:
@@ -54,6 +44,22 @@ class DlqPreview:
     @property
     def size_bytes(self) -> int:
         return self.announced.size_bytes
+
+
+@dataclass(kw_only=True)
+class DlqPreview(_OfFiles):
+    """messages: of the whole queue, by its own count, which is approximate. seen: that were looked at. chosen: of
+    those, about what is announced. not_chosen: that do not match what was asked for. garbage:
+    messages that match and are no S3 event of a new file; garbage_count: also of those that are too many to keep."""
+
+    messages: int = 0
+    seen: int = 0
+    chosen: int = 0
+    not_chosen: int = 0
+    reasons: Reasons = field(default_factory=Reasons)
+    examples: list[Letter] = field(default_factory=list)
+    garbage: list[Letter] = field(default_factory=list)
+    garbage_count: int = 0
 
     def add(self, letter: Letter, choice: Choice) -> None:
         self.seen += 1
@@ -70,26 +76,17 @@ class DlqPreview:
             self.not_chosen += 1
 
 
-@dataclass
-class DlqOutcome:
+@dataclass(kw_only=True)
+class DlqOutcome(_OfFiles):
     """messages: sent to the queue. announced: the files that these are about. twice: of the messages, how many could
     not be deleted here and may be sent again. passed: that were not chosen. refused: that the queue did not take, with
     its reasons."""
 
     messages: int = 0
-    announced: Announcements = field(default_factory=Announcements)
     twice: int = 0
     passed: int = 0
     garbage: list[Letter] = field(default_factory=list)
     refused: list[tuple[Letter, str]] = field(default_factory=list)
-
-    @property
-    def files(self) -> int:
-        return self.announced.files
-
-    @property
-    def size_bytes(self) -> int:
-        return self.announced.size_bytes
 
     @property
     def is_whole(self) -> bool:

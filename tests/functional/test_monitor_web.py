@@ -23,6 +23,7 @@ from ndjctl.monitor.server import HEADERS, Shared, serve, url_of
 from ndjctl.output.monitor import monitor_document
 from ndjctl.reading import Reading
 from tests.browser import Browser, browser_path
+from tests.loopback import running
 from tests.monitor_world import ODD_KEY, PANELS, busy, refused
 
 PATHS = ("/", "/monitor.js", "/charts.js", "/monitor.css", "/favicon.svg", "/api/snapshot")
@@ -55,14 +56,8 @@ class Source:
 
 @contextmanager
 def served(source: Source, interval_s: float = 10.0) -> Iterator[ThreadingHTTPServer]:
-    with serve(0, Shared(source.make, interval_s, source.timer)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(serve(0, Shared(source.make, interval_s, source.timer))) as server:
+        yield server
 
 
 @pytest.fixture
